@@ -8,7 +8,7 @@ use crate::limits::{
     Bound, DESCRIPTORS_PER_CONNECTION, DESCRIPTORS_RESERVED, Equipment, Room, connections_within,
     worst_case_bytes,
 };
-use crate::session::Mode;
+use crate::session::ServerMode;
 
 pub(crate) fn equipment(config: &Config, workers: usize) -> Equipment {
     Equipment {
@@ -20,7 +20,7 @@ pub(crate) fn equipment(config: &Config, workers: usize) -> Equipment {
 
 /// The maximum, and the limit that determines it; warns if it is not the configured number of
 /// connections for lack of descriptors. It is never 0.
-pub(crate) fn connections(config: &Config, mode: Mode, equipment: Equipment) -> Room {
+pub(crate) fn connections(config: &Config, mode: ServerMode, equipment: Equipment) -> Room {
     let wanted = config.connections;
     let most = within_descriptors(getrlimit(Resource::Nofile).current, mode);
     if most < wanted {
@@ -62,10 +62,10 @@ pub(crate) fn log(connections: usize, equipment: Equipment) {
 }
 
 /// The connections that fit into `limit` descriptors (`None`: no limit), at least one.
-fn within_descriptors(limit: Option<u64>, mode: Mode) -> usize {
+fn within_descriptors(limit: Option<u64>, mode: ServerMode) -> usize {
     let each = match mode {
-        Mode::ControlOnly => 1,
-        Mode::Serving => DESCRIPTORS_PER_CONNECTION,
+        ServerMode::ControlOnly => 1,
+        ServerMode::Serving => DESCRIPTORS_PER_CONNECTION,
     };
     // A limit beyond `usize`, on a 32-bit system, is as good as none.
     let limit = limit.and_then(|limit| usize::try_from(limit).ok());
@@ -83,12 +83,16 @@ mod tests {
     fn connections_within_descriptors_is_exact() {
         let reserved = DESCRIPTORS_RESERVED as u64;
         for (limit, mode, expected) in [
-            (None, Mode::Serving, usize::MAX / DESCRIPTORS_PER_CONNECTION),
-            (Some(0), Mode::Serving, 1),
-            (Some(reserved + 7), Mode::Serving, 1),
-            (Some(reserved + 8), Mode::Serving, 2),
-            (Some(reserved + 9), Mode::Serving, 2),
-            (Some(reserved + 9), Mode::ControlOnly, 9),
+            (
+                None,
+                ServerMode::Serving,
+                usize::MAX / DESCRIPTORS_PER_CONNECTION,
+            ),
+            (Some(0), ServerMode::Serving, 1),
+            (Some(reserved + 7), ServerMode::Serving, 1),
+            (Some(reserved + 8), ServerMode::Serving, 2),
+            (Some(reserved + 9), ServerMode::Serving, 2),
+            (Some(reserved + 9), ServerMode::ControlOnly, 9),
         ] {
             assert_eq!(within_descriptors(limit, mode), expected, "{limit:?}");
         }
@@ -99,7 +103,7 @@ mod tests {
         let mut config = Config::default();
         let equipment = equipment(&config, 2);
         let connections =
-            |config: &Config| connections(config, Mode::ControlOnly, equipment).connections;
+            |config: &Config| connections(config, ServerMode::ControlOnly, equipment).connections;
         config.connections = 10;
         assert_eq!(connections(&config), 10);
         for (bytes, expected) in [

@@ -24,7 +24,7 @@ pub fn run_helper_if_requested() -> Option<ExitCode> {
             return Some(privsep::run_helper(&pam::ROLE));
         }
         if is(pam::ROLE.worker) {
-            return Some(pam::check_once());
+            return Some(pam::run_checker());
         }
     }
     if is(event_worker::ROLE.name) {
@@ -42,7 +42,7 @@ fn start_event_workers(run_as: &OsStr) -> ExitCode {
     match sandbox::enforce(&plan) {
         Ok(_) => privsep::run_helper(&event_worker::ROLE),
         Err(error) => {
-            privsep::complain(event_worker::ROLE.name, &error);
+            privsep::write_to_stderr(event_worker::ROLE.name, &error);
             ExitCode::FAILURE
         }
     }

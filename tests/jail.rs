@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use mioftpd::storage::{
-    Answer, Disk, Error, Kind, Lookup, Operation, Placement, Result, Special, Storage as _,
+    Answer, Disk, Error, Kind, Operation, PathLookup, Placement, Result, Special, Storage as _,
     VirtualPath, Wait,
 };
 
@@ -21,7 +21,7 @@ struct Fixture {
 const SECRET: &[u8] = b"secret";
 
 impl Fixture {
-    fn new(lookup: Lookup) -> Self {
+    fn new(lookup: PathLookup) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let at = |name: &str| directory.path().join(name);
         fs::create_dir_all(at("root/dir")).unwrap();
@@ -113,7 +113,7 @@ fn try_all(s: &Fixture, path: &str) -> Vec<Result<()>> {
 
 #[test]
 fn links_out_of_the_root_are_not_found() {
-    for lookup in [Lookup::Kernel, Lookup::Walk] {
+    for lookup in [PathLookup::Kernel, PathLookup::Walk] {
         let s = Fixture::new(lookup);
         for path in [
             "/out",
@@ -153,7 +153,7 @@ fn links_out_of_the_root_are_not_found() {
 
 #[test]
 fn new_name_that_is_a_link_is_not_followed() {
-    for lookup in [Lookup::Kernel, Lookup::Walk] {
+    for lookup in [PathLookup::Kernel, PathLookup::Walk] {
         let s = Fixture::new(lookup);
         let made = s
             .disk
@@ -176,7 +176,7 @@ fn new_name_that_is_a_link_is_not_followed() {
 
 #[test]
 fn links_inside_the_root_are_followed() {
-    let s = Fixture::new(Lookup::Kernel);
+    let s = Fixture::new(PathLookup::Kernel);
     for path in ["/link", "/chain", "/inner/file", "/inner/up"] {
         assert_eq!(s.read(path).unwrap(), b"old", "{path}");
     }
@@ -198,7 +198,7 @@ fn links_inside_the_root_are_followed() {
 
 #[test]
 fn lookup_by_walk_follows_no_link() {
-    let s = Fixture::new(Lookup::Walk);
+    let s = Fixture::new(PathLookup::Walk);
     for path in ["/link", "/chain", "/inner/file", "/inner", "/dangling"] {
         for answer in try_all(&s, path) {
             assert_eq!(answer, Err(Error::NotFound), "{path}");
@@ -213,7 +213,7 @@ fn lookup_by_walk_follows_no_link() {
 
 #[test]
 fn link_chain_length_is_limited() {
-    let s = Fixture::new(Lookup::Kernel);
+    let s = Fixture::new(PathLookup::Kernel);
     for number in 1..=17 {
         let target = match number {
             1 => "dir/file".to_owned(),
@@ -228,7 +228,7 @@ fn link_chain_length_is_limited() {
 
 #[test]
 fn listing_resolves_links_only_inside_the_root() {
-    let s = Fixture::new(Lookup::Kernel);
+    let s = Fixture::new(PathLookup::Kernel);
     let mut links = 0;
     let mut directory = s.disk.list(&at("/")).unwrap();
     while let Some(entry) = directory.next_entry().unwrap() {
@@ -249,7 +249,7 @@ fn listing_resolves_links_only_inside_the_root() {
 
 #[test]
 fn pipes_and_sockets_are_listed_but_not_opened() {
-    for lookup in [Lookup::Kernel, Lookup::Walk] {
+    for lookup in [PathLookup::Kernel, PathLookup::Walk] {
         let s = Fixture::new(lookup);
         let pipe = s.path("root/pipe");
         let mode = rustix::fs::Mode::from_raw_mode(0o600);
@@ -269,7 +269,7 @@ fn pipes_and_sockets_are_listed_but_not_opened() {
 #[test]
 fn temporary_file_names_are_hidden_from_clients() {
     const HIDDEN: &str = "/.mioftpd-0123456789abcdef.tmp";
-    let s = Fixture::new(Lookup::Kernel);
+    let s = Fixture::new(PathLookup::Kernel);
     fs::write(s.path(&format!("root{HIDDEN}")), "x").unwrap();
     let perform = |operation| s.disk.perform(&operation, Wait::Allowed);
     assert_eq!(s.read(HIDDEN), Err(Error::NotFound));
@@ -292,7 +292,7 @@ fn temporary_file_names_are_hidden_from_clients() {
 
 #[test]
 fn replaced_file_keeps_its_permissions() {
-    let s = Fixture::new(Lookup::Kernel);
+    let s = Fixture::new(PathLookup::Kernel);
     let file = s.path("root/dir/file");
     for (before, after) in [(0o640, 0o640), (0o777, 0o777), (0o4755, 0o755)] {
         fs::set_permissions(&file, fs::Permissions::from_mode(before)).unwrap();
@@ -309,7 +309,7 @@ fn file_permissions_are_enforced() {
     if rustix::process::geteuid().is_root() {
         return; // Root bypasses the permissions.
     }
-    let s = Fixture::new(Lookup::Kernel);
+    let s = Fixture::new(PathLookup::Kernel);
     let protect = |name, mode| {
         fs::set_permissions(s.path(name), fs::Permissions::from_mode(mode)).unwrap();
     };
@@ -333,7 +333,7 @@ fn file_permissions_are_enforced() {
 
 #[test]
 fn sizes_beyond_32_bits() {
-    let s = Fixture::new(Lookup::Kernel);
+    let s = Fixture::new(PathLookup::Kernel);
     let size = (1 << 32) + 5;
     fs::File::create(s.path("root/big"))
         .unwrap()
@@ -350,7 +350,7 @@ fn sizes_beyond_32_bits() {
 
 #[test]
 fn directory_swapped_for_a_link_does_not_escape() {
-    for lookup in [Lookup::Kernel, Lookup::Walk] {
+    for lookup in [PathLookup::Kernel, PathLookup::Walk] {
         let s = Fixture::new(lookup);
         fs::create_dir(s.path("root/swap")).unwrap();
         fs::write(s.path("root/swap/secret"), "public").unwrap();

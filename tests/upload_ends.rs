@@ -12,7 +12,7 @@ use std::io::Write;
 use std::net::{Shutdown, TcpStream};
 use std::path::Path;
 
-use mioftpd::limits::END_PAUSE;
+use mioftpd::limits::UPLOAD_END_PAUSE;
 use support::{Control, Server, Starter, abort_connection, end_connection, mostly, until};
 
 /// Few enough bytes to be sent before the connection ends.
@@ -97,7 +97,7 @@ fn paused_upload_that_ends_with_control_is_cut() {
         old_file(server.root());
         let (control, data) = begin_upload(&server, &["TYPE I"], &[b'n'; SMALL]);
         let peer = control.local();
-        std::thread::sleep(END_PAUSE * 2);
+        std::thread::sleep(UPLOAD_END_PAUSE * 2);
         end_connection(data);
         control.close();
         final_content(&server, peer) == b"old"
@@ -140,7 +140,7 @@ fn paused_upload_that_ends_alone_is_complete() {
     let server = Server::writable(old_file);
     let bytes = vec![b'n'; SMALL];
     let (mut control, data) = begin_upload(&server, &["TYPE I"], &bytes);
-    std::thread::sleep(END_PAUSE * 2);
+    std::thread::sleep(UPLOAD_END_PAUSE * 2);
     end_connection(data);
     control.expect(226);
     assert!(fs::read(server.file("f")).unwrap() == bytes);
@@ -149,9 +149,9 @@ fn paused_upload_that_ends_alone_is_complete() {
         old_file(server.root());
         let (control, data) = begin_upload(&server, &["TYPE I"], b"cut");
         let peer = control.local();
-        std::thread::sleep(END_PAUSE * 2);
+        std::thread::sleep(UPLOAD_END_PAUSE * 2);
         end_connection(data);
-        std::thread::sleep(END_PAUSE / 5);
+        std::thread::sleep(UPLOAD_END_PAUSE / 5);
         control.close();
         final_content(&server, peer) == b"old"
     });

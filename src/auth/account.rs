@@ -75,7 +75,7 @@ impl Account {
 
     /// The account of the names `anonymous` and `ftp`, with any password.
     pub fn anonymous(permissions: Permissions) -> Self {
-        Self::new(ANONYMOUS, Secret::Anyone, permissions)
+        Self::new(ANONYMOUS, Secret::AnyPassword, permissions)
     }
 
     /// An account with this password and all rights.
@@ -85,13 +85,13 @@ impl Account {
     }
 
     /// Whether this is the catch-all account `*`.
-    pub fn is_everybody(&self) -> bool {
-        self.name == EVERYBODY
+    pub fn is_catch_all(&self) -> bool {
+        self.name == CATCH_ALL
     }
 
     /// Whether a login needs the right password, so that all sessions belong to one user.
     pub fn is_personal(&self) -> bool {
-        self.secret != Secret::Anyone
+        self.secret != Secret::AnyPassword
     }
 
     /// Whether this is the same account as `other`, which may be of another configuration.
@@ -126,7 +126,7 @@ pub(super) const ANONYMOUS: &[u8] = b"anonymous";
 
 /// The name of the catch-all account: for all users that PAM accepts and that have no account of their own.
 /// No system has a user of this name.
-pub const EVERYBODY: &[u8] = b"*";
+pub const CATCH_ALL: &[u8] = b"*";
 
 /// Whether the name is `anonymous` or `ftp`, in any letter case (RFC 1635).
 pub fn is_anonymous(name: &[u8]) -> bool {

@@ -12,11 +12,12 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::account::{ANONYMOUS, EVERYBODY};
+use super::account::{ANONYMOUS, CATCH_ALL};
 use super::pam::{self, PamRequest};
 use super::verification::{Verification, VerificationMethod};
 use super::{
-    Account, Credentials, Denial, Password, Permissions, Secret, Service, hash, is_anonymous,
+    Account, Denial, LoginCredentials, PamService, Password, Permissions, Secret, hash,
+    is_anonymous,
 };
 use crate::privsep::Helper;
 
@@ -34,7 +35,7 @@ pub struct Accounts {
     /// Computed where a login fails for an account without a hash: that of the first account with one.
     decoy_hash: Option<Arc<str>>,
     /// The PAM service of requests about the decoy account: that of the first account with one.
-    decoy_service: Option<Service>,
+    decoy_service: Option<PamService>,
     /// The PAM helper process, once it is started.
     privsep: Option<Helper>,
     /// Accounts that a reload has removed, as they were last. If one comes back, it must not have fewer
@@ -89,13 +90,13 @@ impl Accounts {
     pub fn add(&mut self, account: Account) {
         let account = Arc::new(account);
         match &account.secret {
-            Secret::Phc(hash) => {
+            Secret::Hash(hash) => {
                 self.decoy_hash.get_or_insert_with(|| Arc::clone(hash));
             }
             Secret::System(service) => {
                 self.decoy_service.get_or_insert_with(|| service.clone());
             }
-            Secret::Anyone | Secret::Plain(_) => {}
+            Secret::AnyPassword | Secret::Plain(_) => {}
         }
         let name = key(&account.name).into();
         let sessions = Arc::default();
@@ -133,20 +134,20 @@ impl Accounts {
     ///
     /// # Errors
     /// As [`Helper::start`].
-    pub(crate) fn start_monitor(&mut self) -> io::Result<()> {
-        if self.needs_monitor() {
+    pub(crate) fn start_pam_helper(&mut self) -> io::Result<()> {
+        if self.needs_pam_helper() {
             self.privsep = Some(pam::start()?);
         }
         Ok(())
     }
 
     /// Whether the PAM helper process is started.
-    pub(crate) const fn has_monitor(&self) -> bool {
+    pub(crate) const fn has_pam_helper(&self) -> bool {
         self.privsep.is_some()
     }
 
     /// Whether an account needs the PAM helper process, which is not started.
-    pub(crate) const fn needs_monitor(&self) -> bool {
+    pub(crate) const fn needs_pam_helper(&self) -> bool {
         self.decoy_service.is_some() && self.privsep.is_none()
     }
 
@@ -159,7 +160,7 @@ impl Accounts {
     pub fn services(&self) -> impl Iterator<Item = &str> {
         let services = self.iter().filter_map(|account| match &account.secret {
             Secret::System(service) => Some(service.name()),
-            Secret::Anyone | Secret::Plain(_) | Secret::Phc(_) => None,
+            Secret::AnyPassword | Secret::Plain(_) | Secret::Hash(_) => None,
         });
         services.collect::<HashSet<_>>().into_iter()
     }
@@ -184,34 +185,34 @@ impl Accounts {
 
     /// The account that a certificate with this name authenticates. Not the anonymous or the catch-all
     /// account: their names belong to no user.
-    pub fn vouched(&self, name: &[u8]) -> Option<&Arc<Account>> {
-        let is_own = |account: &&Arc<Account>| account.is_personal() && !account.is_everybody();
+    pub fn by_certificate(&self, name: &[u8]) -> Option<&Arc<Account>> {
+        let is_own = |account: &&Arc<Account>| account.is_personal() && !account.is_catch_all();
         self.get(name).filter(is_own)
     }
 
     /// Memory that the costliest password verification takes, in bytes.
     pub fn verification_bytes(&self) -> usize {
         let bytes = self.iter().map(|account| match &account.secret {
-            Secret::Phc(text) => hash::memory(text),
-            Secret::Anyone | Secret::Plain(_) | Secret::System(_) => 0,
+            Secret::Hash(text) => hash::memory(text),
+            Secret::AnyPassword | Secret::Plain(_) | Secret::System(_) => 0,
         });
         // 0 without accounts.
         bytes.max().unwrap_or(0)
     }
 
     /// Verifies the credentials of a client at `from`. Never blocks: what would is a [`Verification`].
-    pub fn check(&self, credentials: Credentials, from: IpAddr) -> Check {
-        let Credentials { name, password } = credentials;
+    pub fn check(&self, credentials: LoginCredentials, from: IpAddr) -> Check {
+        let LoginCredentials { name, password } = credentials;
         let Some(account) = self.resolve(&name) else {
             return self.reject(&password, from);
         };
         match &account.secret {
-            Secret::Anyone => Check::Done(Some(Arc::clone(account))),
+            Secret::AnyPassword => Check::Done(Some(Arc::clone(account))),
             Secret::Plain(expected) if password.equals(expected) => {
                 Check::Done(Some(Arc::clone(account)))
             }
             Secret::Plain(_) => self.reject(&password, from),
-            Secret::Phc(hash) => Check::Slow(Verification {
+            Secret::Hash(hash) => Check::Slow(Verification {
                 account: Some(Arc::clone(account)),
                 decoy: self.decoy_pam_request(&password, from).map(Box::new),
                 method: VerificationMethod::Hash {
@@ -233,7 +234,7 @@ impl Accounts {
     }
 
     fn resolve_entry(&self, name: &[u8]) -> Option<&AccountEntry> {
-        let catch_all = || self.entry(EVERYBODY).filter(|_| name != SUPERUSER);
+        let catch_all = || self.entry(CATCH_ALL).filter(|_| name != SUPERUSER);
         self.entry(name).or_else(catch_all)
     }
 
@@ -249,13 +250,13 @@ impl Accounts {
     ) -> Result<AuthenticatedUser, Denial> {
         let is_proven = |entry: &&AccountEntry| entry.account.is_proven_by(account);
         let entry = self.resolve_entry(name).filter(is_proven);
-        let entry = entry.ok_or(Denial::Unproven)?;
+        let entry = entry.ok_or(Denial::WrongCredentials)?;
         entry.account.admits(from, now)?;
         let sessions = Arc::strong_count(&entry.sessions.0) - 1;
         let limit = entry.account.sessions;
         // Where usize has 16 bits, a larger limit is none.
         if limit.is_some_and(|limit| sessions >= usize::try_from(limit).unwrap_or(usize::MAX)) {
-            return Err(Denial::Crowded);
+            return Err(Denial::SessionLimit);
         }
         Ok(AuthenticatedUser {
             account: Arc::clone(&entry.account),

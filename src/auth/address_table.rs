@@ -8,9 +8,9 @@
 use std::hash::{BuildHasher as _, RandomState};
 use std::net::IpAddr;
 
-use crate::limits::{ADDRESSES_PER_SET, ADDRESSES_REMEMBERED};
+use crate::limits::{ADDRESS_TABLE_ENTRIES, ADDRESSES_PER_SET};
 
-const SETS: usize = ADDRESSES_REMEMBERED / ADDRESSES_PER_SET;
+const SETS: usize = ADDRESS_TABLE_ENTRIES / ADDRESSES_PER_SET;
 
 /// The key of a client address: an IPv4 address, or the /64 prefix of an IPv6 address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -199,8 +199,8 @@ mod tests {
         for number in 0..200_000 {
             *table.record(prefix(number), u32::MAX, |_| 1).unwrap() = number;
         }
-        assert!(table.len() <= ADDRESSES_REMEMBERED && table.len() > ADDRESSES_REMEMBERED / 2);
-        assert!(table.capacity() <= ADDRESSES_REMEMBERED);
+        assert!(table.len() <= ADDRESS_TABLE_ENTRIES && table.len() > ADDRESS_TABLE_ENTRIES / 2);
+        assert!(table.capacity() <= ADDRESS_TABLE_ENTRIES);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Denial {
     /// No account has the name, or the password is wrong.
-    Unproven,
+    WrongCredentials,
     /// [`Account::enabled`](super::Account::enabled) is false.
     Disabled,
     /// [`Account::expires`](super::Account::expires) is past.
@@ -17,7 +17,7 @@ pub enum Denial {
     /// The client address is not in [`Account::addresses`](super::Account::addresses).
     Address,
     /// The account has as many sessions as [`Account::sessions`](super::Account::sessions) allows.
-    Crowded,
+    SessionLimit,
     /// The queue of password verifications is full.
     Busy,
     /// The client address is banned; the password is not looked at.
@@ -27,14 +27,14 @@ pub enum Denial {
 impl Denial {
     /// Whether the reason is other than a wrong name or password.
     pub const fn is_proven(self) -> bool {
-        !matches!(self, Self::Unproven)
+        !matches!(self, Self::WrongCredentials)
     }
 
     /// Whether it counts as a failed login of the client address.
     pub const fn is_failure(self) -> bool {
         match self {
-            Self::Unproven | Self::Disabled | Self::Expired | Self::Address => true,
-            Self::Crowded | Self::Busy | Self::Banned => false,
+            Self::WrongCredentials | Self::Disabled | Self::Expired | Self::Address => true,
+            Self::SessionLimit | Self::Busy | Self::Banned => false,
         }
     }
 }
@@ -42,11 +42,11 @@ impl Denial {
 impl fmt::Display for Denial {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Unproven => "wrong name or password",
+            Self::WrongCredentials => "wrong name or password",
             Self::Disabled => "the account is disabled",
             Self::Expired => "the account has expired",
             Self::Address => "not from this address",
-            Self::Crowded => "too many sessions of this account (account.sessions)",
+            Self::SessionLimit => "too many sessions of this account (account.sessions)",
             Self::Busy => "too many logins at once",
             Self::Banned => "its address is banned",
         })
@@ -55,7 +55,7 @@ impl fmt::Display for Denial {
 
 /// A failed login, with what the session needs for its reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Refusal {
+pub struct LoginFailure {
     /// The reason.
     pub denial: Denial,
     /// Failed logins of the client address within the window, including this one; 0 where this one does not
@@ -63,7 +63,7 @@ pub struct Refusal {
     pub failures: u32,
 }
 
-impl From<Denial> for Refusal {
+impl From<Denial> for LoginFailure {
     fn from(denial: Denial) -> Self {
         Self {
             denial,

@@ -7,7 +7,7 @@ use argon2::password_hash::phc::PasswordHash;
 use argon2::{Argon2, Params};
 use sha_crypt::{PasswordHasher, PasswordVerifier, ShaCrypt};
 
-use super::{BadHash, Password};
+use super::{HashError, Password};
 
 /// Whether the Cargo feature `hashed-passwords` is on.
 pub const IS_BUILT_IN: bool = true;
@@ -30,15 +30,15 @@ impl Scheme {
 }
 
 /// Parses a hash, so that a malformed one is an error of the configuration and not of a login.
-pub(super) fn validate(text: &str) -> Result<(), BadHash> {
-    let is_valid = match Scheme::of(text).ok_or(BadHash::UnknownKind)? {
+pub(super) fn validate(text: &str) -> Result<(), HashError> {
+    let is_valid = match Scheme::of(text).ok_or(HashError::UnknownKind)? {
         Scheme::Argon2id => PasswordHash::new(text).is_ok_and(|hash| {
             hash.hash.is_some() && hash.salt.is_some() && params(&hash).is_some()
         }),
         Scheme::Bcrypt => is_bcrypt(text),
         Scheme::Sha512Crypt => is_sha512_crypt(text),
     };
-    is_valid.then_some(()).ok_or(BadHash::Malformed)
+    is_valid.then_some(()).ok_or(HashError::Malformed)
 }
 
 /// Whether the password has this hash. Blocks for as long as the hash takes; `false` for a malformed one.
@@ -66,9 +66,9 @@ pub(super) fn memory(text: &str) -> usize {
 ///
 /// # Errors
 /// When the system's random number generator fails.
-pub fn hash_password(password: &Password) -> Result<String, BadHash> {
+pub fn hash_password(password: &Password) -> Result<String, HashError> {
     let hash = Argon2::default().hash_password(password.as_bytes());
-    let hash = hash.map_err(|_| BadHash::NoRandomness)?;
+    let hash = hash.map_err(|_| HashError::NoRandomness)?;
     Ok(hash.to_string())
 }
 
@@ -152,7 +152,7 @@ mod tests {
             "$argon2i$v=19$m=8,t=1,p=1$c2FsdA$aaaa",
             "$7$",
         ] {
-            assert_eq!(validate(text), Err(BadHash::UnknownKind), "{text}");
+            assert_eq!(validate(text), Err(HashError::UnknownKind), "{text}");
         }
         for hash in HASHES {
             let cut = &hash[..hash.len() - 1];
@@ -167,7 +167,7 @@ mod tests {
             "$6$saltsalt$TVLlQ",
             &HASHES[2].replace("rounds=1000", "rounds=1"),
         ] {
-            assert_eq!(validate(text), Err(BadHash::Malformed), "{text}");
+            assert_eq!(validate(text), Err(HashError::Malformed), "{text}");
         }
     }
 }

@@ -6,7 +6,7 @@ use std::fmt;
 
 /// A hash that cannot be used or made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BadHash {
+pub enum HashError {
     /// The Cargo feature `hashed-passwords` is off.
     NotBuiltIn,
     /// The prefix names no supported scheme.
@@ -17,7 +17,7 @@ pub enum BadHash {
     NoRandomness,
 }
 
-impl fmt::Display for BadHash {
+impl fmt::Display for HashError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NotBuiltIn => {
@@ -34,4 +34,4 @@ impl fmt::Display for BadHash {
     }
 }
 
-impl std::error::Error for BadHash {}
+impl std::error::Error for HashError {}

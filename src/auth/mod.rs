@@ -23,18 +23,18 @@ mod throttle;
 mod token_bucket;
 mod verification;
 
-pub use account::{Account, EVERYBODY, is_anonymous};
+pub use account::{Account, CATCH_ALL, is_anonymous};
 pub use accounts::{Accounts, AuthenticatedUser, Check};
 pub use address_table::ClientPrefix;
-pub use denial::{Denial, Refusal};
+pub use denial::{Denial, LoginFailure};
 pub use hash::{IS_BUILT_IN, hash_password};
-pub use hash_error::BadHash;
-pub use password::{Credentials, Password};
+pub use hash_error::HashError;
+pub use password::{LoginCredentials, Password};
 pub use revocation::{ProvenBy, Revocation, RevokedSessions};
 pub use secret::Secret;
-pub use service::{BadService, Service};
-pub use throttle::{Penalty, Throttle, Unwelcome};
-pub use token_bucket::{Counted, TokenBucket};
+pub use service::{PamService, ServiceNameError};
+pub use throttle::{Penalty, Throttle, ThrottleError};
+pub use token_bucket::{LogRateLimiter, TokenBucket};
 pub use verification::{Verification, Verified};
 
 pub use crate::protocol::cidr::{Cidr, CidrError};

@@ -1,12 +1,12 @@
 //! Replaces `hash` without the Cargo feature `hashed-passwords`: no hash is valid, so no account has one.
 
-use super::{BadHash, Password};
+use super::{HashError, Password};
 
 /// Whether the Cargo feature `hashed-passwords` is on.
 pub const IS_BUILT_IN: bool = false;
 
-pub(super) const fn validate(_: &str) -> Result<(), BadHash> {
-    Err(BadHash::NotBuiltIn)
+pub(super) const fn validate(_: &str) -> Result<(), HashError> {
+    Err(HashError::NotBuiltIn)
 }
 
 pub(super) const fn verify(_: &Password, _: &str) -> bool {
@@ -21,6 +21,6 @@ pub(super) const fn memory(_: &str) -> usize {
 ///
 /// # Errors
 /// Always, in this build.
-pub const fn hash_password(_: &Password) -> Result<String, BadHash> {
-    Err(BadHash::NotBuiltIn)
+pub const fn hash_password(_: &Password) -> Result<String, HashError> {
+    Err(HashError::NotBuiltIn)
 }

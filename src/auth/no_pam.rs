@@ -1,10 +1,10 @@
-//! Replaces `pam` without the Cargo feature `pam`: no [`Service`] can be made, so no account needs PAM.
+//! Replaces `pam` without the Cargo feature `pam`: no [`PamService`] can be made, so no account needs PAM.
 
 use std::convert::Infallible;
 use std::io;
 use std::net::IpAddr;
 
-use super::{Password, Service};
+use super::{PamService, Password};
 use crate::privsep::Helper;
 
 /// Cannot be made.
@@ -12,7 +12,7 @@ use crate::privsep::Helper;
 pub(super) struct PamRequest(Infallible);
 
 impl PamRequest {
-    pub(super) const fn new(_: &Service, _: &[u8], _: &Password, _: IpAddr) -> Option<Self> {
+    pub(super) const fn new(_: &PamService, _: &[u8], _: &Password, _: IpAddr) -> Option<Self> {
         None
     }
 }

@@ -55,14 +55,14 @@ impl fmt::Debug for Password {
 
 /// A user name and a password, as a client sends them.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Credentials {
+pub struct LoginCredentials {
     /// The argument of USER.
     pub name: Vec<u8>,
     /// The argument of PASS.
     pub password: Password,
 }
 
-impl fmt::Debug for Credentials {
+impl fmt::Debug for LoginCredentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Credentials({})", self.name.escape_ascii())
     }
@@ -88,7 +88,7 @@ mod tests {
 
     #[test]
     fn debug_output_hides_the_password() {
-        let credentials = Credentials {
+        let credentials = LoginCredentials {
             name: b"ann".to_vec(),
             password: "secret".into(),
         };

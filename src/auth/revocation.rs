@@ -88,7 +88,9 @@ impl Accounts {
         current.admits(from, now).map_err(Revocation::Denied)?;
         match by {
             ProvenBy::Password if !current.is_proven_by(account) => Err(Revocation::Secret),
-            ProvenBy::Certificate if self.vouched(name).is_none() => Err(Revocation::Certificate),
+            ProvenBy::Certificate if self.by_certificate(name).is_none() => {
+                Err(Revocation::Certificate)
+            }
             _ if current.root != account.root => Err(Revocation::Directory),
             _ => Ok(current),
         }
@@ -98,7 +100,7 @@ impl Accounts {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::auth::{EVERYBODY, Permissions, Secret};
+    use crate::auth::{CATCH_ALL, Permissions, Secret};
 
     const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
     const NOW: i64 = 100;
@@ -114,7 +116,7 @@ mod tests {
     }
 
     fn catch_all() -> Account {
-        Account::new(EVERYBODY, Secret::Plain("secret".into()), Permissions::ALL)
+        Account::new(CATCH_ALL, Secret::Plain("secret".into()), Permissions::ALL)
     }
 
     fn review(after: &Accounts, by: ProvenBy) -> Result<Arc<Account>, Revocation> {
@@ -155,7 +157,7 @@ mod tests {
         let other = with(|ann| ann.secret = Secret::Plain("other".into()));
         assert_eq!(review(&other, ProvenBy::Password), Err(Revocation::Secret));
         assert!(review(&other, ProvenBy::Certificate).is_ok());
-        let open = with(|ann| ann.secret = Secret::Anyone);
+        let open = with(|ann| ann.secret = Secret::AnyPassword);
         assert_eq!(review(&open, ProvenBy::Password), Err(Revocation::Secret));
         assert_eq!(
             review(&open, ProvenBy::Certificate),

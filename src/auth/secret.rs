@@ -7,19 +7,19 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::hash;
-use super::{BadHash, Password, Service};
+use super::{HashError, PamService, Password};
 
 /// What the password of an account is checked against. The debug form shows no secret.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Secret {
     /// Every password is accepted.
-    Anyone,
+    AnyPassword,
     /// Exactly this password.
     Plain(Password),
     /// The password with this hash, which [`Secret::hashed`] has parsed.
-    Phc(Arc<str>),
+    Hash(Arc<str>),
     /// The password of the system user of the same name, verified by PAM with this service.
-    System(Service),
+    System(PamService),
 }
 
 impl Secret {
@@ -27,19 +27,19 @@ impl Secret {
     ///
     /// # Errors
     /// When the hash is of no supported scheme, or malformed.
-    pub fn hashed(text: impl Into<Arc<str>>) -> Result<Self, BadHash> {
+    pub fn hashed(text: impl Into<Arc<str>>) -> Result<Self, HashError> {
         let text = text.into();
         hash::validate(&text)?;
-        Ok(Self::Phc(text))
+        Ok(Self::Hash(text))
     }
 }
 
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Anyone => "Anyone",
+            Self::AnyPassword => "Anyone",
             Self::Plain(_) => "Plain(****)",
-            Self::Phc(_) => "Phc(****)",
+            Self::Hash(_) => "Phc(****)",
             Self::System(_) => "System",
         })
     }

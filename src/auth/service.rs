@@ -10,18 +10,18 @@ const SERVICE_BYTES: usize = 64;
 
 /// The name of a PAM service.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Service(String);
+pub struct PamService(String);
 
 /// A service name that cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BadService {
+pub enum ServiceNameError {
     /// The Cargo feature `pam` is off.
     NotBuiltIn,
     /// The name is empty, too long, or has a byte that is not allowed.
     Malformed,
 }
 
-impl fmt::Display for BadService {
+impl fmt::Display for ServiceNameError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NotBuiltIn => "this build has no PAM; build it with --features pam",
@@ -30,20 +30,20 @@ impl fmt::Display for BadService {
     }
 }
 
-impl std::error::Error for BadService {}
+impl std::error::Error for ServiceNameError {}
 
-impl Service {
+impl PamService {
     /// Validates a name. The file of the service may be missing.
     ///
     /// # Errors
     /// When the name is malformed, or this build has no PAM.
-    pub fn named(name: &str) -> Result<Self, BadService> {
+    pub fn named(name: &str) -> Result<Self, ServiceNameError> {
         let is_allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
         if name.is_empty() || name.len() > SERVICE_BYTES || !name.bytes().all(is_allowed) {
-            return Err(BadService::Malformed);
+            return Err(ServiceNameError::Malformed);
         }
         if !cfg!(feature = "pam") {
-            return Err(BadService::NotBuiltIn);
+            return Err(ServiceNameError::NotBuiltIn);
         }
         Ok(Self(name.to_owned()))
     }
@@ -63,11 +63,11 @@ mod tests {
         let longest = "a".repeat(SERVICE_BYTES);
         for name in ["mioftpd", "vsftpd_2", "common-auth", &longest] {
             let expected = if cfg!(feature = "pam") {
-                Ok(Service(name.to_owned()))
+                Ok(PamService(name.to_owned()))
             } else {
-                Err(BadService::NotBuiltIn)
+                Err(ServiceNameError::NotBuiltIn)
             };
-            assert_eq!(Service::named(name), expected, "{name}");
+            assert_eq!(PamService::named(name), expected, "{name}");
         }
         let longer = "a".repeat(SERVICE_BYTES + 1);
         for name in [
@@ -81,7 +81,11 @@ mod tests {
             "é",
             &longer,
         ] {
-            assert_eq!(Service::named(name), Err(BadService::Malformed), "{name}");
+            assert_eq!(
+                PamService::named(name),
+                Err(ServiceNameError::Malformed),
+                "{name}"
+            );
         }
     }
 }

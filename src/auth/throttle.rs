@@ -18,7 +18,7 @@ use crate::limits::Throttling;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Penalty {
     /// The reply is delayed.
-    Wait {
+    Delay {
         /// Failed logins of the address within the window, including this one.
         failures: u32,
     },
@@ -28,11 +28,11 @@ pub enum Penalty {
 
 /// The reason to refuse a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unwelcome {
+pub enum ThrottleError {
     /// Its address is banned after too many failed logins.
     Banned,
     /// Its address exceeds the rate limit of connections.
-    TooFast,
+    RateLimited,
 }
 
 /// The record of one address.
@@ -118,9 +118,9 @@ impl Throttle {
         address: IpAddr,
         limits: &Throttling,
         now: Instant,
-    ) -> Result<(), Unwelcome> {
+    ) -> Result<(), ThrottleError> {
         if self.is_banned(address, now) {
-            return Err(Unwelcome::Banned);
+            return Err(ThrottleError::Banned);
         }
         let priority = |record: &AddressRecord| record.priority(now);
         let record = self
@@ -131,7 +131,7 @@ impl Throttle {
         if is_allowed {
             Ok(())
         } else {
-            Err(Unwelcome::TooFast)
+            Err(ThrottleError::RateLimited)
         }
     }
 
@@ -144,7 +144,7 @@ impl Throttle {
             .records
             .record(ClientPrefix::of(address), u32::MAX, priority)
         else {
-            return Penalty::Wait { failures: 1 };
+            return Penalty::Delay { failures: 1 };
         };
         let (failures, until) = match record.state_at(now) {
             FailureState::Clear => (1, later(now, limits.window)),
@@ -157,7 +157,7 @@ impl Throttle {
             return Penalty::Ban;
         }
         record.state = FailureState::Failing { failures, until };
-        Penalty::Wait { failures }
+        Penalty::Delay { failures }
     }
 
     #[cfg(test)]
@@ -181,7 +181,7 @@ fn later(now: Instant, by: Duration) -> Instant {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::limits::{ADDRESSES_REMEMBERED, Rate};
+    use crate::limits::{ADDRESS_TABLE_ENTRIES, Rate};
     use proptest::prelude::*;
     use std::collections::HashMap;
     use std::net::{Ipv4Addr, Ipv6Addr};
@@ -218,7 +218,7 @@ mod tests {
         let (mut throttle, limits, start) = (Throttle::new(), limits(), Instant::now());
         for failures in 1..3 {
             let penalty = throttle.fail(HERE, &limits, start);
-            assert_eq!(penalty, Penalty::Wait { failures });
+            assert_eq!(penalty, Penalty::Delay { failures });
             assert!(!throttle.is_banned(HERE, start));
         }
         assert_eq!(throttle.fail(HERE, &limits, start), Penalty::Ban);
@@ -226,14 +226,14 @@ mod tests {
         assert!(throttle.is_banned(HERE, last));
         assert_eq!(
             throttle.connect(HERE, &limits, last),
-            Err(Unwelcome::Banned)
+            Err(ThrottleError::Banned)
         );
         assert_eq!(throttle.connect(THERE, &limits, last), Ok(()));
         let over = start + SECOND * 20;
         assert!(!throttle.is_banned(HERE, over));
         assert_eq!(throttle.connect(HERE, &limits, over), Ok(()));
         let penalty = throttle.fail(HERE, &limits, over);
-        assert_eq!(penalty, Penalty::Wait { failures: 1 });
+        assert_eq!(penalty, Penalty::Delay { failures: 1 });
     }
 
     #[test]
@@ -242,10 +242,10 @@ mod tests {
         throttle.fail(HERE, &limits, start);
         let late = start + just_before(10);
         let penalty = throttle.fail(HERE, &limits, late);
-        assert_eq!(penalty, Penalty::Wait { failures: 2 });
+        assert_eq!(penalty, Penalty::Delay { failures: 2 });
         let over = start + SECOND * 10;
         let penalty = throttle.fail(HERE, &limits, over);
-        assert_eq!(penalty, Penalty::Wait { failures: 1 });
+        assert_eq!(penalty, Penalty::Delay { failures: 1 });
     }
 
     #[test]
@@ -265,7 +265,7 @@ mod tests {
             assert_eq!(throttle.connect(HERE, &limits, now), Ok(()));
         }
         let refused = throttle.connect(HERE, &limits, now);
-        assert_eq!(refused, Err(Unwelcome::TooFast));
+        assert_eq!(refused, Err(ThrottleError::RateLimited));
         assert_eq!(throttle.connect(THERE, &limits, now), Ok(()));
         assert_eq!(throttle.connect(HERE, &limits, now + SECOND), Ok(()));
     }
@@ -282,8 +282,8 @@ mod tests {
         }
         assert!(throttle.is_banned(HERE, now));
         let penalty = throttle.fail(THERE, &limits, now);
-        assert_eq!(penalty, Penalty::Wait { failures: 2 });
-        assert!(throttle.len() <= ADDRESSES_REMEMBERED);
+        assert_eq!(penalty, Penalty::Delay { failures: 2 });
+        assert!(throttle.len() <= ADDRESS_TABLE_ENTRIES);
     }
 
     #[test]
@@ -296,7 +296,7 @@ mod tests {
             throttle.fail(address(number), &limits, now);
         }
         assert!(throttle.is_banned(HERE, now));
-        assert!(throttle.len() <= ADDRESSES_REMEMBERED);
+        assert!(throttle.len() <= ADDRESS_TABLE_ENTRIES);
     }
 
     #[test]
@@ -361,7 +361,7 @@ mod tests {
                 let _ = throttle.connect(address(number), &limits, now);
                 throttle.fail(address(number), &limits, now);
             }
-            prop_assert!(throttle.len() <= ADDRESSES_REMEMBERED);
+            prop_assert!(throttle.len() <= ADDRESS_TABLE_ENTRIES);
         }
     }
 }

@@ -45,12 +45,12 @@ impl TokenBucket {
 
 /// A rate limit for log messages, with a count of the suppressed ones.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counted {
+pub struct LogRateLimiter {
     bucket: TokenBucket,
     suppressed: u64,
 }
 
-impl Counted {
+impl LogRateLimiter {
     /// Asks for one message: `None` suppresses it; `Some` allows it, with the number of messages suppressed
     /// since the last one. After a suppressed message a twentieth of the burst must be refilled first, so
     /// that not every message is followed by a count.
@@ -63,14 +63,14 @@ impl Counted {
             },
         };
         if self.bucket.next_at(needed, now).is_none() && self.bucket.take(rate, now) {
-            return Some(self.take_left_out());
+            return Some(self.take_suppressed());
         }
         self.suppressed += 1;
         None
     }
 
     /// The number of messages suppressed since the last call.
-    pub const fn take_left_out(&mut self) -> u64 {
+    pub const fn take_suppressed(&mut self) -> u64 {
         std::mem::replace(&mut self.suppressed, 0)
     }
 }
@@ -113,7 +113,7 @@ mod tests {
 
     #[test]
     fn suppressed_messages_are_counted_once() {
-        let (mut counted, mut now) = (Counted::default(), Instant::now());
+        let (mut counted, mut now) = (LogRateLimiter::default(), Instant::now());
         for _ in 0..3 {
             assert_eq!(counted.take(RATE, now), Some(0));
         }
@@ -123,13 +123,16 @@ mod tests {
         now += SECOND;
         assert_eq!(counted.take(RATE, now), Some(1000));
         assert_eq!(counted.take(RATE, now), None);
-        assert_eq!((counted.take_left_out(), counted.take_left_out()), (1, 0));
+        assert_eq!(
+            (counted.take_suppressed(), counted.take_suppressed()),
+            (1, 0)
+        );
     }
 
     #[test]
     fn suppression_ends_after_a_twentieth_of_the_burst() {
         let rate = Rate { burst: 40, ..RATE };
-        let (mut counted, start) = (Counted::default(), Instant::now());
+        let (mut counted, start) = (LogRateLimiter::default(), Instant::now());
         for _ in 0..40 {
             assert_eq!(counted.take(rate, start), Some(0));
         }

@@ -36,11 +36,11 @@ pub(super) enum VerificationMethod {
 #[derive(Debug)]
 pub enum Verified {
     /// The password of this account is right.
-    Is(Arc<Account>),
+    Accepted(Arc<Account>),
     /// The name or the password is wrong.
-    Nobody,
+    Rejected,
     /// Another step is to run.
-    NotYet(Verification),
+    NextStep(Verification),
 }
 
 impl Verification {
@@ -50,7 +50,7 @@ impl Verification {
     }
 
     /// Runs the next step. Blocks: a hash for its CPU time, PAM for up to
-    /// [`PAM_TIME`](crate::limits::PAM_TIME).
+    /// [`PAM_TIMEOUT`](crate::limits::PAM_TIMEOUT).
     pub fn run(self) -> Verified {
         let is_right = match &self.method {
             VerificationMethod::Hash { hash, password } => hash::verify(password, hash),
@@ -63,9 +63,9 @@ impl Verification {
             }
         };
         match (self.account, self.decoy) {
-            (Some(account), _) if is_right => Verified::Is(account),
-            (_, Some(decoy)) => Verified::NotYet(*decoy),
-            (_, None) => Verified::Nobody,
+            (Some(account), _) if is_right => Verified::Accepted(account),
+            (_, Some(decoy)) => Verified::NextStep(*decoy),
+            (_, None) => Verified::Rejected,
         }
     }
 }

@@ -17,7 +17,7 @@ pub(crate) use layers::{CliArgs, Resolved};
 use lexopt::prelude::*;
 use log::LevelFilter;
 use mioftpd::limits::WORKERS;
-use mioftpd::net::{BadPassiveHost, PassiveHost};
+use mioftpd::net::{PassiveHost, PassiveHostError};
 use mioftpd::protocol::charset::{self, Charset};
 use mioftpd::protocol::zone::Zone;
 use mioftpd::sandbox::RunAs;
@@ -170,7 +170,7 @@ pub(crate) fn parse(
             Long("example-config") if layers::HAS_FILES => return Ok(Invocation::Example),
             Long("check") if layers::HAS_FILES => options.check = true,
             Long("hash-password") if !auth::IS_BUILT_IN => {
-                let cause = auth::BadHash::NotBuiltIn;
+                let cause = auth::HashError::NotBuiltIn;
                 return Err(UsageError(format!("--hash-password: {cause}")).into());
             }
             Long("hash-password") => return Ok(Invocation::HashPassword),
@@ -247,8 +247,8 @@ impl Options {
                 let text = parser.value()?;
                 let host = text.to_string_lossy().parse();
                 self.passive_address = Some(host.map_err(|error| match error {
-                    BadPassiveHost::Neither => invalid_value(name, takes, &text),
-                    BadPassiveHost::Unusable(_) => UsageError(format!("--{name}: {error}")),
+                    PassiveHostError::Neither => invalid_value(name, takes, &text),
+                    PassiveHostError::Unusable(_) => UsageError(format!("--{name}: {error}")),
                 })?);
             }
             "time-zone" => {

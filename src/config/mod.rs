@@ -22,7 +22,7 @@ use log::LevelFilter;
 
 use crate::auth::{Account, Accounts, Permissions, RevokedSessions};
 use crate::limits::{self, Throttling, Timings};
-use crate::net::tls::kept_files;
+use crate::net::tls::certificate_files;
 use crate::net::{AddressRules, Cidr, DataSession, PassiveHost};
 use crate::observe::{Events, TransferLog};
 use crate::protocol::charset::Charset;
@@ -185,7 +185,7 @@ impl TlsConfig {
             Certificate::SelfSigned {
                 state: Some(state), ..
             } => {
-                let (certificate, key) = kept_files(state);
+                let (certificate, key) = certificate_files(state);
                 vec![state.clone(), certificate, key]
             }
             Certificate::SelfSigned { state: None, .. } | Certificate::Files { .. } => Vec::new(),

@@ -15,7 +15,7 @@ fn run(memory: &Memory, spec: TaskSpec) -> (Result<TaskResult>, usize) {
     let mut file_task = FileTask::new(spec, None);
     for slices in 1.. {
         if let TaskStep::Over(result) = file_task.slice(&storage, &mut scratch) {
-            assert_eq!((memory.open_handles(), memory.temporaries()), (0, 0));
+            assert_eq!((memory.open_handles(), memory.pending_uploads()), (0, 0));
             return (result, slices);
         }
     }

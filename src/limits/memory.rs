@@ -6,9 +6,9 @@
 //! costs memory has to be added here.
 
 use super::{
-    ADDRESSES_REMEMBERED, CHUNK_BYTES, CONVERTED_BYTES, DIRECTORIES_BYTES, EVENTS_WAITING,
+    ADDRESS_TABLE_ENTRIES, CHUNK_BYTES, CONVERTED_BYTES, DIRECTORIES_BYTES, EVENTS_QUEUED,
     INPUT_BYTES, LOG_AUDIT_RECORDS, LOG_RECORD_BYTES, LOG_RECORDS, LOG_SECURITY_RECORDS,
-    LOGIN_WORKERS, OUTBOX_BYTES, RECORDS_WAITING, SORTED_BYTES, STAT_LISTING_BYTES,
+    LOGIN_WORKERS, OUTBOX_BYTES, RECORDS_QUEUED, SORTED_BYTES, STAT_LISTING_BYTES,
     THREAD_STACK_BYTES,
 };
 use crate::protocol::deflate;
@@ -17,12 +17,12 @@ use crate::protocol::path::PATH_MAX;
 /// The most permits: for sorting a listing, listing or measuring a tree, concatenating files, and
 /// transfers in MODE Z. Without a permit a listing is not sorted, and the other operations are
 /// refused with 450. Few clients do this at the same time.
-pub const PLACES: usize = 64;
+pub const PERMITS_MAX: usize = 64;
 
 /// The most memory, in bytes, that the holder of a permit uses for it.
-pub const PLACE_BYTES: usize = SORTED_BYTES + DIRECTORIES_BYTES + deflate::STATE_BYTES;
+pub const PERMIT_BYTES: usize = SORTED_BYTES + DIRECTORIES_BYTES + deflate::STATE_BYTES;
 
-/// There is one permit for so many connections, up to [`PLACES`]: with little memory most of it
+/// There is one permit for so many connections, up to [`PERMITS_MAX`]: with little memory most of it
 /// stays available for connections.
 const CONNECTIONS_PER_PERMIT: usize = 16;
 
@@ -65,7 +65,7 @@ const PER_WORKER: usize =
 pub const fn permits(connections: usize) -> usize {
     match connections / CONNECTIONS_PER_PERMIT {
         0 => 1,
-        permits if permits > PLACES => PLACES,
+        permits if permits > PERMITS_MAX => PERMITS_MAX,
         permits => permits,
     }
 }
@@ -80,15 +80,15 @@ pub const fn worst_case_bytes(connections: usize, equipment: Equipment) -> usize
     } = equipment;
     let shared = (workers + 1) * PER_WORKER
         + (LOG_RECORDS + LOG_SECURITY_RECORDS + LOG_AUDIT_RECORDS) * (LOG_RECORD_BYTES + 64)
-        + (RECORDS_WAITING + EVENTS_WAITING) * 512
-        + ADDRESSES_REMEMBERED * 48;
+        + (RECORDS_QUEUED + EVENTS_QUEUED) * 512
+        + ADDRESS_TABLE_ENTRIES * 48;
     let for_passwords = if verification == 0 {
         0
     } else {
         let each = CHUNK_BYTES + THREAD_STACK_BYTES;
         LOGIN_WORKERS.saturating_mul(verification.saturating_add(each))
     };
-    let for_permits = permits(connections).saturating_mul(PLACE_BYTES);
+    let for_permits = permits(connections).saturating_mul(PERMIT_BYTES);
     let for_each = if tls {
         PER_CONNECTION + PER_SECURED_CONNECTION
     } else {

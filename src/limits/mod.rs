@@ -12,12 +12,12 @@ mod timings;
 use std::time::Duration;
 
 pub use memory::{
-    CONNECTION_BYTES, Equipment, PLACE_BYTES, PLACES, TLS_CONTROL_BYTES, TLS_DATA_BYTES,
+    CONNECTION_BYTES, Equipment, PERMIT_BYTES, PERMITS_MAX, TLS_CONTROL_BYTES, TLS_DATA_BYTES,
     connections_within, permits, worst_case_bytes,
 };
 pub use room::{Bound, Room};
 pub use throttling::{
-    ADDRESSES_PER_SET, ADDRESSES_REMEMBERED, LINES_LOGGED, LOGINS_LOGGED, REFUSALS_AUDITED,
+    ADDRESS_TABLE_ENTRIES, ADDRESSES_PER_SET, LINES_LOGGED, LOGINS_LOGGED, REFUSALS_AUDITED,
     REFUSALS_LOGGED, Rate, Throttling,
 };
 pub use timings::Timings;
@@ -40,20 +40,20 @@ pub const COMMANDS_PER_TURN: usize = 128;
 pub const REVIEWS_PER_PASS: usize = 8;
 
 /// The longest time between two checks of an account's expiry: the wall clock may have been set.
-pub const EXPIRY_CHECKED: Duration = Duration::from_secs(10 * 60);
+pub const EXPIRY_CHECK_INTERVAL: Duration = Duration::from_secs(10 * 60);
 
 /// Connections accepted from one listener in one iteration, so that a flood of new connections
 /// cannot starve the established ones.
 pub const ACCEPTS_PER_PASS: usize = 32;
 
 /// Connections from other addresses than the client's that a passive listener refuses in one turn.
-pub const STRANGERS_PER_TURN: usize = 8;
+pub const REFUSED_PEERS_PER_TURN: usize = 8;
 
 /// In MODE S end-of-file is the end of the data connection, and a killed client closes both
 /// connections. If both end, the upload counts as complete only if its end follows its last byte
 /// within this time. A client that is done closes within microseconds, or a few time slices on a
 /// busy processor; one that waits for data, such as a camera, is silent for longer.
-pub const END_PAUSE: Duration = Duration::from_millis(10);
+pub const UPLOAD_END_PAUSE: Duration = Duration::from_millis(10);
 
 /// The least time between the 150 and the 226 of a short download, unless the client closes the data
 /// connection earlier: some clients fail if one read returns both replies. A few time slices on a
@@ -77,11 +77,11 @@ pub const CONVERTED_BYTES: usize = CHUNK_BYTES / 4;
 
 /// Bytes of an upload that are buffered while the files of its quota are counted. They are part of
 /// the memory reckoned for converted bytes, of which an upload otherwise uses little.
-pub const HELD_BYTES: usize = 2 * CONVERTED_BYTES;
+pub const UNCOUNTED_BYTES: usize = 2 * CONVERTED_BYTES;
 
 /// Bytes read at a time if the quota has less than that left, so that the converted result fits into
 /// the same buffer.
-pub const UNSURE_BYTES: u64 = CONVERTED_BYTES as u64 / 2;
+pub const READ_BYTES_NEAR_QUOTA: u64 = CONVERTED_BYTES as u64 / 2;
 
 /// Bytes between two restart markers of a RETR, and so the most that is sent twice after a restart.
 pub const MARKER_BYTES: u64 = 1024 * 1024;
@@ -173,17 +173,17 @@ pub const TLS_TICKETS_UPLOAD: usize = 1;
 pub const TLS_SESSIONS_KEPT: usize = 256;
 
 /// Jobs queued for workers beyond which new connections are refused: the storage hangs.
-pub const JOBS_WAITING: usize = 4096;
+pub const JOBS_QUEUED: usize = 4096;
 
 /// Logins queued for hashing beyond which further ones are refused: some ten seconds of the usual
 /// hashes, so that a queued login is answered before its time-out.
-pub const LOGINS_WAITING: usize = 256;
+pub const LOGINS_QUEUED: usize = 256;
 
 /// The most queued logins of one address when `waiting` are queued in all: the number of free
 /// entries. A single address gets half of the queue; the more addresses flood, the less each gets,
 /// so it takes hundreds to fill the queue. An IPv6 client counts as its /64.
 pub const fn logins_of_one(waiting: usize) -> usize {
-    LOGINS_WAITING.saturating_sub(waiting)
+    LOGINS_QUEUED.saturating_sub(waiting)
 }
 
 /// Threads that hash passwords. One: each takes a hash's memory, some 20 MiB by default, and all
@@ -196,11 +196,11 @@ pub const PAM_WORKERS: usize = 8;
 
 /// The time-out of a PAM check: long enough for a remote directory service, and shorter than the time-outs
 /// of clients.
-pub const PAM_TIME: Duration = Duration::from_secs(30);
+pub const PAM_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Concurrent PAM processes. More than the threads that wait for them, because a process may exit
 /// a little after it has answered.
-pub const PAM_CHECKERS: usize = 2 * PAM_WORKERS;
+pub const PAM_PROCESSES: usize = 2 * PAM_WORKERS;
 
 /// Routine log records queued for the log thread; further ones are dropped and counted. All three
 /// classes together take a megabyte, which a board with 16 MiB can spare.
@@ -225,36 +225,36 @@ pub const LOG_RECORD_BYTES: usize = 1024;
 
 /// Transfer records queued for the transfer log's thread: some seconds of the smallest files, while
 /// the disk stalls.
-pub const RECORDS_WAITING: usize = 4096;
+pub const RECORDS_QUEUED: usize = 4096;
 
 /// Upload events queued while the operator's programs run: enough for a burst.
-pub const EVENTS_WAITING: usize = 1024;
+pub const EVENTS_QUEUED: usize = 1024;
 
 /// Concurrent event commands by default: a slow one does not block the next, and a burst of uploads
 /// does not overload the machine.
 pub const EVENT_COMMANDS: usize = 2;
 
 /// The most concurrent event commands that can be configured: each has a thread.
-pub const EVENT_MOST_AT_ONCE: usize = 64;
+pub const EVENT_COMMANDS_MAX: usize = 64;
 
 /// Added to the time-out of an event command when waiting for its result: the worker has to kill the
 /// command first.
-pub const EVENT_SLACK: Duration = Duration::from_secs(10);
+pub const EVENT_KILL_MARGIN: Duration = Duration::from_secs(10);
 
 /// The default time-out of an event command: enough to scan a large file for viruses.
-pub const EVENT_COMMAND_TIME: Duration = Duration::from_secs(60);
+pub const EVENT_COMMAND_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The time-out of a write to the event socket, if its reader does not read.
-pub const EVENT_SOCKET_STALL: Duration = Duration::from_secs(1);
+pub const EVENT_SOCKET_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How long a shutdown waits for queued transfer records to be written.
-pub const RECORDS_LAST: Duration = Duration::from_secs(1);
+pub const RECORDS_FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How long a shutdown waits for queued upload events. Programs that take longer keep running.
-pub const EVENTS_LAST: Duration = Duration::from_secs(5);
+pub const EVENTS_FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Seconds during which a repeated failure is logged only once.
-pub const COMPLAINT_SECONDS: i64 = 60;
+pub const REPEATED_ERROR_SECONDS: i64 = 60;
 
 /// Failed logins after which the connection is closed.
 pub const LOGIN_FAILURES: u8 = 5;
@@ -291,11 +291,11 @@ pub const CERTIFICATE_NAME_BYTES: usize = 64;
 
 /// How long before its expiry a certificate is warned of. Automatic renewal (ACME) happens earlier,
 /// so the warning means that it has failed.
-pub const CERTIFICATE_NOTICE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+pub const CERTIFICATE_EXPIRY_NOTICE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// The validity of a self-signed certificate: longer than the life of a device, because clients pin
 /// its fingerprint and would have to accept a new one.
-pub const SELF_SIGNED_LIFE: Duration = Duration::from_secs(3652 * 24 * 60 * 60);
+pub const SELF_SIGNED_VALIDITY: Duration = Duration::from_secs(3652 * 24 * 60 * 60);
 
 /// The nice value of the sweeper thread: the lowest priority, which also lowers its I/O priority.
 /// Nothing waits for it.
@@ -303,14 +303,14 @@ pub const SWEEPER_NICENESS: i32 = 19;
 
 /// The most attempts of the first count of a tree, if concurrent changes make each incomplete. The
 /// last one is accepted, or uploads would wait for ever.
-pub const COUNTS_OF_A_TREE: u32 = 3;
+pub const COUNT_ATTEMPTS: u32 = 3;
 
 /// The default interval between two recounts: several a day, without keeping a disk from spinning
 /// down.
 pub const RECOUNT: Duration = Duration::from_secs(6 * 60 * 60);
 
 /// How often a command that waits for a count polls whether it is finished.
-pub const COUNT_ASKED: Duration = Duration::from_millis(50);
+pub const COUNT_POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Directory entries that a count examines in one step; between two steps it may pause.
 pub const COUNT_ENTRIES: u64 = 64;
@@ -321,10 +321,10 @@ pub const COUNT_PAUSE: Duration = Duration::from_millis(100);
 
 /// The least time between a count and the next one that a quota's refusal starts, so that a client
 /// that retries does not cause constant counting.
-pub const COUNT_REST: Duration = Duration::from_secs(1);
+pub const COUNT_COOLDOWN: Duration = Duration::from_secs(1);
 
-/// Each so many steps of a count add [`COUNT_REST`] to that time: 15 seconds for a million files.
-pub const COUNT_REST_STEPS: u32 = 1000;
+/// Each so many steps of a count add [`COUNT_COOLDOWN`] to that time: 15 seconds for a million files.
+pub const COUNT_COOLDOWN_STEPS: u32 = 1000;
 
 /// Directory entries that a sweep examines between two checks whether the server is still running.
 pub const SWEEP_ENTRIES: usize = 256;
@@ -334,10 +334,10 @@ pub const SWEEP_DEPTH: usize = 64;
 
 /// How long a resolved name is cached: after a change of a dynamic address, clients get the old one
 /// for so long.
-pub const NAME_GOOD_FOR: Duration = Duration::from_secs(300);
+pub const NAME_TTL: Duration = Duration::from_secs(300);
 
 /// The delay before a failed look-up is retried.
-pub const NAME_TRIED_AFTER: Duration = Duration::from_secs(30);
+pub const NAME_RETRY_DELAY: Duration = Duration::from_secs(30);
 
 /// The stack of a resolver thread: the C library's resolver has large buffers on it, and loads NSS
 /// modules. Unused pages take no memory.

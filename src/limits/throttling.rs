@@ -56,7 +56,7 @@ impl Default for Throttling {
 
 /// The capacity of the table of addresses, which takes 200 KiB: more than the addresses with failed
 /// logins within a quarter of an hour, except in a distributed attack.
-pub const ADDRESSES_REMEMBERED: usize = 4096;
+pub const ADDRESS_TABLE_ENTRIES: usize = 4096;
 
 /// The associativity of the table: the addresses in one hash set. With a thousand addresses no set
 /// overflows in practice.

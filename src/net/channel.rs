@@ -44,7 +44,7 @@ impl FromStr for DataSession {
 
 /// The result of verifying a client's certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ClientStanding {
+pub enum ClientCertStatus {
     /// No certificate was presented and none is required, or the handshake is not finished.
     Unknown,
     /// The certificate is valid and issued by a trusted authority.
@@ -92,7 +92,7 @@ impl Channel {
     /// # Errors
     /// `WouldBlock`: wait for writability if there are [unsent](Self::has_unsent) bytes, else for
     /// readability. `Interrupted`: the budget of reads is used up; call again. Anything else is
-    /// final: [`take_remark`](Self::take_remark) gives the cause, and if TLS [has
+    /// final: [`take_diagnostic`](Self::take_diagnostic) gives the cause, and if TLS [has
     /// failed](Self::has_failed), [`shutdown`](Stream::shutdown) sends the alert.
     pub fn handshake(&mut self) -> io::Result<()> {
         match &mut self.security {
@@ -133,10 +133,10 @@ impl Channel {
     }
 
     /// Whether the stream has ended without `close_notify`, as [allowed](Self::allow_unclean_end).
-    pub fn has_unclean_end(&self) -> bool {
+    pub fn has_accepted_unclean_end(&self) -> bool {
         self.security
             .as_deref()
-            .is_some_and(Security::has_unclean_end)
+            .is_some_and(Security::has_accepted_unclean_end)
     }
 
     /// Whether a partial record was received, which no read returns yet.
@@ -148,10 +148,10 @@ impl Channel {
 
     /// Whether a read failed because of an end without `close_notify` between two records that is not
     /// [allowed](Self::allow_unclean_end).
-    pub fn has_wrong_end(&self) -> bool {
+    pub fn has_rejected_unclean_end(&self) -> bool {
         self.security
             .as_deref()
-            .is_some_and(Security::has_wrong_end)
+            .is_some_and(Security::has_rejected_unclean_end)
     }
 
     /// What a handshake needs next: its own output leaves before anything is read.
@@ -193,8 +193,8 @@ impl Channel {
     }
 
     /// Takes the message about the handshake for the log: why it failed, or a warning.
-    pub fn take_remark(&mut self) -> Option<String> {
-        self.security.as_deref_mut()?.take_remark()
+    pub fn take_diagnostic(&mut self) -> Option<String> {
+        self.security.as_deref_mut()?.take_diagnostic()
     }
 
     /// The TLS state; `None` in the clear.

@@ -11,7 +11,7 @@ use rustix::net::sockopt;
 
 /// An inherited listening socket.
 #[derive(Debug)]
-pub struct Inherited {
+pub struct InheritedListener {
     /// The socket.
     pub socket: TcpListener,
     /// Its `FileDescriptorName=`, or empty.
@@ -22,7 +22,7 @@ pub struct Inherited {
 ///
 /// # Errors
 /// When a descriptor is not a TCP socket or does not listen.
-pub fn inherited_listeners() -> io::Result<Vec<Inherited>> {
+pub fn inherited_listeners() -> io::Result<Vec<InheritedListener>> {
     let is_ours =
         std::env::var("LISTEN_PID").is_ok_and(|pid| pid == std::process::id().to_string());
     if !is_ours {
@@ -44,7 +44,7 @@ pub fn inherited_listeners() -> io::Result<Vec<Inherited>> {
             );
             return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
         }
-        taken.push(Inherited { socket, name });
+        taken.push(InheritedListener { socket, name });
     }
     Ok(taken)
 }

@@ -25,9 +25,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 pub use address_rules::AddressRules;
-pub use channel::{Channel, ClientStanding, DataSession};
-pub use inherited::{Inherited, inherited_listeners};
-pub use passive_address::{BadPassiveHost, PassiveAddresses, PassiveHost};
+pub use channel::{Channel, ClientCertStatus, DataSession};
+pub use inherited::{InheritedListener, inherited_listeners};
+pub use passive_address::{PassiveAddresses, PassiveHost, PassiveHostError};
 pub use passive_ports::{PassivePorts, PortLease};
 pub use system::SystemNetwork;
 

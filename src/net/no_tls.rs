@@ -6,11 +6,11 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{ClientStanding, Stream};
+use super::{ClientCertStatus, Stream};
 use crate::storage::File;
 
 /// Empty paths: no certificate is stored.
-pub fn kept_files(_: &Path) -> (PathBuf, PathBuf) {
+pub fn certificate_files(_: &Path) -> (PathBuf, PathBuf) {
     Default::default()
 }
 
@@ -28,7 +28,7 @@ impl Acceptor {
     }
 
     /// Never called.
-    pub fn standing(&self, _: &Security) -> ClientStanding {
+    pub fn standing(&self, _: &Security) -> ClientCertStatus {
         match self.0 {}
     }
 
@@ -103,12 +103,12 @@ impl Security {
     }
 
     /// Never called.
-    pub fn has_wrong_end(&self) -> bool {
+    pub fn has_rejected_unclean_end(&self) -> bool {
         match self.0 {}
     }
 
     /// Never called.
-    pub fn has_unclean_end(&self) -> bool {
+    pub fn has_accepted_unclean_end(&self) -> bool {
         match self.0 {}
     }
 
@@ -123,7 +123,7 @@ impl Security {
     }
 
     /// Never called.
-    pub fn take_remark(&mut self) -> Option<String> {
+    pub fn take_diagnostic(&mut self) -> Option<String> {
         match self.0 {}
     }
 

@@ -12,8 +12,8 @@ use std::str::FromStr;
 use std::time::Instant;
 
 use super::Cidr;
-use crate::limits::{NAME_GOOD_FOR, NAME_TRIED_AFTER};
-use crate::protocol::one_host::is_of_one_host;
+use crate::limits::{NAME_RETRY_DELAY, NAME_TTL};
+use crate::protocol::unicast::is_unicast;
 
 /// A host with an IPv4 address.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -32,14 +32,14 @@ impl From<Ipv4Addr> for PassiveHost {
 
 /// Why a string is not a [`PassiveHost`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BadPassiveHost {
+pub enum PassiveHostError {
     /// Neither an IPv4 address nor a host name.
     Neither,
     /// An address that no client can connect to.
     Unusable(Ipv4Addr),
 }
 
-impl fmt::Display for BadPassiveHost {
+impl fmt::Display for PassiveHostError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Neither => f.write_str("it is neither an IPv4 address nor a name"),
@@ -51,18 +51,18 @@ impl fmt::Display for BadPassiveHost {
     }
 }
 
-impl std::error::Error for BadPassiveHost {}
+impl std::error::Error for PassiveHostError {}
 
 impl FromStr for PassiveHost {
-    type Err = BadPassiveHost;
+    type Err = PassiveHostError;
 
     /// The last label of a name needs a letter, so that a mistyped address is not taken for a name.
-    fn from_str(text: &str) -> Result<Self, BadPassiveHost> {
+    fn from_str(text: &str) -> Result<Self, PassiveHostError> {
         match text.parse() {
-            Ok(address) if is_of_one_host(IpAddr::V4(address)) => {
+            Ok(address) if is_unicast(IpAddr::V4(address)) => {
                 return Ok(Self::Address(address));
             }
-            Ok(address) => return Err(BadPassiveHost::Unusable(address)),
+            Ok(address) => return Err(PassiveHostError::Unusable(address)),
             Err(_) => {}
         }
         let is_inside = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
@@ -75,7 +75,7 @@ impl FromStr for PassiveHost {
             && last.bytes().any(|byte| byte.is_ascii_alphabetic());
         is_name
             .then(|| Self::Name(text.to_owned()))
-            .ok_or(BadPassiveHost::Neither)
+            .ok_or(PassiveHostError::Neither)
     }
 }
 
@@ -169,8 +169,8 @@ impl PassiveAddresses {
     /// the answer has changed.
     pub fn found(&mut self, name: &str, answer: Option<Ipv4Addr>, now: Instant) -> bool {
         let lifetime = match answer {
-            Some(_) => NAME_GOOD_FOR,
-            None => NAME_TRIED_AFTER,
+            Some(_) => NAME_TTL,
+            None => NAME_RETRY_DELAY,
         };
         let mut has_changed = false;
         for entry in self.names().filter(|entry| entry.name == name) {
@@ -210,7 +210,7 @@ impl MasqueradeHost {
     fn address(&mut self, now: Instant) -> Option<Ipv4Addr> {
         match self {
             // An embedding program can construct any address without parsing it.
-            Self::Address(address) => is_of_one_host(IpAddr::V4(*address)).then_some(*address),
+            Self::Address(address) => is_unicast(IpAddr::V4(*address)).then_some(*address),
             Self::Name(entry) => {
                 if matches!(entry.lookup, LookupState::FreshUntil(end) if end <= now) {
                     entry.lookup = LookupState::Due;
@@ -269,7 +269,7 @@ mod tests {
             &label,
         ] {
             let parsed = wrong.parse::<PassiveHost>();
-            assert_eq!(parsed, Err(BadPassiveHost::Neither), "{wrong}");
+            assert_eq!(parsed, Err(PassiveHostError::Neither), "{wrong}");
         }
     }
 
@@ -287,7 +287,7 @@ mod tests {
             let address: Ipv4Addr = text.parse().unwrap();
             assert_eq!(
                 text.parse::<PassiveHost>(),
-                Err(BadPassiveHost::Unusable(address))
+                Err(PassiveHostError::Unusable(address))
             );
             let host = PassiveHost::Address(address);
             let mut addresses = PassiveAddresses::new(Vec::new(), Some(host), true);
@@ -365,7 +365,7 @@ mod tests {
         assert!(addresses.found("a.example", Some(ROUTER), now));
         assert_eq!(addresses.of(client, now), Some(ROUTER));
 
-        now += NAME_GOOD_FOR.saturating_sub(Duration::from_nanos(1));
+        now += NAME_TTL.saturating_sub(Duration::from_nanos(1));
         addresses.of(client, now);
         assert_eq!(addresses.wanted(), None);
         now += Duration::from_nanos(1);
@@ -380,7 +380,7 @@ mod tests {
         assert_eq!(addresses.wanted(), None, "lookup is in progress");
 
         assert!(!addresses.found("a.example", None, now));
-        now += NAME_TRIED_AFTER;
+        now += NAME_RETRY_DELAY;
         assert_eq!(
             addresses.of(client, now),
             Some(ROUTER),

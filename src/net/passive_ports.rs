@@ -53,7 +53,7 @@ impl PassivePorts {
     /// Only ports of this range (port 0 excluded), or with `None` whatever the kernel chooses.
     pub fn new(range: Option<RangeInclusive<u16>>) -> Self {
         Self {
-            range: range.as_ref().map(Range::new),
+            range: range.map(Range::new),
             is_preference: false,
         }
     }
@@ -63,7 +63,7 @@ impl PassivePorts {
     /// that is named is bound at once.
     pub fn any() -> Self {
         Self {
-            range: Some(Range::new(&EPHEMERAL)),
+            range: Some(Range::new(EPHEMERAL)),
             is_preference: true,
         }
     }
@@ -139,13 +139,14 @@ struct Leased {
 impl Leased {
     const WORD: usize = u32::BITS as usize;
 
-    fn new(range: &RangeInclusive<u16>) -> Self {
+    fn new(range: RangeInclusive<u16>) -> Self {
         // Port 0 would make the kernel choose, and not from the range.
-        let (first, last) = (range.start().max(&1), range.end());
-        let size = (*first..=*last).len();
+        let (first, last) = range.into_inner();
+        let first = first.max(1);
+        let size = (first..=last).len();
         let words = (0..size.div_ceil(Self::WORD)).map(|_| AtomicU32::new(0));
         Self {
-            first: *first,
+            first,
             size,
             bits: words.collect(),
         }
@@ -179,7 +180,7 @@ struct Range {
 }
 
 impl Range {
-    fn new(range: &RangeInclusive<u16>) -> Self {
+    fn new(range: RangeInclusive<u16>) -> Self {
         Self {
             leased: Arc::new(Leased::new(range)),
             hasher: RandomState::new(),

@@ -119,7 +119,9 @@ fn uninterrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::storage::{Disk, Error, Memory, Metadata, Result, Standing, Storage, VirtualPath};
+    use crate::storage::{
+        CommitState, Disk, Error, Memory, Metadata, Result, Storage, VirtualPath,
+    };
     use std::net::{Ipv4Addr, TcpListener, TcpStream};
 
     const DEADLINE: Duration = Duration::from_secs(10);
@@ -186,7 +188,7 @@ mod tests {
             Err(Error::Device)
         }
 
-        fn standing(&self) -> Result<Standing> {
+        fn commit_state(&self) -> Result<CommitState> {
             Err(Error::Device)
         }
 
@@ -194,11 +196,11 @@ mod tests {
             Err(Error::Device)
         }
 
-        fn replace_nothing(&mut self) -> Result<()> {
+        fn forbid_replace(&mut self) -> Result<()> {
             Ok(())
         }
 
-        fn commit_first(&mut self, _: u64) -> Result<()> {
+        fn commit_truncated(&mut self, _: u64) -> Result<()> {
             Ok(())
         }
 

@@ -55,7 +55,7 @@ impl SystemNetwork {
 
     /// Handles SIGTERM, SIGINT and SIGHUP: [`poll`](Network::poll) reports each as an [`Event`], and
     /// they no longer end the process. Repeats of one signal between two polls coalesce.
-    pub fn hear_signals(&mut self) -> io::Result<()> {
+    pub fn enable_signals(&mut self) -> io::Result<()> {
         let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
         self.poll
             .registry()
@@ -369,7 +369,7 @@ mod tests {
     #[test]
     fn signals_are_reported_as_events() {
         let mut network = SystemNetwork::new().unwrap();
-        network.hear_signals().unwrap();
+        network.enable_signals().unwrap();
         for (signal, expected) in [
             (SIGTERM, Event::StopSignal),
             (SIGHUP, Event::ReloadSignal),

@@ -60,7 +60,7 @@ pub struct AuditRecord {
     pub moved: Option<(u64, Duration)>,
     /// Whether the operator can remove the cause: a full disk, a quota, a permission that the server lacks on
     /// this system, an I/O error.
-    pub is_for_operator: bool,
+    pub concerns_operator: bool,
     /// Suppressed records: earlier refusals of this session above the rate limit.
     pub left_out: u64,
 }
@@ -68,7 +68,7 @@ pub struct AuditRecord {
 impl AuditRecord {
     /// Logs it: a warning if it is for the operator.
     pub(super) fn log(&self) {
-        let level = if self.is_for_operator {
+        let level = if self.concerns_operator {
             Level::Warn
         } else {
             Level::Info

@@ -1,7 +1,7 @@
 //! Throttles the log message of an error that repeats: the first one is logged at once, later ones at most
 //! once a minute, with the number of occurrences. The time is an argument.
 
-use crate::limits::COMPLAINT_SECONDS;
+use crate::limits::REPEATED_ERROR_SECONDS;
 
 /// The occurrences of one kind of error.
 #[derive(Debug, Default)]
@@ -16,7 +16,7 @@ impl ErrorThrottle {
     /// suppresses the message. A clock that is set back does not suppress.
     pub(super) fn record(&mut self, now: i64) -> Option<u64> {
         self.count += 1;
-        let is_recent = |at: i64| (at..at.saturating_add(COMPLAINT_SECONDS)).contains(&now);
+        let is_recent = |at: i64| (at..at.saturating_add(REPEATED_ERROR_SECONDS)).contains(&now);
         if self.logged_at.is_some_and(is_recent) {
             return None;
         }

@@ -1,7 +1,7 @@
 //! The Unix socket for upload events (unix(7)): a datagram, or a line on a stream, for each upload.
 //!
 //! It connects at the first event, and reconnects once if a send fails; an event that then fails is lost and
-//! counted. A receiver that does not read delays an event by at most [`EVENT_SOCKET_STALL`].
+//! counted. A receiver that does not read delays an event by at most [`EVENT_SOCKET_TIMEOUT`].
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -15,7 +15,7 @@ use rustix::net::{
 
 use super::error_throttle::ErrorThrottle;
 use crate::cause::cause;
-use crate::limits::EVENT_SOCKET_STALL;
+use crate::limits::EVENT_SOCKET_TIMEOUT;
 
 /// The client end of the socket.
 pub(super) struct EventSocket {
@@ -85,7 +85,7 @@ fn open_as(kind: SocketType, path: &Path) -> rustix::io::Result<OwnedFd> {
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let socket = socket_with(AddressFamily::UNIX, kind, flags, None)?;
     connect(&socket, &SocketAddrUnix::new(path)?)?;
-    sockopt::set_socket_timeout(&socket, sockopt::Timeout::Send, Some(EVENT_SOCKET_STALL))?;
+    sockopt::set_socket_timeout(&socket, sockopt::Timeout::Send, Some(EVENT_SOCKET_TIMEOUT))?;
     ioctl_fionbio(&socket, false)?;
     Ok(socket)
 }

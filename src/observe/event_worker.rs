@@ -14,15 +14,15 @@ use std::time::Duration;
 
 use super::command::{self, CommandEnd, PREFIX, Variables};
 use crate::cause::cause;
-use crate::limits::{EVENT_MOST_AT_ONCE, EVENT_SLACK, WORKER_NICENESS};
-use crate::privsep::{Helper, Role, complain};
+use crate::limits::{EVENT_COMMANDS_MAX, EVENT_KILL_MARGIN, WORKER_NICENESS};
+use crate::privsep::{Helper, Role, write_to_stderr};
 
 /// The event helper process and its workers.
 pub(crate) const ROLE: Role = Role {
     name: "mioftpd: event helper",
     worker: "mioftpd: event",
     // A worker that has answered may still exist when its thread sends the next request.
-    at_once: 2 * EVENT_MOST_AT_ONCE,
+    at_once: 2 * EVENT_COMMANDS_MAX,
 };
 
 /// Starts the event helper process, which runs `command` as the user `run_as` for at most `time`.
@@ -31,13 +31,13 @@ pub(crate) fn start(run_as: OsString, command: &[OsString], time: Duration) -> i
     Helper::start(&ROLE, &[&[run_as, time], command].concat())
 }
 
-/// Has a worker run the program, and blocks until it ends, at most for `time` and [`EVENT_SLACK`].
+/// Has a worker run the program, and blocks until it ends, at most for `time` and [`EVENT_KILL_MARGIN`].
 pub(super) fn ask(
     privsep: &Helper,
     variables: &Variables,
     time: Duration,
 ) -> io::Result<CommandEnd> {
-    let answer = privsep.ask(&encode(variables), time + EVENT_SLACK)?;
+    let answer = privsep.ask(&encode(variables), time + EVENT_KILL_MARGIN)?;
     decode_end(&answer)
 }
 
@@ -46,7 +46,7 @@ pub(crate) fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     match run_once(arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            complain(ROLE.worker, &cause(&error));
+            write_to_stderr(ROLE.worker, &cause(&error));
             ExitCode::FAILURE
         }
     }

@@ -56,7 +56,7 @@ impl Default for Events {
             socket: None,
             digest: false,
             at_once: limits::EVENT_COMMANDS,
-            time: limits::EVENT_COMMAND_TIME,
+            time: limits::EVENT_COMMAND_TIMEOUT,
         }
     }
 }

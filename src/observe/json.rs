@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use super::audit::AuditRecord;
 use super::record::TransferRecord;
 use super::timestamp::rfc3339;
-use crate::protocol::visible::is_harmless;
+use crate::protocol::visible::is_printable;
 
 /// The line of a transfer, with its LF. `digest` is the SHA-256 in hexadecimal.
 pub(super) fn line(record: &TransferRecord, digest: Option<&str>) -> String {
@@ -57,7 +57,7 @@ pub(super) fn audit_line(record: &AuditRecord) -> String {
         let seconds = took.as_secs_f64();
         let _ = write!(line, ",\"bytes\":{bytes},\"seconds\":{seconds:.3}");
     }
-    if record.is_for_operator {
+    if record.concerns_operator {
         line.push_str(",\"for_operator\":true");
     }
     if record.left_out > 0 {
@@ -74,7 +74,7 @@ fn push_name(line: &mut String, key: &str, name: &[u8]) {
         match character {
             '"' | '\\' => line.extend(['\\', character]),
             // All of these are below U+10000, so four digits are enough.
-            _ if !is_harmless(character) => {
+            _ if !is_printable(character) => {
                 let _ = write!(line, "\\u{:04x}", u32::from(character));
             }
             _ => line.push(character),
@@ -135,7 +135,7 @@ mod tests {
             code: 550,
             reason: b"Permission denied.".as_slice().into(),
             moved: None,
-            is_for_operator: true,
+            concerns_operator: true,
             left_out: 3,
         };
         assert_eq!(
@@ -155,7 +155,7 @@ mod tests {
             code: 226,
             reason: Box::default(),
             moved: Some((7, Duration::from_millis(1500))),
-            is_for_operator: false,
+            concerns_operator: false,
             left_out: 0,
             ..record
         };

@@ -40,7 +40,7 @@ use rustix::fs::Access;
 
 use crate::cause;
 use crate::limits::{
-    EVENTS_LAST, EVENTS_WAITING, RECORDS_LAST, RECORDS_WAITING, THREAD_STACK_BYTES,
+    EVENTS_FLUSH_TIMEOUT, EVENTS_QUEUED, RECORDS_FLUSH_TIMEOUT, RECORDS_QUEUED, THREAD_STACK_BYTES,
 };
 use crate::privsep::Helper;
 use crate::storage::Storage;
@@ -73,7 +73,7 @@ impl fmt::Display for Error {
 }
 
 /// The event loop's end of all outputs. On drop, waits for the last records to be written, at most for
-/// [`RECORDS_LAST`] and [`EVENTS_LAST`].
+/// [`RECORDS_FLUSH_TIMEOUT`] and [`EVENTS_FLUSH_TIMEOUT`].
 #[derive(Default)]
 pub struct Records {
     log: Option<QueueSender<LogEntry>>,
@@ -98,7 +98,7 @@ struct ThreadGroup {
 /// The threads behind [`Records`], not yet started: threads that start before the process drops its
 /// privileges would keep them.
 #[derive(Default)]
-pub struct Observers {
+pub struct RecordThreads {
     log_writer: Option<(LogWriter, QueueReceiver<LogEntry>, SyncSender<()>)>,
     /// With the number of threads.
     event_sender: Option<(EventSender, usize, SyncSender<()>)>,
@@ -116,26 +116,26 @@ impl Records {
         events: Events,
         privsep: Option<Helper>,
         waker: LoopWaker,
-    ) -> Result<(Self, Observers), Error> {
+    ) -> Result<(Self, RecordThreads), Error> {
         let mut records = Self::default();
-        let mut observers = Observers {
+        let mut observers = RecordThreads {
             started: Arc::clone(&records.started),
-            ..Observers::default()
+            ..RecordThreads::default()
         };
         if !logs.is_empty() {
             let writer = LogWriter::open(logs, Arc::clone(&records.reopen), waker)
                 .map_err(|(path, error)| Error::Log(path, error))?;
-            let (sender, receiver) = bounded_queue(RECORDS_WAITING);
+            let (sender, receiver) = bounded_queue(RECORDS_QUEUED);
             records.log = Some(sender);
             records.has_audit_log = logs.iter().any(|log| log.format == Format::Audit);
-            let alive = records.add_threads("the transfer and audit logs", RECORDS_LAST);
+            let alive = records.add_threads("the transfer and audit logs", RECORDS_FLUSH_TIMEOUT);
             observers.log_writer = Some((writer, receiver, alive));
         }
         if events.is_configured() {
             events.check().map_err(Error::Events)?;
-            let (sender, receiver) = bounded_queue(EVENTS_WAITING);
+            let (sender, receiver) = bounded_queue(EVENTS_QUEUED);
             records.events = Some(sender);
-            let alive = records.add_threads("the upload events", EVENTS_LAST);
+            let alive = records.add_threads("the upload events", EVENTS_FLUSH_TIMEOUT);
             let threads = events.threads();
             let event_sender = EventSender::new(events, privsep, receiver);
             observers.event_sender = Some((event_sender, threads, alive));
@@ -231,7 +231,7 @@ impl Drop for Records {
     }
 }
 
-impl Observers {
+impl RecordThreads {
     /// Starts the threads.
     ///
     /// # Errors
@@ -269,7 +269,7 @@ fn spawn(name: String, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::storage::Nothing;
+    use crate::storage::EmptyStorage;
 
     #[test]
     fn drop_before_start_does_not_wait() {
@@ -281,7 +281,7 @@ mod tests {
         let (records, observers) = opened.unwrap();
         let begin = std::time::Instant::now();
         drop(records);
-        assert!(begin.elapsed() < RECORDS_LAST);
+        assert!(begin.elapsed() < RECORDS_FLUSH_TIMEOUT);
         drop(observers);
     }
 
@@ -296,7 +296,7 @@ mod tests {
         };
         let opened = Records::open(&[log], Events::default(), None, Arc::new(|| {}));
         let (records, observers) = opened.unwrap();
-        let storage: Arc<dyn Storage> = Arc::new(Nothing);
+        let storage: Arc<dyn Storage> = Arc::new(EmptyStorage);
         // Fits into the queue, which no thread empties yet.
         for _ in 0..100 {
             records.leave(Box::new(test_records::upload("/f")), &storage);

@@ -15,7 +15,7 @@ use std::thread;
 use rustix::io::Errno;
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 
-use super::{Role, THIS_PROGRAM, complain};
+use super::{Role, THIS_PROGRAM, write_to_stderr};
 use crate::cause::cause;
 use crate::limits::THREAD_STACK_BYTES;
 
@@ -36,14 +36,14 @@ pub fn run_helper(role: &Role) -> ExitCode {
             Ok(Some(_)) if Arc::strong_count(&running) > role.at_once => {}
             Ok(Some(pair)) => {
                 if let Err(error) = start_worker(role, pair, Arc::clone(&running)) {
-                    complain(
+                    write_to_stderr(
                         role.name,
                         &format_args!("cannot start a worker process: {}", cause(&error)),
                     );
                 }
             }
             Err(error) => {
-                complain(role.name, &cause(&error));
+                write_to_stderr(role.name, &cause(&error));
                 return ExitCode::FAILURE;
             }
         }

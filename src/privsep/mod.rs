@@ -67,7 +67,7 @@ pub struct Role {
 
 /// Writes an error to stderr, which is where the server's log goes: helpers have no log of their own.
 /// A failed write is ignored.
-pub(crate) fn complain(name: &str, why: &dyn fmt::Display) {
+pub(crate) fn write_to_stderr(name: &str, why: &dyn fmt::Display) {
     let _ = writeln!(io::stderr(), "{name}: {why}");
 }
 

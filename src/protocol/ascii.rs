@@ -37,7 +37,7 @@ impl Encoder {
     }
 
     /// Whether the last byte was a CR, so that a following LF is written without another.
-    pub const fn is_behind_return(&self) -> bool {
+    pub const fn is_after_return(&self) -> bool {
         matches!(self.previous, Previous::Return)
     }
 

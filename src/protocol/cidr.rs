@@ -33,7 +33,7 @@ impl Cidr {
     }
 
     /// Whether the networks overlap.
-    pub fn meets(&self, other: &Self) -> bool {
+    pub fn overlaps(&self, other: &Self) -> bool {
         self.covers(other) || other.covers(self)
     }
 

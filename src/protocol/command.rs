@@ -4,7 +4,7 @@
 //! This module knows neither the syntax of arguments nor whether a command is allowed: both
 //! belong to the session.
 
-pub use super::command_table::{Access, Argument, Command, Origin, Row, TABLE, features, lookup};
+pub use super::command_table::{Access, Argument, Command, Row, Standard, TABLE, features, lookup};
 
 /// A command with its argument.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -36,7 +36,7 @@ impl<'a> Request<'a> {
         let mut argument = parts.next().unwrap_or_default();
         let row = lookup(verb).ok_or(ParseError::Unrecognized(verb))?;
         if !row.keeps_spaces {
-            argument = without_spaces_behind(argument);
+            argument = trim_trailing_spaces(argument);
         }
         if argument.contains(&0) {
             return Err(ParseError::Nul);
@@ -49,7 +49,7 @@ impl<'a> Request<'a> {
 }
 
 /// `text` without trailing spaces: some clients pad arguments, and other servers accept that.
-pub fn without_spaces_behind(mut text: &[u8]) -> &[u8] {
+pub fn trim_trailing_spaces(mut text: &[u8]) -> &[u8] {
     while let [before @ .., b' '] = text {
         text = before;
     }

@@ -52,7 +52,7 @@ pub enum Access {
 
 /// The specification that defines the command.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub enum Origin {
+pub enum Standard {
     /// RFC 959.
     Rfc959,
     /// A later RFC, a draft, or common practice; also the older X names.
@@ -73,7 +73,7 @@ pub struct Row {
     /// When it is allowed.
     pub access: Access,
     /// The specification that defines it.
-    pub origin: Origin,
+    pub standard: Standard,
     /// Whether it is implemented; if not, the reply is 502.
     pub served: bool,
     /// Its syntax, for HELP.
@@ -181,7 +181,7 @@ const fn rfc959(
         argument,
         keeps_spaces: !matches!(argument, Nothing),
         access: Access::LoggedIn,
-        origin: Origin::Rfc959,
+        standard: Standard::Rfc959,
         served: true,
         syntax,
         feature: None,
@@ -196,7 +196,7 @@ const fn extension(
     syntax: &'static str,
 ) -> Row {
     Row {
-        origin: Origin::Extension,
+        standard: Standard::Extension,
         ..rfc959(name, command, argument, syntax)
     }
 }

@@ -98,7 +98,7 @@ pub struct Inflater {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Inflated {
     /// The input is exhausted.
-    Hungry,
+    NeedsInput,
     /// The output buffer is full; call again with the rest of the input, which may be empty.
     Full,
     /// The compressed stream has ended, and its checksum is correct.
@@ -130,7 +130,7 @@ impl Inflater {
             // No progress despite input: calling again would loop forever.
             _ if !input.is_empty() && consumed == 0 && produced == 0 => return Err(Malformed),
             _ if !input.is_empty() => Inflated::Full,
-            _ => Inflated::Hungry,
+            _ => Inflated::NeedsInput,
         };
         Ok((self.output.get(..produced).unwrap_or_default(), progress))
     }
@@ -161,7 +161,7 @@ mod tests {
                 match progress {
                     Inflated::Ended => return Ok((out, true)),
                     Inflated::Full => {}
-                    Inflated::Hungry => break,
+                    Inflated::NeedsInput => break,
                 }
             }
         }

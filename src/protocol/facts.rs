@@ -72,7 +72,7 @@ impl FactSet {
     }
 
     /// Whether the `perm` fact is selected.
-    pub const fn tells_permissions(self) -> bool {
+    pub const fn includes_perm(self) -> bool {
         self.contains(Fact::Perm)
     }
 

@@ -8,7 +8,7 @@
 //! - [`proxy_header`] parses the PROXY protocol header that precedes everything else;
 //! - [`line`](mod@line) splits the received bytes into lines; `telnet` removes Telnet sequences;
 //! - [`command`] parses a line into a request, by `command_table`; [`path`], [`host_port`],
-//!   [`byte_range`] and [`quoted`] parse its argument; [`one_host`] tells whether an address is
+//!   [`byte_range`] and [`quoted`] parse its argument; [`unicast`] tells whether an address is
 //!   a legal target of a data connection;
 //! - [`reply`] formats replies, with the wording of RFC 959 in `standard_replies`;
 //! - [`entry`] is the metadata of a file, which [`listing`] formats for LIST and NLST and [`facts`]
@@ -38,7 +38,6 @@ pub mod glob;
 pub mod host_port;
 pub mod line;
 pub mod listing;
-pub mod one_host;
 pub mod path;
 mod pending_line;
 pub mod permissions;
@@ -49,5 +48,6 @@ pub mod reply;
 pub mod run_length;
 mod standard_replies;
 mod telnet;
+pub mod unicast;
 pub mod visible;
 pub mod zone;

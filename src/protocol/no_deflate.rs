@@ -65,7 +65,7 @@ pub struct Inflater(Level);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Inflated {
     /// As in `deflate.rs`.
-    Hungry,
+    NeedsInput,
     /// As in `deflate.rs`.
     Full,
     /// As in `deflate.rs`.

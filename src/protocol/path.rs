@@ -102,7 +102,7 @@ impl VirtualPath {
     }
 
     /// The path relative to `directory` if it is below that, otherwise the absolute path.
-    pub fn seen_from(&self, directory: &Self) -> Vec<u8> {
+    pub fn relative_to(&self, directory: &Self) -> Vec<u8> {
         let below = self.relative.strip_prefix(directory.relative.as_slice());
         let below = if directory.is_root() {
             below
@@ -209,9 +209,9 @@ mod tests {
             ("/x", "/d", "/x"),
             ("/", "/", "/"),
         ] {
-            let seen_from = at(path).seen_from(&at(directory));
-            assert_eq!(seen_from, seen.as_bytes(), "{path} from {directory}");
-            assert_eq!(at(directory).join(&seen_from), Ok(at(path)));
+            let relative_to = at(path).relative_to(&at(directory));
+            assert_eq!(relative_to, seen.as_bytes(), "{path} from {directory}");
+            assert_eq!(at(directory).join(&relative_to), Ok(at(path)));
         }
     }
 

@@ -1,7 +1,7 @@
 //! Parses the PROXY protocol header, in which a proxy names the client of a connection: version 1, a
 //! line of text, and version 2, binary (`proxy-protocol.txt` of `HAProxy`, §2.1 and §2.2).
 //!
-//! The bytes after the header belong to another reader (TLS, commands, a file), so the [`Reader`]
+//! The bytes after the header belong to another reader (TLS, commands, a file), so the [`HeaderReader`]
 //! never asks for a byte that may lie beyond the header. Its buffer has a fixed size, whatever length
 //! the header announces. It knows no socket, and not whether the proxy is trusted.
 
@@ -33,10 +33,10 @@ const V2_KEPT: usize = V2_FIXED + V6_BYTES;
 
 /// The client of a proxied connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Origin {
+pub enum ProxiedPeer {
     /// The proxy itself (LOCAL, a health check), or unknown (UNKNOWN, or an address family other than
     /// IPv4 and IPv6): the addresses of the connection itself apply.
-    Own,
+    Local,
     /// A client of the proxy.
     Client {
         /// The client's address.
@@ -52,7 +52,7 @@ pub struct Malformed;
 
 /// Parses one header incrementally.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reader {
+pub struct HeaderReader {
     bytes: [u8; V1_MAX],
     /// The number of valid bytes in `bytes`.
     filled: usize,
@@ -60,13 +60,13 @@ pub struct Reader {
     skipped: usize,
 }
 
-impl Default for Reader {
+impl Default for HeaderReader {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl Reader {
+impl HeaderReader {
     /// A reader at the beginning of a connection.
     pub const fn new() -> Self {
         Self {
@@ -94,7 +94,7 @@ impl Reader {
     ///
     /// # Errors
     /// As soon as the bytes cannot be the beginning of a header.
-    pub fn filled(&mut self, count: usize) -> Result<Option<Origin>, Malformed> {
+    pub fn filled(&mut self, count: usize) -> Result<Option<ProxiedPeer>, Malformed> {
         debug_assert!(count <= self.spare().len(), "more than the room");
         if self.is_v2() && self.filled >= V2_KEPT {
             self.skipped += count;
@@ -172,7 +172,7 @@ impl Reader {
 }
 
 /// Parses a version 2 header from the command on; TLVs after the addresses are ignored.
-fn parse_v2(bytes: &[u8]) -> Result<Origin, Malformed> {
+fn parse_v2(bytes: &[u8]) -> Result<ProxiedPeer, Malformed> {
     let [command, family, _, _, block @ ..] = bytes else {
         return Err(Malformed);
     };
@@ -190,7 +190,7 @@ fn parse_v2(bytes: &[u8]) -> Result<Origin, Malformed> {
             client(v6(source)?, v6(destination)?, ports)
         }
         // LOCAL; or PROXY with a transport that no FTP client uses: unspecified, Unix sockets, datagrams.
-        (0, ..) | (1, 0..=3, 0..=2) => Ok(Origin::Own),
+        (0, ..) | (1, 0..=3, 0..=2) => Ok(ProxiedPeer::Local),
         _ => Err(Malformed),
     }
 }
@@ -205,7 +205,7 @@ fn v6(bytes: &[u8]) -> Result<IpAddr, Malformed> {
     Ok(Ipv6Addr::from(octets).into())
 }
 
-fn client(source: IpAddr, destination: IpAddr, ports: &[u8]) -> Result<Origin, Malformed> {
+fn client(source: IpAddr, destination: IpAddr, ports: &[u8]) -> Result<ProxiedPeer, Malformed> {
     let &[a, b, c, d] = ports else {
         return Err(Malformed);
     };
@@ -216,16 +216,16 @@ fn client(source: IpAddr, destination: IpAddr, ports: &[u8]) -> Result<Origin, M
 }
 
 /// IPv4-mapped addresses become IPv4: the proxy may listen on a dual-stack IPv6 socket.
-fn origin(source: SocketAddr, destination: SocketAddr) -> Origin {
+fn origin(source: SocketAddr, destination: SocketAddr) -> ProxiedPeer {
     let canonical = |one: SocketAddr| SocketAddr::new(one.ip().to_canonical(), one.port());
-    Origin::Client {
+    ProxiedPeer::Client {
         source: canonical(source),
         destination: canonical(destination),
     }
 }
 
 /// Parses a complete line such as `PROXY TCP4 192.0.2.1 198.51.100.1 56324 21`.
-fn parse_v1(line: &[u8]) -> Result<Origin, Malformed> {
+fn parse_v1(line: &[u8]) -> Result<ProxiedPeer, Malformed> {
     let line = line.strip_suffix(b"\r\n").ok_or(Malformed)?;
     let text = std::str::from_utf8(line).map_err(|_| Malformed)?;
     let mut words = text.split(' ').skip(1);
@@ -233,7 +233,7 @@ fn parse_v1(line: &[u8]) -> Result<Origin, Malformed> {
     let family = next()?;
     if family == "UNKNOWN" {
         // The rest of the line must be ignored (§2.1).
-        return Ok(Origin::Own);
+        return Ok(ProxiedPeer::Local);
     }
     let [source, destination, source_port, destination_port] = [next()?, next()?, next()?, next()?];
     if words.next().is_some() {

@@ -13,7 +13,7 @@ impl fmt::Display for Visible<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for chunk in self.0.utf8_chunks() {
             for character in chunk.valid().chars() {
-                if is_harmless(character) {
+                if is_printable(character) {
                     f.write_char(character)?;
                 } else {
                     write!(f, "{}", character.escape_unicode())?;
@@ -30,18 +30,18 @@ impl fmt::Display for Visible<'_> {
 #[derive(Clone, Copy, Debug)]
 pub struct Quoted<'a>(pub &'a [u8]);
 
-/// Like [`Quoted`], but truncated to [`NAME_SHOWN`] bytes: a long name must not push the rest of a log
+/// Like [`Quoted`], but truncated to [`QUOTED_NAME_MAX`] bytes: a long name must not push the rest of a log
 /// line beyond a length limit.
 #[derive(Clone, Copy, Debug)]
 pub struct QuotedName<'a>(pub &'a [u8]);
 
 /// The number of bytes of a user name that [`QuotedName`] displays; escaped, they are at most a few
 /// hundred characters.
-pub const NAME_SHOWN: usize = 64;
+pub const QUOTED_NAME_MAX: usize = 64;
 
 impl fmt::Display for QuotedName<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.get(..NAME_SHOWN) {
+        match self.0.get(..QUOTED_NAME_MAX) {
             Some(shown) if shown.len() < self.0.len() => write!(f, "{}...", Quoted(shown)),
             _ => write!(f, "{}", Quoted(self.0)),
         }
@@ -64,7 +64,7 @@ impl fmt::Display for Quoted<'_> {
 }
 
 /// Whether a character is displayed unescaped. Those that are not are below U+10000.
-pub(crate) fn is_harmless(character: char) -> bool {
+pub(crate) fn is_printable(character: char) -> bool {
     !character.is_control() && !is_invisible(character)
 }
 
@@ -82,7 +82,7 @@ mod tests {
 
     #[test]
     fn quoted_names_are_escaped_and_truncated() {
-        let long = [b'x'; NAME_SHOWN + 1];
+        let long = [b'x'; QUOTED_NAME_MAX + 1];
         for (name, shown) in [
             (&b"ann"[..], r#""ann""#),
             (b"", r#""""#),
@@ -96,7 +96,10 @@ mod tests {
             QuotedName(&long[1..]).to_string(),
             QuotedName(&long).to_string(),
         );
-        assert_eq!((fits.len(), cut.len()), (NAME_SHOWN + 2, NAME_SHOWN + 5));
+        assert_eq!(
+            (fits.len(), cut.len()),
+            (QUOTED_NAME_MAX + 2, QUOTED_NAME_MAX + 5)
+        );
         assert!(cut.ends_with("x\"..."));
     }
 

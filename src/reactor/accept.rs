@@ -16,7 +16,7 @@ use super::socket_role::SocketRole;
 use super::turn::Next;
 use crate::cause::of_accepting;
 use crate::event_loop::Key;
-use crate::limits::{ACCEPTS_PER_PASS, JOBS_WAITING};
+use crate::limits::{ACCEPTS_PER_PASS, JOBS_QUEUED};
 use crate::net::{Channel, Listener, Stream};
 use crate::protocol::reply::Reply;
 
@@ -131,7 +131,7 @@ impl Reactor {
         let throttle = &mut context.limiters.throttle;
         self.admission
             .screen(address, throttle, limits, context.now)?;
-        if context.io.runner.outstanding() > JOBS_WAITING {
+        if context.io.runner.outstanding() > JOBS_QUEUED {
             return Err(Refusal::Overloaded);
         }
         Ok(())

@@ -24,21 +24,21 @@ impl Connection {
         while let Some(action) = context.scratch.actions.pop_front() {
             match action {
                 Action::Verify(credentials) => self.verify(credentials, context),
-                Action::Vouch(name) => self.vouch(&name, context),
-                Action::Secure => self.switch(Switch::Secure, context),
-                Action::Clear => self.switch(Switch::Clear, context),
+                Action::VerifyCertificate(name) => self.vouch(&name, context),
+                Action::StartTls => self.switch(Switch::Secure, context),
+                Action::EndTls => self.switch(Switch::Clear, context),
                 Action::Listen { for_ipv4 } => self.listen(for_ipv4, context),
-                Action::Dial(address) => self.data().connect_to(address),
-                Action::Keep => self.keep_link(context),
-                Action::HangUp => self.hang_up(context),
+                Action::SetActiveAddress(address) => self.data().connect_to(address),
+                Action::KeepDataConnection => self.keep_link(context),
+                Action::CloseDataConnection => self.hang_up(context),
                 Action::Operate(operation) => self.operate(operation, context),
-                Action::Send(spec) => self.start_task(spec, context),
-                Action::Describe(path) => self.submit(Work::Entry(path), context),
+                Action::RunFileTask(spec) => self.start_task(spec, context),
+                Action::DescribeEntry(path) => self.submit(Work::Entry(path), context),
                 Action::List(listing) => {
                     let limit = STAT_LISTING_BYTES;
                     self.submit(Work::Describe { listing, limit }, context);
                 }
-                Action::Who => request = Some(Request::ListSessions),
+                Action::ListSessions => request = Some(Request::ListSessions),
                 Action::Open(plan) => self.open_file(plan, context),
                 Action::Begin => self.begin(context),
                 Action::Cut(ending) => self.cut(ending, context),
@@ -65,15 +65,17 @@ impl Connection {
         match outcome {
             JobResult::NotCounted(work) => self.wait_for_count(*work, context),
             JobResult::Verified(verified) => self.verification_step(verified, context),
-            JobResult::Operated(answer) => self.notify(SessionEvent::Operated(answer), context),
+            JobResult::Operated(answer) => {
+                self.notify(SessionEvent::StorageAnswered(answer), context);
+            }
             JobResult::FileTask(task, step) => self.task_step(task, step, context),
             JobResult::Entry(entry) => self.notify(SessionEvent::Entry(entry), context),
-            JobResult::Described(lines) => self.notify(SessionEvent::Described(lines), context),
+            JobResult::Described(lines) => self.notify(SessionEvent::ListingMade(lines), context),
             JobResult::Opened(opened) => self.opened(opened, context),
             JobResult::Sliced(transfer, outcome) => self.sliced(transfer, outcome, context),
             JobResult::Discarded(kept) => match self.data().discarded() {
                 Some((ending, moved)) => self.finish(ending, moved, kept, context),
-                None => self.notify(SessionEvent::Dropped, context),
+                None => self.notify(SessionEvent::TaskDropped, context),
             },
             JobResult::Panicked => self.job_panicked(context),
         }
@@ -148,16 +150,16 @@ impl Connection {
             }
             TaskStep::More => {
                 self.submit(Work::FileTask(task), context);
-                self.notify(SessionEvent::Advanced, context);
+                self.notify(SessionEvent::TaskAdvanced, context);
             }
-            TaskStep::Over(found) => self.notify(SessionEvent::Found(found), context),
+            TaskStep::Over(found) => self.notify(SessionEvent::TaskFinished(found), context),
         }
     }
 
     fn operate(&mut self, operation: Operation, context: &mut LoopContext) {
         match self.storage.perform(&operation, Wait::Never) {
             Err(Error::WouldWait) => self.submit(Work::Operate(operation), context),
-            answer => self.notify(SessionEvent::Operated(answer), context),
+            answer => self.notify(SessionEvent::StorageAnswered(answer), context),
         }
     }
 
@@ -168,7 +170,7 @@ impl Connection {
             .then(|| context.limiters.permits.try_acquire())
             .flatten();
         if needs_permit && permit.is_none() {
-            return self.notify(SessionEvent::Found(Err(Error::Busy)), context);
+            return self.notify(SessionEvent::TaskFinished(Err(Error::Busy)), context);
         }
         let task = Box::new(FileTask::new(spec, permit));
         self.submit(Work::FileTask(task), context);
@@ -229,7 +231,7 @@ impl Connection {
         log::error!("{}: A job panicked; this is a bug", self.peer);
         match self.data().state() {
             TransferState::Idle | TransferState::Refused => {
-                self.notify(SessionEvent::Operated(Err(Error::Device)), context);
+                self.notify(SessionEvent::StorageAnswered(Err(Error::Device)), context);
             }
             TransferState::Opening => self.opened(Err(Error::Device), context),
             _ => self.finish(Ending::Failed(Error::Device), 0, None, context),

@@ -7,7 +7,7 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
-use crate::auth::{ClientPrefix, Counted, Throttle, Unwelcome};
+use crate::auth::{ClientPrefix, LogRateLimiter, Throttle, ThrottleError};
 use crate::limits::{Bound, REFUSALS_LOGGED, Room, Throttling};
 use crate::net::AddressRules;
 use crate::observe::target;
@@ -21,7 +21,7 @@ pub(super) struct Admission {
     admitted: usize,
     by_address: HashMap<ClientPrefix, usize>,
     /// Rate-limits the log lines of refusals.
-    refusals: Counted,
+    refusals: LogRateLimiter,
 }
 
 /// Why a connection is refused.
@@ -32,7 +32,7 @@ pub(super) enum Refusal {
     /// Too many logins from its address have failed.
     Banned,
     /// Its address connects too fast.
-    TooFast,
+    RateLimited,
     /// The server has reached this limit.
     Full(Bound),
     FullForAddress,
@@ -54,7 +54,7 @@ impl Refusal {
     /// Refusals that the client causes are less urgent than those for lack of resources.
     const fn level(self) -> log::Level {
         match self {
-            Self::Denied | Self::TooFast => log::Level::Info,
+            Self::Denied | Self::RateLimited => log::Level::Info,
             // The ban was logged when it began.
             Self::Banned => log::Level::Debug,
             Self::Full(_)
@@ -71,7 +71,7 @@ impl fmt::Display for Refusal {
         f.write_str(match self {
             Self::Denied => "not from this address (addresses.allow, addresses.deny)",
             Self::Banned => "its address is banned (throttling.failures)",
-            Self::TooFast => "its address connects too fast (throttling.connection-interval)",
+            Self::RateLimited => "its address connects too fast (throttling.connection-interval)",
             Self::Full(bound) => {
                 return write!(f, "there are as many connections as {bound} allows");
             }
@@ -97,7 +97,7 @@ impl Admission {
             limit_per_address,
             admitted: 0,
             by_address: HashMap::new(),
-            refusals: Counted::default(),
+            refusals: LogRateLimiter::default(),
         }
     }
 
@@ -126,8 +126,8 @@ impl Admission {
         }
         match throttle.connect(address, limits, now) {
             Ok(()) => Ok(()),
-            Err(Unwelcome::Banned) => Err(Refusal::Banned),
-            Err(Unwelcome::TooFast) => Err(Refusal::TooFast),
+            Err(ThrottleError::Banned) => Err(Refusal::Banned),
+            Err(ThrottleError::RateLimited) => Err(Refusal::RateLimited),
         }
     }
 
@@ -283,7 +283,7 @@ mod tests {
             |address, throttle: &mut Throttle| admission.screen(address, throttle, &limits, now);
         assert_eq!(screen(THERE, &mut throttle), Err(Refusal::Denied));
         assert_eq!(screen(HERE, &mut throttle), Ok(()));
-        assert_eq!(screen(HERE, &mut throttle), Err(Refusal::TooFast));
+        assert_eq!(screen(HERE, &mut throttle), Err(Refusal::RateLimited));
         throttle.fail(HERE, &limits, now);
         assert_eq!(screen(HERE, &mut throttle), Err(Refusal::Banned));
     }

@@ -11,7 +11,7 @@ use super::admission::Protocol;
 use super::proxy_header::ProxyHeader;
 use crate::event_loop::Token;
 use crate::net::{Listener, Stream};
-use crate::protocol::proxy_header::Origin;
+use crate::protocol::proxy_header::ProxiedPeer;
 
 /// What a passive listener has accepted.
 pub(super) enum Arrival {
@@ -86,8 +86,8 @@ impl PendingConnection {
             }
         };
         let address = match origin {
-            Origin::Own => self.proxy,
-            Origin::Client { source, .. } => source.ip(),
+            ProxiedPeer::Local => self.proxy,
+            ProxiedPeer::Client { source, .. } => source.ip(),
         };
         Ok(Arrival::identified(self.stream, address, client))
     }

@@ -114,7 +114,7 @@ impl Connection {
             phase,
             input: LineBuffer::new(),
             outbox: Outbox::new(),
-            session: Session::silent(peer),
+            session: Session::before_greeting(peer),
             deadlines: Deadlines::new(),
             data: None,
             tag: None,

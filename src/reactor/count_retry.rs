@@ -2,8 +2,8 @@
 //!
 //! No worker waits for the count: a job that cannot be answered yet comes back ([`JobResult::NotCounted`],
 //! [`SliceOutcome::NotCounted`](crate::transfer::SliceOutcome)), rests with the connection and is submitted
-//! again every [`COUNT_ASKED`], until the time-out of the count. So a hundred of them cost a hundred short
-//! jobs each time.
+//! again every [`COUNT_POLL_INTERVAL`], until the time-out of the count. So a hundred of them cost a
+//! hundred short jobs each time.
 //!
 //! [`JobResult::NotCounted`]: crate::workers::JobResult
 
@@ -13,7 +13,7 @@ use super::connection::{Connection, Phase};
 use super::context::LoopContext;
 use super::count_wait::CountWait;
 use crate::event_loop::Interest;
-use crate::limits::COUNT_ASKED;
+use crate::limits::COUNT_POLL_INTERVAL;
 use crate::session::{Deadline, SessionEvent};
 use crate::storage::Error;
 use crate::transfer::Transfer;
@@ -27,12 +27,15 @@ impl Connection {
         if context.now < until && self.phase == Phase::Open {
             self.count_wait = Some(Box::new(CountWait::Resting(until, work)));
             self.deadlines
-                .set(Deadline::Resume, context.now + COUNT_ASKED);
-            return self.notify(SessionEvent::NotCounted, context);
+                .set(Deadline::Resume, context.now + COUNT_POLL_INTERVAL);
+            return self.notify(SessionEvent::CountPending, context);
         }
         match work {
             Work::Open(..) => self.opened(Err(Error::NotCounted), context),
-            _ => self.notify(SessionEvent::Operated(Err(Error::NotCounted)), context),
+            _ => self.notify(
+                SessionEvent::StorageAnswered(Err(Error::NotCounted)),
+                context,
+            ),
         }
     }
 
@@ -44,7 +47,7 @@ impl Connection {
             let left = self.pause_timeout(context);
             self.data().pause(transfer, left);
             self.deadlines
-                .set(Deadline::Resume, context.now + COUNT_ASKED);
+                .set(Deadline::Resume, context.now + COUNT_POLL_INTERVAL);
         } else {
             transfer.stop_waiting();
             self.data().on_loop(transfer, Interest::Now);
@@ -57,7 +60,7 @@ impl Connection {
         let Some(work) = job else {
             return;
         };
-        self.notify(SessionEvent::TriedAgain, context);
+        self.notify(SessionEvent::CountRetried, context);
         match work {
             Work::Open(plan, _) => self.open_file(plan, context),
             work => self.submit(work, context),

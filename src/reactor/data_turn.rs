@@ -14,9 +14,9 @@ use super::upload_decision::Decision;
 use super::upload_end::UploadEnd;
 use crate::cause::cause;
 use crate::event_loop::Interest;
-use crate::limits::{END_PAUSE, INLINE_BYTES, STRANGERS_PER_TURN};
+use crate::limits::{INLINE_BYTES, REFUSED_PEERS_PER_TURN, UPLOAD_END_PAUSE};
 use crate::net::Channel;
-use crate::session::{Deadline, Ending, Left, Repeated, SessionEvent};
+use crate::session::{Deadline, Ending, PausedTimeout, Repeated, SessionEvent};
 use crate::storage::Wait;
 use crate::transfer::{Failure, SliceOutcome, Transfer, TransferSource};
 use crate::workers::Work;
@@ -49,7 +49,7 @@ impl Connection {
         let token = SocketRole::Data(self.key()).to_token();
         let peer = self.peer;
         let client = (!self.session.allows_fxp()).then_some(peer.ip());
-        for _ in 0..STRANGERS_PER_TURN {
+        for _ in 0..REFUSED_PEERS_PER_TURN {
             if !self.data().is_listening() {
                 return;
             }
@@ -72,7 +72,7 @@ impl Connection {
                 Accepted::Unrelated(address) => {
                     let text = format_args!("{peer}: Turned {address} away from the passive port");
                     self.session
-                        .log_once(Repeated::PassiveStranger, Level::Warn, text);
+                        .log_once(Repeated::PassiveForeignAddress, Level::Warn, text);
                 }
                 Accepted::Gone => {}
                 Accepted::Nothing | Accepted::HeaderIncomplete => return,
@@ -182,10 +182,10 @@ impl Connection {
     ) {
         let moved = transfer.moved();
         if let Some(mark) = transfer.take_mark() {
-            self.notify(SessionEvent::Marked(mark), context);
+            self.notify(SessionEvent::MarkerReached(mark), context);
         }
-        if let Some(remark) = transfer.take_remark() {
-            self.log_remark(&remark);
+        if let Some(remark) = transfer.take_diagnostic() {
+            self.log_diagnostic(&remark);
         }
         self.report_progress(&transfer, context);
         match outcome {
@@ -225,7 +225,7 @@ impl Connection {
             Decision::Later => {}
             Decision::Confirm => {
                 self.data().confirm_end();
-                let until = context.now + END_PAUSE;
+                let until = context.now + UPLOAD_END_PAUSE;
                 self.deadlines.set(Deadline::Resume, until);
             }
             Decision::Cut => self.cut(Ending::Abandoned, context),
@@ -245,11 +245,11 @@ impl Connection {
 
     /// Pauses the client's time-out: what follows is the server's time, however slow the disk is. If the
     /// client has half-closed, the time-out is all that ends the transfer, and goes on.
-    pub(super) fn pause_timeout(&mut self, context: &LoopContext) -> Left {
+    pub(super) fn pause_timeout(&mut self, context: &LoopContext) -> PausedTimeout {
         if self.phase == Phase::Open {
-            self.deadlines.hold(context.now)
+            self.deadlines.pause(context.now)
         } else {
-            Left::default()
+            PausedTimeout::default()
         }
     }
 
@@ -257,7 +257,7 @@ impl Connection {
     pub(super) fn resume_timeout(&mut self, context: &LoopContext) {
         let data = self.data.as_deref_mut();
         if let Some(left) = data.and_then(DataChannel::paused_timeout) {
-            self.deadlines.go_on(std::mem::take(left), context.now);
+            self.deadlines.resume(std::mem::take(left), context.now);
         }
     }
 

@@ -88,6 +88,6 @@ impl Connection {
         let data = self.data();
         data.close_link();
         data.reuse();
-        self.notify(SessionEvent::Lost, context);
+        self.notify(SessionEvent::DataConnectionLost, context);
     }
 }

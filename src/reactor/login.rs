@@ -10,16 +10,16 @@ use std::sync::Arc;
 use super::connection::Connection;
 use super::context::LoopContext;
 use crate::auth::{
-    Account, AuthenticatedUser, Check, ClientPrefix, Credentials, Denial, Penalty, Refusal,
-    Verification, Verified,
+    Account, AuthenticatedUser, Check, ClientPrefix, Denial, LoginCredentials, LoginFailure,
+    Penalty, Verification, Verified,
 };
-use crate::net::ClientStanding;
+use crate::net::ClientCertStatus;
 use crate::observe::target;
 use crate::session::SessionEvent;
 use crate::workers::Work;
 
 impl Connection {
-    pub(super) fn verify(&mut self, credentials: Credentials, context: &mut LoopContext) {
+    pub(super) fn verify(&mut self, credentials: LoginCredentials, context: &mut LoopContext) {
         if self.is_banned(context) {
             return self.refuse(Denial::Banned, context);
         }
@@ -37,9 +37,9 @@ impl Connection {
     /// One step of a verification is done; there may be another.
     pub(super) fn verification_step(&mut self, verified: Verified, context: &mut LoopContext) {
         match verified {
-            Verified::Is(account) => self.verified(Some(&account), context),
-            Verified::Nobody => self.verified(None, context),
-            Verified::NotYet(next) => self.submit_verification(next, context),
+            Verified::Accepted(account) => self.verified(Some(&account), context),
+            Verified::Rejected => self.verified(None, context),
+            Verified::NextStep(next) => self.submit_verification(next, context),
         }
     }
 
@@ -57,11 +57,11 @@ impl Connection {
     /// The client has a certificate with this name: no password is needed if the certificate is still
     /// valid. If that is not enough, it does not count as a failed login.
     pub(super) fn vouch(&mut self, name: &[u8], context: &mut LoopContext) {
-        let is_certified = self.client_standing(context) == ClientStanding::Verified;
-        let account = context.policy.settings.accounts.vouched(name);
+        let is_certified = self.client_cert_status(context) == ClientCertStatus::Verified;
+        let account = context.policy.settings.accounts.by_certificate(name);
         let account = account.filter(|_| is_certified).cloned();
         let outcome = self.judge(account.as_deref(), context);
-        let event = SessionEvent::Verified(outcome.map_err(Refusal::from));
+        let event = SessionEvent::Verified(outcome.map_err(LoginFailure::from));
         self.notify(event, context);
     }
 
@@ -78,7 +78,7 @@ impl Connection {
         let refusal = if denial.is_failure() {
             self.count_failure(denial, context)
         } else {
-            Refusal::from(denial)
+            LoginFailure::from(denial)
         };
         self.notify(SessionEvent::Verified(Err(refusal)), context);
     }
@@ -92,9 +92,12 @@ impl Connection {
         if self.is_banned(context) {
             return Err(Denial::Banned);
         }
-        let account = account.ok_or(Denial::Unproven)?;
+        let account = account.ok_or(Denial::WrongCredentials)?;
         let accounts = &context.policy.settings.accounts;
-        let name = self.session.claimed_name().ok_or(Denial::Unproven)?;
+        let name = self
+            .session
+            .claimed_name()
+            .ok_or(Denial::WrongCredentials)?;
         let user = accounts.admit(name, account, self.peer.ip(), context.unix_time)?;
         let storage = context.policy.storage_of(&user.account);
         self.storage = Arc::clone(storage.ok_or(Denial::Disabled)?);
@@ -102,11 +105,11 @@ impl Connection {
     }
 
     /// Counts a failed login. The one place where a ban begins, and where it is logged.
-    fn count_failure(&self, denial: Denial, context: &mut LoopContext) -> Refusal {
+    fn count_failure(&self, denial: Denial, context: &mut LoopContext) -> LoginFailure {
         let limits = &context.policy.settings.throttling;
         let address = self.peer.ip();
         match context.limiters.throttle.fail(address, limits, context.now) {
-            Penalty::Wait { failures } => Refusal { denial, failures },
+            Penalty::Delay { failures } => LoginFailure { denial, failures },
             Penalty::Ban => {
                 log::warn!(
                     target: target::SECURITY,
@@ -114,7 +117,7 @@ impl Connection {
                     limits.ban.as_secs(),
                     limits.failures
                 );
-                Refusal::from(Denial::Banned)
+                LoginFailure::from(Denial::Banned)
             }
         }
     }

@@ -35,7 +35,7 @@ impl LoginQueue {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::limits::LOGINS_WAITING;
+    use crate::limits::LOGINS_QUEUED;
 
     #[test]
     fn one_prefix_gets_half_of_the_queue() {
@@ -43,14 +43,14 @@ mod tests {
             .map(|ip| ClientPrefix::of(ip.parse().unwrap()))
             .into();
         let mut queue = LoginQueue::default();
-        let entered = (0..LOGINS_WAITING).take_while(|&owner| {
+        let entered = (0..LOGINS_QUEUED).take_while(|&owner| {
             let has_room = queue.has_room_for(one);
             if has_room {
                 queue.enter(JobId { owner, ticket: 0 }, one);
             }
             has_room
         });
-        assert_eq!(entered.count(), LOGINS_WAITING / 2);
+        assert_eq!(entered.count(), LOGINS_QUEUED / 2);
         assert!(queue.has_room_for(other));
     }
 }

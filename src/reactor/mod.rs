@@ -331,7 +331,10 @@ impl Reactor {
         let shown = self.connections.iter().filter(is_own).take(SESSIONS_SHOWN);
         let mut lines: Vec<_> = shown.map(|one| one.session.summary()).collect();
         self.run_turn(key, |connection, context| {
-            connection.notify(SessionEvent::Present(std::mem::take(&mut lines)), context);
+            connection.notify(
+                SessionEvent::SessionsListed(std::mem::take(&mut lines)),
+                context,
+            );
             Ok(Next::Done)
         });
     }

@@ -19,7 +19,7 @@ use super::data::DataChannel;
 use super::socket_role::SocketRole;
 use crate::cause::of_listening;
 use crate::net::Stream as _;
-use crate::protocol::one_host::is_of_one_host;
+use crate::protocol::unicast::is_unicast;
 use crate::session::{Deadline, NoListener, Repeated, SessionEvent};
 
 impl Connection {
@@ -50,7 +50,7 @@ impl Connection {
     ) -> io::Result<SocketAddr> {
         let known = told.unwrap_or_else(|| here.ip());
         // It may come from a PROXY header, or from an inherited socket.
-        if !is_of_one_host(known) {
+        if !is_unicast(known) {
             let text = format!("no client can connect to {known}; set passive.address");
             return Err(io::Error::other(text));
         }
@@ -121,18 +121,18 @@ impl Connection {
             .of(self.peer.ip(), context.now);
         let in_front = self.proxied.as_ref().map(|one| one.destination.ip());
         set.map(IpAddr::V4)
-            .or_else(|| in_front.filter(|address| address.is_ipv4() && is_of_one_host(*address)))
+            .or_else(|| in_front.filter(|address| address.is_ipv4() && is_unicast(*address)))
     }
 }
 
 impl Reactor {
     /// The next host name of a masquerade address that is to be resolved.
-    pub fn wanted_name(&mut self) -> Option<String> {
+    pub fn next_name_to_resolve(&mut self) -> Option<String> {
         self.context.policy.passive_addresses.wanted()
     }
 
-    /// The address of a [wanted name](Self::wanted_name); `None` if it could not be resolved.
-    pub fn found_name(&mut self, name: &str, answer: Option<Ipv4Addr>) {
+    /// The address of a [wanted name](Self::next_name_to_resolve); `None` if it could not be resolved.
+    pub fn name_resolved(&mut self, name: &str, answer: Option<Ipv4Addr>) {
         let now = self.context.now;
         let is_news = self
             .context

@@ -14,7 +14,7 @@ use super::proxy_header::ProxyHeader;
 use super::turn::{Next, Request, StepResult};
 use crate::event_loop::{Interest, Key};
 use crate::net::Channel;
-use crate::protocol::proxy_header::Origin;
+use crate::protocol::proxy_header::ProxiedPeer;
 use crate::session::Deadline;
 
 impl Connection {
@@ -60,13 +60,13 @@ impl Reactor {
     }
 
     /// Admits the client that a proxy's header names, as if it had connected itself, or refuses it.
-    pub(super) fn admit_proxied(&mut self, key: Key, origin: Origin, protocol: Protocol) {
+    pub(super) fn admit_proxied(&mut self, key: Key, origin: ProxiedPeer, protocol: Protocol) {
         let Some(proxy) = self.connections.get_mut(key).map(|one| one.peer) else {
             return;
         };
         let (client, proxied) = match origin {
-            Origin::Own => (proxy, None),
-            Origin::Client {
+            ProxiedPeer::Local => (proxy, None),
+            ProxiedPeer::Client {
                 source,
                 destination,
             } => {

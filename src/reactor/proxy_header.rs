@@ -7,12 +7,12 @@ use std::io;
 
 use super::admission::Protocol;
 use crate::net::Stream;
-use crate::protocol::proxy_header::{Origin, Reader};
+use crate::protocol::proxy_header::{HeaderReader, ProxiedPeer};
 
 /// A header that is not complete yet.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct ProxyHeader {
-    reader: Reader,
+    reader: HeaderReader,
     /// The protocol behind the header.
     pub(super) protocol: Protocol,
 }
@@ -20,7 +20,7 @@ pub(super) struct ProxyHeader {
 impl ProxyHeader {
     pub(super) const fn new(protocol: Protocol) -> Self {
         Self {
-            reader: Reader::new(),
+            reader: HeaderReader::new(),
             protocol,
         }
     }
@@ -30,7 +30,7 @@ impl ProxyHeader {
     /// # Errors
     /// `WouldBlock` if the header is incomplete, `InvalidData` if it is malformed, `UnexpectedEof` if the
     /// stream ends within it.
-    pub(super) fn read(&mut self, stream: &mut dyn Stream) -> io::Result<Origin> {
+    pub(super) fn read(&mut self, stream: &mut dyn Stream) -> io::Result<ProxiedPeer> {
         loop {
             match stream.read(self.reader.spare()) {
                 Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),

@@ -12,7 +12,7 @@ use super::turn::Next;
 use crate::auth::{Denial, Revocation, RevokedSessions};
 use crate::event_loop::Key;
 use crate::limits::REVIEWS_PER_PASS;
-use crate::net::ClientStanding;
+use crate::net::ClientCertStatus;
 
 impl Reactor {
     /// Begins a review: the rules have changed.
@@ -63,7 +63,7 @@ impl Connection {
             return;
         }
         let reviewed = self.standing(is_allowed, context).and_then(|standing| {
-            let is_certified = standing == ClientStanding::Verified;
+            let is_certified = standing == ClientCertStatus::Verified;
             let (settings, now) = (&context.policy.settings, context.unix_time);
             self.session.review(settings, is_certified, now)
         });
@@ -85,23 +85,23 @@ impl Connection {
         &self,
         is_allowed: bool,
         context: &LoopContext,
-    ) -> Result<ClientStanding, Revocation> {
+    ) -> Result<ClientCertStatus, Revocation> {
         let proxy = self.proxied.as_ref().map(|proxied| proxied.proxy);
-        match self.client_standing(context) {
+        match self.client_cert_status(context) {
             _ if !is_allowed => Err(Revocation::Address),
             _ if proxy.is_some_and(|proxy| !context.policy.is_proxy(proxy)) => {
                 Err(Revocation::Proxy)
             }
-            ClientStanding::Refused => Err(Revocation::Certificate),
+            ClientCertStatus::Refused => Err(Revocation::Certificate),
             standing => Ok(standing),
         }
     }
 
     /// How the current authority judges the client's certificate.
-    pub(super) fn client_standing(&self, context: &LoopContext) -> ClientStanding {
+    pub(super) fn client_cert_status(&self, context: &LoopContext) -> ClientCertStatus {
         match (&context.policy.acceptor, self.stream.security()) {
             (Some(acceptor), Some(security)) => acceptor.standing(security),
-            _ => ClientStanding::Unknown,
+            _ => ClientCertStatus::Unknown,
         }
     }
 

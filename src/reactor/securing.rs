@@ -16,7 +16,7 @@ use super::turn::{Next, StepResult};
 use crate::auth::Revocation;
 use crate::cause::cause;
 use crate::net::tls::Acceptor;
-use crate::net::{Channel, ClientStanding, Stream as _};
+use crate::net::{Channel, ClientCertStatus, Stream as _};
 use crate::observe::target;
 use crate::session::{Deadline, Repeated, Session, SessionEvent};
 
@@ -90,7 +90,7 @@ impl Connection {
             Switch::Secure => self.stream.handshake(),
             Switch::Clear => self.stream.unsecure(),
         };
-        if let Some(remark) = self.stream.take_remark() {
+        if let Some(remark) = self.stream.take_diagnostic() {
             log::warn!(target: target::SECURITY, "{}: {remark}", self.peer);
         }
         match step {
@@ -138,8 +138,8 @@ impl Connection {
         if was_refused && has_left {
             return EarlyHandshake::ClientLeft;
         }
-        if let Some(remark) = channel.take_remark() {
-            self.log_remark(&remark);
+        if let Some(remark) = channel.take_diagnostic() {
+            self.log_diagnostic(&remark);
         }
         let ready = &mut self.data().ready;
         match step {
@@ -181,7 +181,7 @@ impl Connection {
     }
 
     /// Logs a remark of TLS on a data connection.
-    pub(super) fn log_remark(&mut self, remark: &str) {
+    pub(super) fn log_diagnostic(&mut self, remark: &str) {
         let text = format_args!("{}: {remark}", self.peer);
         self.session
             .log_once(Repeated::DataSecurity, Level::Warn, text);
@@ -199,11 +199,11 @@ impl Connection {
 
     /// TLS has failed: ends the session. The last thing that is sent is an alert.
     pub(super) fn break_off(&mut self, context: &mut LoopContext) {
-        if let Some(remark) = self.stream.take_remark() {
+        if let Some(remark) = self.stream.take_diagnostic() {
             log::warn!(target: target::SECURITY, "{}: {remark}", self.peer);
         }
         self.leave_the_last_word_to_tls();
-        self.converse(context, Session::break_off);
+        self.converse(context, Session::close_silently);
     }
 
     /// Drops the replies, which can no longer be sent. The alert of TLS is flushed like a last reply.
@@ -227,7 +227,7 @@ impl Connection {
         };
         self.notify(event, context);
         // The authority may have changed since the handshake began.
-        if self.client_standing(context) == ClientStanding::Refused {
+        if self.client_cert_status(context) == ClientCertStatus::Refused {
             self.revoke(Revocation::Certificate, context);
         }
     }

@@ -7,7 +7,7 @@
 use super::admission::Protocol;
 use super::close_reason::CloseReason;
 use crate::event_loop::RunQueue;
-use crate::protocol::proxy_header::Origin;
+use crate::protocol::proxy_header::ProxiedPeer;
 
 /// A kind of turn; its number is that of the run queue's FIFO.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +41,7 @@ pub(super) enum Request {
     /// Tell the session which sessions its account has.
     ListSessions,
     /// The PROXY header is complete: admit the client that it names.
-    AdmitProxied(Origin, Protocol),
+    AdmitProxied(ProxiedPeer, Protocol),
 }
 
 /// The result of a step.

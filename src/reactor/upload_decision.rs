@@ -13,8 +13,8 @@
 //! | announces its end: TLS `close_notify`, MODE B, MODE Z, STRU R | any | whole |
 //! | ends without that announcement, or by a reset | any | cut |
 //! | ends without `close_notify`, where that is allowed | any | as one without TLS that ends in order |
-//! | ends in order | stands; later than [`END_PAUSE`] after the last byte, for as long again | whole |
-//! | ends in order, within [`END_PAUSE`] after its last byte | ends or is reset behind it | whole |
+//! | ends in order | stands; later than [`UPLOAD_END_PAUSE`] after the last byte, for as long again | whole |
+//! | ends in order, within [`UPLOAD_END_PAUSE`] after its last byte | ends or is reset behind it | whole |
 //! | ends in order | has said QUIT, and ends in order, before or behind it | whole |
 //! | ends in order, later than that | ends or is reset behind it | cut |
 //! | ends in order | has ended or was reset before | cut |
@@ -49,7 +49,7 @@ pub(super) enum Decision {
     Cut,
     /// Read first what the control connection has received.
     Later,
-    /// Wait [`END_PAUSE`](crate::limits::END_PAUSE) for the control connection to end as well.
+    /// Wait [`UPLOAD_END_PAUSE`](crate::limits::UPLOAD_END_PAUSE) for the control connection to end as well.
     Confirm,
 }
 
@@ -102,7 +102,7 @@ impl Connection {
     /// The data connection of an upload has ended in order: with `close_notify` if it is over TLS, or
     /// without it where that is allowed.
     pub(super) fn data_connection_ended(&mut self, transfer: &Transfer, context: &mut LoopContext) {
-        if transfer.has_unclean_end() {
+        if transfer.has_accepted_unclean_end() {
             self.notify(SessionEvent::EndedUnclean, context);
         } else if self.session.protects_data() {
             self.forget_ends(context);
@@ -112,7 +112,7 @@ impl Connection {
 
     /// Logs which key would have allowed a failed upload to end as it did.
     pub(super) fn log_unclean_end(&mut self, transfer: &Transfer) {
-        if transfer.has_wrong_end() {
+        if transfer.has_rejected_unclean_end() {
             let text = format_args!(
                 "{}: The client ended the data connection of an upload without close_notify, so it \
                  may have been cut; tls.unclean-uploads or account.unclean-uploads would allow that",

@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::limits::END_PAUSE;
+use crate::limits::UPLOAD_END_PAUSE;
 use crate::net::EndWatch;
 
 /// How the end of an upload is recognised.
@@ -36,7 +36,7 @@ pub(super) enum Pause {
     Since(u64, Instant),
     /// There was one of this length, after so many bytes.
     Over(u64, Duration),
-    /// The last one was too long, and the control connection had [`END_PAUSE`] to end as well.
+    /// The last one was too long, and the control connection had [`UPLOAD_END_PAUSE`] to end as well.
     Confirmed,
 }
 
@@ -66,10 +66,10 @@ impl UploadEnd {
 }
 
 impl Pause {
-    /// Whether the end came within [`END_PAUSE`] after the last of `moved` bytes.
+    /// Whether the end came within [`UPLOAD_END_PAUSE`] after the last of `moved` bytes.
     pub(super) fn is_short(self, moved: u64) -> bool {
         match self {
-            Self::Over(before, time) => before != moved || time <= END_PAUSE,
+            Self::Over(before, time) => before != moved || time <= UPLOAD_END_PAUSE,
             Self::None | Self::Since(..) => true,
             Self::Confirmed => false,
         }

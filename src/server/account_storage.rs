@@ -14,7 +14,9 @@ use super::Error;
 use crate::auth::Account;
 use crate::config::Config;
 use crate::reactor::StorageByAccount;
-use crate::storage::{Counter, Disk, Metered, Nothing, Policy, Quota, Storage, Sweep};
+use crate::storage::{
+    Disk, EmptyStorage, Policy, Quota, QuotaStorage, Storage, Sweep, UsageCounter,
+};
 
 /// The opened directories, and the work that starts with the threads.
 pub(super) struct OpenedStorage {
@@ -31,7 +33,7 @@ type DirectoryId = (u64, u64);
 /// One counter per directory, shared by all accounts that have it as their root, whatever the path.
 /// Changes made through a root above or below it are seen only by a recount, as those of other
 /// programs are.
-pub(super) type Counters = HashMap<DirectoryId, Arc<Counter>>;
+pub(super) type Counters = HashMap<DirectoryId, Arc<UsageCounter>>;
 
 struct OpenRoot {
     disk: Arc<dyn Storage>,
@@ -74,7 +76,7 @@ pub(super) fn open(config: &Config, present: &Counters) -> Result<OpenedStorage,
     let account_storage = account_storage(config, &roots, &counters);
     let storage: Arc<dyn Storage> = match roots.remove(&None) {
         Some(root) => root.disk,
-        None => Arc::new(Nothing),
+        None => Arc::new(EmptyStorage),
     };
     Ok(OpenedStorage {
         storage,
@@ -94,7 +96,7 @@ fn counters(config: &Config, roots: &OpenRoots<'_>, present: &Counters) -> Count
         };
         if let Entry::Vacant(entry) = counters.entry(root.identity) {
             let counter = present.get(&root.identity).cloned();
-            let new = || Arc::new(Counter::new(Arc::default(), Arc::clone(&root.disk)));
+            let new = || Arc::new(UsageCounter::new(Arc::default(), Arc::clone(&root.disk)));
             entry.insert(counter.unwrap_or_else(new));
         }
     }
@@ -114,7 +116,7 @@ fn account_storage(
             // that has one.
             Some(counter) => {
                 let counter = Arc::clone(counter);
-                Arc::new(Metered::recounting(disk, counter, quota(account)))
+                Arc::new(QuotaStorage::with_recounts(disk, counter, quota(account)))
             }
             None => disk,
         };
@@ -143,9 +145,9 @@ pub(super) fn reopen(
     present: &Counters,
 ) -> Result<(StorageByAccount, Counters), String> {
     let opened = open(config, present).map_err(|error| error.to_string())?;
-    let is_new = |counter: &&Arc<Counter>| counter.usage().is_unknown();
+    let is_new = |counter: &&Arc<UsageCounter>| counter.usage().is_unknown();
     let first = opened.counters.values().filter(is_new);
-    first.for_each(Counter::count_anew);
+    first.for_each(UsageCounter::request_recount);
     Ok((opened.account_storage, opened.counters))
 }
 

@@ -17,7 +17,7 @@ use crate::capacity;
 use crate::cause::{self, cause};
 use crate::config::{Certificate, Config, TlsConfig, overlap};
 use crate::limits::Room;
-use crate::net::tls::kept_files;
+use crate::net::tls::certificate_files;
 use crate::observe;
 use crate::sandbox::RunAs;
 use crate::storage::Disk;
@@ -94,7 +94,7 @@ fn check_tls(config: &TlsConfig, now: i64) -> Vec<Finding> {
         .collect();
     let mut config = config.clone();
     if let Certificate::SelfSigned { state, names } = &config.certificate {
-        let files = state.as_deref().map(kept_files);
+        let files = state.as_deref().map(certificate_files);
         let stored = files.filter(|(certificate, _)| certificate.exists());
         if let (None, Some(directory)) = (&stored, state) {
             findings.extend(check_state_directory(directory));

@@ -19,7 +19,7 @@ pub enum Error {
     /// A directory cannot be opened: the server's (`None`), or the one that this key of an account names.
     Root(PathBuf, Option<String>, io::Error),
     /// A socket inherited from the service manager is unusable.
-    Inherited(io::Error),
+    InheritedListener(io::Error),
     /// The certificates cannot be loaded.
     Tls(String),
     /// A transfer log or the events cannot be set up.
@@ -48,7 +48,7 @@ impl fmt::Display for Error {
                     key.collect::<String>()
                 )
             }
-            Self::Inherited(error) => {
+            Self::InheritedListener(error) => {
                 write!(
                     f,
                     "cannot serve a socket inherited from the service manager: {}",
@@ -69,7 +69,7 @@ impl std::error::Error for Error {
             Self::Listen(_, error)
             | Self::Root(_, _, error)
             | Self::System(_, error)
-            | Self::Inherited(error)
+            | Self::InheritedListener(error)
             | Self::Pam(error)
             | Self::Records(observe::Error::Log(_, error)) => Some(error),
             Self::Tls(_) | Self::Records(observe::Error::Events(_)) => None,

@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use super::Error;
 use crate::cause::cause;
 use crate::config::Config;
-use crate::net::Inherited;
+use crate::net::InheritedListener;
 use crate::reactor::{Protocol, Reactor};
 
 /// The name of an inherited socket with implicit TLS.
@@ -17,14 +17,14 @@ const FTPS_NAME: &str = "ftps";
 
 /// All sockets that a server is to listen at.
 pub(super) struct ListenPlan<'a> {
-    inherited: Vec<Inherited>,
+    inherited: Vec<InheritedListener>,
     addresses: &'a [SocketAddr],
     secure: &'a [SocketAddr],
     has_tls: bool,
 }
 
 impl<'a> ListenPlan<'a> {
-    pub(super) fn of(config: &'a Config, inherited: Vec<Inherited>) -> Self {
+    pub(super) fn of(config: &'a Config, inherited: Vec<InheritedListener>) -> Self {
         Self {
             inherited,
             addresses: &config.listen,
@@ -49,7 +49,7 @@ impl<'a> ListenPlan<'a> {
             let listening = reactor.listen(address, Protocol::Ftps);
             secure.push(listening.map_err(|error| Error::Listen(address, error))?);
         }
-        for Inherited { socket, name } in self.inherited {
+        for InheritedListener { socket, name } in self.inherited {
             let is_secure = name == FTPS_NAME;
             if is_secure && !self.has_tls {
                 let text =
@@ -61,7 +61,11 @@ impl<'a> ListenPlan<'a> {
             } else {
                 (Protocol::Ftp, &mut addresses)
             };
-            served.push(reactor.adopt(socket, protocol).map_err(Error::Inherited)?);
+            served.push(
+                reactor
+                    .adopt(socket, protocol)
+                    .map_err(Error::InheritedListener)?,
+            );
         }
         if !secure.is_empty() {
             log::info!("Start serving FTPS at {}", shown(&secure));
@@ -74,7 +78,10 @@ impl<'a> ListenPlan<'a> {
 }
 
 /// The addresses without implicit TLS of a server with this configuration and these sockets.
-pub(super) fn plaintext_addresses(config: &Config, inherited: &[Inherited]) -> Vec<SocketAddr> {
+pub(super) fn plaintext_addresses(
+    config: &Config,
+    inherited: &[InheritedListener],
+) -> Vec<SocketAddr> {
     let has_secure = config
         .tls
         .as_ref()

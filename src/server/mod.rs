@@ -31,8 +31,8 @@ use crate::net::tls::Acceptor;
 use crate::net::{Network, SystemNetwork, Waker, inherited_listeners};
 use crate::observe::{Records, Subscription};
 use crate::reactor::{Activity, Parts, Reactor};
-use crate::session::Mode;
-use crate::storage::{Counter, Umask};
+use crate::session::ServerMode;
+use crate::storage::{Umask, UsageCounter};
 use crate::workers::Sweeper;
 use account_storage::Counters;
 pub use check::{Finding, check};
@@ -40,7 +40,7 @@ pub use error::Error;
 use listening::ListenPlan;
 use opening::{
     DeferredStart, Environment, acceptor_for, event_monitor_for, passive_addresses_for,
-    passive_ports_for, require_monitor, settings_for, workers_for,
+    passive_ports_for, require_pam_helper, settings_for, workers_for,
 };
 use recounts::Recounts;
 pub use reload::ConfigSource;
@@ -48,8 +48,9 @@ use reload::Reload;
 use resolver::Resolver;
 use service_manager::ServiceManager;
 
-/// An FTP server. Dropping it waits up to [`RECORDS_LAST`](crate::limits::RECORDS_LAST) for pending
-/// transfer records and up to [`EVENTS_LAST`](crate::limits::EVENTS_LAST) for pending upload events.
+/// An FTP server. Dropping it waits up to [`RECORDS_FLUSH_TIMEOUT`](crate::limits::RECORDS_FLUSH_TIMEOUT)
+/// for pending transfer records and up to [`EVENTS_FLUSH_TIMEOUT`](crate::limits::EVENTS_FLUSH_TIMEOUT) for
+/// pending upload events.
 pub struct Server {
     reactor: Reactor,
     addresses: Vec<SocketAddr>,
@@ -134,15 +135,15 @@ impl Server {
         let signals = |error| Error::System("cannot handle signals", error);
         let mut network =
             SystemNetwork::new().map_err(|error| Error::System("cannot poll", error))?;
-        network.hear_signals().map_err(signals)?;
-        let inherited = inherited_listeners().map_err(Error::Inherited)?;
+        network.enable_signals().map_err(signals)?;
+        let inherited = inherited_listeners().map_err(Error::InheritedListener)?;
         // Before privileges are dropped and before files are created.
         warnings::log(
             &config,
             &listening::plaintext_addresses(&config, &inherited),
         );
         if config.helpers {
-            config.accounts.start_monitor().map_err(Error::Pam)?;
+            config.accounts.start_pam_helper().map_err(Error::Pam)?;
         }
         let environment = Environment {
             inherited,
@@ -162,7 +163,7 @@ impl Server {
         source: ConfigSource,
         environment: Environment,
     ) -> Result<Self, Error> {
-        require_monitor(&config.accounts)?;
+        require_pam_helper(&config.accounts)?;
         let handle = Handle {
             stops: Arc::default(),
             waker: network.waker(),
@@ -176,7 +177,7 @@ impl Server {
         if let Some(umask) = config.umask {
             umask.set_for_process();
         }
-        let umask = Umask::of_process();
+        let umask = Umask::of_current_process();
         let (logs, events) = (&config.transfer_logs, config.events.clone());
         let records = Records::open(
             logs,
@@ -296,7 +297,9 @@ impl Server {
     fn begin(&mut self, deferred: DeferredStart) -> Result<(), Error> {
         let failed = |error| Error::System("cannot start the threads", error);
         self.sweeper = deferred.start().map_err(failed)?;
-        self.counters.values().for_each(Counter::count_anew);
+        self.counters
+            .values()
+            .for_each(UsageCounter::request_recount);
         self.recounts = self.start_recounts();
         self.resolve();
         self.manager.ready(&self.status());
@@ -328,9 +331,9 @@ impl Server {
     /// Passes finished look-ups to the reactor, and starts those that it asks for.
     fn resolve(&mut self) {
         while let Some(lookup) = self.resolver.take() {
-            self.reactor.found_name(&lookup.name, lookup.answer);
+            self.reactor.name_resolved(&lookup.name, lookup.answer);
         }
-        let wanted: Vec<_> = std::iter::from_fn(|| self.reactor.wanted_name()).collect();
+        let wanted: Vec<_> = std::iter::from_fn(|| self.reactor.next_name_to_resolve()).collect();
         if !wanted.is_empty() {
             self.resolver.look_up(wanted);
         }
@@ -342,17 +345,17 @@ pub fn report_failure(why: &dyn fmt::Display) {
     ServiceManager::from_environment().failed(why);
 }
 
-const fn mode(config: &Config) -> Mode {
+const fn mode(config: &Config) -> ServerMode {
     match config.root {
-        None => Mode::ControlOnly,
-        Some(_) => Mode::Serving,
+        None => ServerMode::ControlOnly,
+        Some(_) => ServerMode::Serving,
     }
 }
 
 /// The number of worker threads: only storage needs them.
 const fn workers(config: &Config) -> usize {
     match mode(config) {
-        Mode::ControlOnly => 0,
-        Mode::Serving => config.workers,
+        ServerMode::ControlOnly => 0,
+        ServerMode::Serving => config.workers,
     }
 }

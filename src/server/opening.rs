@@ -13,11 +13,11 @@ use crate::cause::cause;
 use crate::config::{Config, TlsConfig};
 use crate::helper_process::event_arguments;
 use crate::net::tls::Acceptor;
-use crate::net::{Inherited, PassiveAddresses, PassivePorts, Waker};
-use crate::observe::{self, Observers, event_worker};
+use crate::net::{InheritedListener, PassiveAddresses, PassivePorts, Waker};
+use crate::observe::{self, RecordThreads, event_worker};
 use crate::privsep::Helper;
 use crate::protocol::date::Precision;
-use crate::session::{Mode, Settings};
+use crate::session::{ServerMode, Settings};
 use crate::storage::{Sweep, Umask};
 use crate::workers::{Inline, PoolThreads, Runner, Sweeper, WorkerPools};
 
@@ -25,7 +25,7 @@ use crate::workers::{Inline, PoolThreads, Runner, Sweeper, WorkerPools};
 pub(super) struct DeferredStart {
     pub(super) threads: Option<PoolThreads>,
     pub(super) sweeps: Vec<Sweep>,
-    pub(super) observers: Observers,
+    pub(super) observers: RecordThreads,
 }
 
 impl DeferredStart {
@@ -66,7 +66,7 @@ pub(super) fn workers_for(threads: usize, waker: &Waker) -> (Box<dyn Runner>, Op
 #[derive(Default)]
 pub(super) struct Environment {
     /// Listening sockets passed by a service manager.
-    pub(super) inherited: Vec<Inherited>,
+    pub(super) inherited: Vec<InheritedListener>,
     /// Runs the event command.
     pub(super) event_monitor: Option<Helper>,
 }
@@ -89,8 +89,8 @@ pub(super) fn event_monitor_for(config: &Config) -> Result<Option<Helper>, Error
 }
 
 /// PAM accounts need the PAM helper process, which a host program has to start itself.
-pub(super) fn require_monitor(accounts: &Accounts) -> Result<(), Error> {
-    if accounts.needs_monitor() {
+pub(super) fn require_pam_helper(accounts: &Accounts) -> Result<(), Error> {
+    if accounts.needs_pam_helper() {
         let text = "the program has not started the PAM helper process";
         return Err(Error::Pam(io::Error::other(text)));
     }
@@ -128,7 +128,7 @@ pub(super) fn passive_addresses_for(config: &Config) -> PassiveAddresses {
     )
 }
 
-pub(super) fn settings_for(config: &Config, mode: Mode, umask: Umask) -> Settings {
+pub(super) fn settings_for(config: &Config, mode: ServerMode, umask: Umask) -> Settings {
     Settings {
         mode,
         greeting: config.greeting.clone(),

@@ -10,7 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::limits::THREAD_STACK_BYTES;
-use crate::storage::Counter;
+use crate::storage::UsageCounter;
 
 /// The recount thread; dropping this ends it at its next step.
 #[must_use = "dropping it ends the thread"]
@@ -22,7 +22,7 @@ pub(super) struct Recounts {
 impl Recounts {
     /// Starts the thread; `None` without counters, or if `every` is zero.
     pub(super) fn start(
-        counters: impl Iterator<Item = Arc<Counter>>,
+        counters: impl Iterator<Item = Arc<UsageCounter>>,
         every: Duration,
     ) -> io::Result<Option<Self>> {
         let counters: Vec<_> = counters.collect();
@@ -37,7 +37,7 @@ impl Recounts {
                 let continues = || ended.try_recv() == Err(TryRecvError::Empty);
                 while ended.recv_timeout(every) == Err(RecvTimeoutError::Timeout) {
                     for counter in &counters {
-                        counter.count_slowly(&continues);
+                        counter.recount_slowly(&continues);
                     }
                 }
             })?;

@@ -12,13 +12,13 @@ use super::account_storage::Counters;
 use super::{account_storage, tls, warnings};
 use crate::cause::cause;
 #[cfg(feature = "config")]
-use crate::config::file::keep_what_is_for_the_next_start;
+use crate::config::file::keep_restart_only_keys;
 use crate::config::{Config, losses};
 use crate::limits::THREAD_STACK_BYTES;
 use crate::net::Waker;
 use crate::net::tls::Acceptor;
 use crate::reactor::StorageByAccount;
-use crate::storage::Counter;
+use crate::storage::UsageCounter;
 
 /// Reads the configuration, or returns why it cannot be used. Called on a thread that may block.
 pub type ConfigSource = Arc<dyn Fn() -> Result<Config, String> + Send + Sync>;
@@ -131,7 +131,10 @@ impl Reload {
 fn read(source: &ConfigSource, present: &ReloadBase) -> Result<ReloadResult, String> {
     // Also if the configuration turns out invalid: SIGHUP is how an operator has files that other
     // programs removed counted.
-    present.counters.values().for_each(Counter::count_anew);
+    present
+        .counters
+        .values()
+        .for_each(UsageCounter::request_recount);
     let mut config = source()?;
     let losses = losses::losses(&present.config, &config);
     if let Some(why) = losses::refusal(&losses, &config) {
@@ -140,10 +143,10 @@ fn read(source: &ConfigSource, present: &ReloadBase) -> Result<ReloadResult, Str
     for loss in losses {
         log::warn!("{}", loss.warning());
     }
-    for key in keep_what_is_for_the_next_start(&present.config, &mut config) {
+    for key in keep_restart_only_keys(&present.config, &mut config) {
         log::warn!("{key} has changed, which takes effect at the next start");
     }
-    if config.accounts.needs_monitor() && !present.config.accounts.has_monitor() {
+    if config.accounts.needs_pam_helper() && !present.config.accounts.has_pam_helper() {
         let text = "account.pam: the PAM helper process is not running, because the server started \
                     without such an account; restart the server";
         return Err(text.to_owned());
@@ -181,6 +184,6 @@ fn load_acceptor(
 }
 
 #[cfg(not(feature = "config"))]
-const fn keep_what_is_for_the_next_start(_: &Config, _: &mut Config) -> [&'static str; 0] {
+const fn keep_restart_only_keys(_: &Config, _: &mut Config) -> [&'static str; 0] {
     []
 }

@@ -12,7 +12,7 @@ use std::thread;
 use crate::cause::cause;
 use crate::limits::RESOLVER_STACK_BYTES;
 use crate::net::Waker;
-use crate::protocol::one_host::is_of_one_host;
+use crate::protocol::unicast::is_unicast;
 
 /// A finished look-up; no answer if it failed, which has been logged.
 pub(super) struct ResolvedName {
@@ -84,7 +84,7 @@ fn first_usable(addresses: impl Iterator<Item = SocketAddr>) -> io::Result<Ipv4A
     });
     let mut rejected = None;
     for address in v4 {
-        if is_of_one_host(IpAddr::V4(address)) {
+        if is_unicast(IpAddr::V4(address)) {
             return Ok(address);
         }
         rejected = Some(address);

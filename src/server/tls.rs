@@ -7,7 +7,8 @@ use std::fmt;
 
 use crate::config::{Certificate, TlsConfig, own_names};
 use crate::net::tls::{
-    Acceptor, ClientCertificates, Credentials, CredentialsError, Names, Origin, SelfSigned,
+    Acceptor, CertificateNames, CertificateOrigin, ClientCertificates, Credentials,
+    CredentialsError, SelfSigned,
 };
 
 /// Why the certificates could not be loaded.
@@ -61,8 +62,8 @@ fn read(
         Certificate::SelfSigned { state, names } => {
             let own = own_names(&config.listen);
             let wanted = match names.as_slice() {
-                [] => Names::Usual(&own),
-                names => Names::Chosen(names),
+                [] => CertificateNames::HostDefaults(&own),
+                names => CertificateNames::Configured(names),
             };
             let made = SelfSigned::load_or_make(state.as_deref(), present, wanted, now);
             let SelfSigned {
@@ -70,19 +71,21 @@ fn read(
                 origin,
             } = made.map_err(failed)?;
             match origin {
-                Origin::Renewed => {
+                CertificateOrigin::Renewed => {
                     log::warn!("The stored self-signed certificate has expired: created a new one");
                 }
-                Origin::Renamed => log::warn!(
+                CertificateOrigin::Renamed => log::warn!(
                     "The stored self-signed certificate does not match tls.names: created a new one, \
                      which clients have to accept again"
                 ),
-                Origin::Misnamed => log::warn!(
+                CertificateOrigin::Misnamed => log::warn!(
                     "The stored self-signed certificate does not have the names of this host, {}; set \
                      tls.names to create a new one",
                     own.join(", ")
                 ),
-                Origin::Passing | Origin::Made | Origin::Found => {}
+                CertificateOrigin::Ephemeral
+                | CertificateOrigin::Generated
+                | CertificateOrigin::Loaded => {}
             }
             Ok(credentials)
         }
@@ -98,8 +101,8 @@ pub(super) fn check_names(config: &TlsConfig) -> Option<String> {
     else {
         return None;
     };
-    let kept = SelfSigned::kept_names(state)?;
-    let is_same = Names::Chosen(names).are(&kept);
+    let kept = SelfSigned::stored_names(state)?;
+    let is_same = CertificateNames::Configured(names).are(&kept);
     (!names.is_empty() && !is_same).then(|| {
         let (state, kept) = (state.display(), kept.join(", "));
         format!(

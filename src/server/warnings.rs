@@ -14,7 +14,7 @@ use rustix::fs::Access;
 
 use crate::auth::Account;
 use crate::config::{Certificate, Config, TlsConfig, directory_of};
-use crate::net::tls::kept_files;
+use crate::net::tls::certificate_files;
 use crate::sandbox::RunAs;
 use crate::session::TlsRequired;
 
@@ -100,7 +100,7 @@ fn secrets(config: &Config) -> Vec<(&'static str, PathBuf)> {
 fn own_files(tls: &TlsConfig) -> Option<(PathBuf, PathBuf)> {
     match &tls.certificate {
         Certificate::Files { certificate, key } => Some((certificate.clone(), key.clone())),
-        Certificate::SelfSigned { state, .. } => Some(kept_files(state.as_deref()?)),
+        Certificate::SelfSigned { state, .. } => Some(certificate_files(state.as_deref()?)),
     }
 }
 

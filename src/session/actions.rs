@@ -7,7 +7,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 
-use crate::auth::{AuthenticatedUser, Credentials, Refusal};
+use crate::auth::{AuthenticatedUser, LoginCredentials, LoginFailure};
 use crate::file_task::{TaskResult, TaskSpec};
 use crate::observe::{AuditRecord, Outcome, TransferRecord};
 use crate::storage::{self, Answer, Entry, Operation, VirtualPath};
@@ -17,16 +17,16 @@ use crate::transfer::{Listing, Mark, Opened, Plan};
 #[derive(Debug, PartialEq, Eq)]
 pub enum Action {
     /// Verify a name and a password. Result: [`SessionEvent::Verified`].
-    Verify(Credentials),
+    Verify(LoginCredentials),
     /// Check whether the named account may log in by the client's certificate. Result:
     /// [`SessionEvent::Verified`].
-    Vouch(Vec<u8>),
+    VerifyCertificate(Vec<u8>),
     /// Start TLS on the control connection once the reply is written. Results:
     /// [`SessionEvent::Switching`], then [`SessionEvent::Secured`].
-    Secure,
+    StartTls,
     /// End TLS on the control connection. Results: [`SessionEvent::Switching`], then
     /// [`SessionEvent::Cleared`].
-    Clear,
+    EndTls,
     /// Open a passive listener for the next transfer. It replaces the previous setup, which stays if no
     /// listener can be opened. Result: [`SessionEvent::Listening`].
     Listen {
@@ -34,24 +34,24 @@ pub enum Action {
         for_ipv4: bool,
     },
     /// Let the next transfer connect to this address, which replaces the previous setup.
-    Dial(SocketAddr),
+    SetActiveAddress(SocketAddr),
     /// Leave the data connection open after a refused transfer command. It must carry no data until the
-    /// next one: otherwise [`SessionEvent::Lost`].
-    Keep,
+    /// next one: otherwise [`SessionEvent::DataConnectionLost`].
+    KeepDataConnection,
     /// Close the data connection and its listener.
-    HangUp,
-    /// Perform a query or a change. Result: [`SessionEvent::Operated`].
+    CloseDataConnection,
+    /// Perform a query or a change. Result: [`SessionEvent::StorageAnswered`].
     Operate(Operation),
-    /// Run a file task. Results: [`SessionEvent::Advanced`] after each slice, then [`SessionEvent::Found`],
-    /// or [`SessionEvent::Dropped`] if it was aborted.
-    Send(TaskSpec),
+    /// Run a file task. Results: [`SessionEvent::TaskAdvanced`] after each slice, then
+    /// [`SessionEvent::TaskFinished`], or [`SessionEvent::TaskDropped`] if it was aborted.
+    RunFileTask(TaskSpec),
     /// Query one directory entry. Result: [`SessionEvent::Entry`].
-    Describe(VirtualPath),
-    /// Make a listing for a reply. Result: [`SessionEvent::Described`].
+    DescribeEntry(VirtualPath),
+    /// Make a listing for a reply. Result: [`SessionEvent::ListingMade`].
     List(Listing),
-    /// List all sessions. Result: [`SessionEvent::Present`].
-    Who,
-    /// Open the file of a transfer. Result: [`SessionEvent::Opened`] or [`SessionEvent::Lost`].
+    /// List all sessions. Result: [`SessionEvent::SessionsListed`].
+    ListSessions,
+    /// Open the file of a transfer. Result: [`SessionEvent::Opened`] or [`SessionEvent::DataConnectionLost`].
     Open(Plan),
     /// Start the opened transfer, after the 150. Result: [`SessionEvent::Ended`].
     Begin,
@@ -67,10 +67,10 @@ pub enum Action {
 /// The result of an action, or another event of the connection.
 #[derive(Debug)]
 pub enum SessionEvent {
-    /// The result of [`Action::Verify`] or [`Action::Vouch`].
-    Verified(Result<AuthenticatedUser, Refusal>),
-    /// Of [`Action::Secure`] and [`Action::Clear`]: whether no byte followed the command, so that the switch
-    /// is safe.
+    /// The result of [`Action::Verify`] or [`Action::VerifyCertificate`].
+    Verified(Result<AuthenticatedUser, LoginFailure>),
+    /// Of [`Action::StartTls`] and [`Action::EndTls`]: whether no byte followed the command, so that the
+    /// switch is safe.
     Switching(bool),
     /// TLS has started, with the account name in the client's verified certificate.
     Secured(Option<Vec<u8>>),
@@ -79,32 +79,33 @@ pub enum SessionEvent {
     /// Of [`Action::Listen`]: the address for the reply.
     Listening(Result<SocketAddr, NoListener>),
     /// The data connection or its listener is closed: the client has not connected in time, or a [kept
-    /// connection](Action::Keep) has carried data. A transfer that was being opened is abandoned.
-    Lost,
+    /// connection](Action::KeepDataConnection) has carried data. A transfer that was being opened is
+    /// abandoned.
+    DataConnectionLost,
     /// The result of [`Action::Operate`].
-    Operated(storage::Result<Answer>),
+    StorageAnswered(storage::Result<Answer>),
     /// Of [`Action::Operate`] and [`Action::Open`]: the result waits for a count of the files under a quota.
-    NotCounted,
-    /// An action that was [`NotCounted`](Self::NotCounted) is being retried.
-    TriedAgain,
-    /// Of [`Action::Send`]: a slice is done, and more follow.
-    Advanced,
-    /// The result of [`Action::Send`].
-    Found(storage::Result<TaskResult>),
-    /// Of [`Action::Send`]: the task was aborted, and its file is closed.
-    Dropped,
-    /// The result of [`Action::Describe`].
+    CountPending,
+    /// An action that was [`CountPending`](Self::CountPending) is being retried.
+    CountRetried,
+    /// Of [`Action::RunFileTask`]: a slice is done, and more follow.
+    TaskAdvanced,
+    /// The result of [`Action::RunFileTask`].
+    TaskFinished(storage::Result<TaskResult>),
+    /// Of [`Action::RunFileTask`]: the task was aborted, and its file is closed.
+    TaskDropped,
+    /// The result of [`Action::DescribeEntry`].
     Entry(storage::Result<Box<Entry>>),
     /// The result of [`Action::List`]: lines that end in CRLF, and whether the listing is complete.
-    Described(storage::Result<(Vec<u8>, bool)>),
-    /// The result of [`Action::Who`]: one line for each session.
-    Present(Vec<String>),
+    ListingMade(storage::Result<(Vec<u8>, bool)>),
+    /// The result of [`Action::ListSessions`]: one line for each session.
+    SessionsListed(Vec<String>),
     /// The result of [`Action::Open`].
     Opened(storage::Result<Opened>),
     /// The transfer has a data connection.
     Connected,
     /// An upload has reached a restart marker, and the data before it is written.
-    Marked(Mark),
+    MarkerReached(Mark),
     /// The number of bytes that have crossed the data connection so far.
     Moved(u64),
     /// An upload over TLS was accepted although its data connection ended without `close_notify`.
@@ -133,10 +134,10 @@ impl SessionEvent {
     /// The error of the storage, if the event has one.
     pub(super) const fn error(&self) -> Option<storage::Error> {
         match self {
-            Self::Operated(Err(error))
-            | Self::Found(Err(error))
+            Self::StorageAnswered(Err(error))
+            | Self::TaskFinished(Err(error))
             | Self::Entry(Err(error))
-            | Self::Described(Err(error))
+            | Self::ListingMade(Err(error))
             | Self::Opened(Err(error))
             | Self::Ended {
                 ending: Ending::Failed(error),

@@ -131,7 +131,7 @@ impl Session {
             code,
             reason,
             moved: state.moved,
-            is_for_operator: is_refused && state.cause.is_some_and(Error::is_for_operator),
+            concerns_operator: is_refused && state.cause.is_some_and(Error::concerns_operator),
             left_out,
         };
         cx.action(Action::Audit(Box::new(record)));

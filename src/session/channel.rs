@@ -14,8 +14,8 @@ use crate::protocol::byte_range::ByteRange;
 use crate::protocol::deflate::Level;
 use crate::protocol::facts::FactSet;
 use crate::protocol::host_port::{self, EpsvRequest};
-use crate::protocol::one_host::{is_in_scope, is_of_one_host};
 use crate::protocol::reply::Reply;
+use crate::protocol::unicast::{is_in_scope, is_unicast};
 use crate::transfer::Representation;
 
 /// The parameters of the next transfer.
@@ -152,7 +152,7 @@ impl Session {
     pub(super) fn transfer_refused(&mut self, cx: &mut Context<'_>) {
         self.params.clear_range();
         if self.params.data_mode == DataMode::Passive {
-            cx.action(Action::Keep);
+            cx.action(Action::KeepDataConnection);
         }
     }
 
@@ -206,7 +206,7 @@ impl Session {
             return cx.reply(&Reply::fixed(501, text));
         }
         self.params.data_mode = DataMode::Active;
-        cx.action(Action::Dial(with_scope_of(self.peer, address)));
+        cx.action(Action::SetActiveAddress(with_scope_of(self.peer, address)));
         cx.reply(&Reply::ok());
     }
 
@@ -214,7 +214,7 @@ impl Session {
     fn may_connect_to(&self, address: SocketAddr) -> bool {
         let (ip, client) = (address.ip(), self.peer.ip());
         let is_allowed = ip == client || self.login.allows_fxp() && is_in_scope(ip, client);
-        is_allowed && is_of_one_host(ip) && address.port() >= 1024
+        is_allowed && is_unicast(ip) && address.port() >= 1024
     }
 
     fn refuses_all_but_epsv(&self, cx: &mut Context<'_>) -> bool {

@@ -4,14 +4,14 @@
 //! smallest session that the reactor can serve: read it first, and take it as the baseline of benchmarks.
 
 use super::{Context, Session};
-use crate::protocol::command::{self, Command, Origin};
+use crate::protocol::command::{self, Command, Standard};
 use crate::protocol::reply::Reply;
 
 impl Session {
     pub(super) fn control_only(&mut self, line: &[u8], cx: &mut Context<'_>) {
         // `split` yields at least one item.
         let verb = line.split(|&b| b == b' ').next().unwrap_or_default();
-        let row = command::lookup(verb).filter(|row| row.origin == Origin::Rfc959);
+        let row = command::lookup(verb).filter(|row| row.standard == Standard::Rfc959);
         self.log_line(line, cx);
         let Some(row) = row.filter(|_| line.is_ascii()) else {
             return self.unrecognized(verb, cx);

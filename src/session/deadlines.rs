@@ -59,7 +59,7 @@ impl Deadline {
 
 /// The deadline of a transfer that is paused, and the time that it had left.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Left(Option<(Deadline, Duration)>);
+pub struct PausedTimeout(Option<(Deadline, Duration)>);
 
 /// The deadlines of one connection, indexed by [`Deadline`].
 #[derive(Debug, Default)]
@@ -91,9 +91,9 @@ impl Deadlines {
     }
 
     /// Pauses the time-out of a transfer. At most one of the two is set at a time.
-    pub fn hold(&mut self, now: Instant) -> Left {
+    pub fn pause(&mut self, now: Instant) -> PausedTimeout {
         let mut of_transfer = [Deadline::DataConnect, Deadline::DataStall].into_iter();
-        Left(of_transfer.find_map(|deadline| {
+        PausedTimeout(of_transfer.find_map(|deadline| {
             let at = self.get(deadline)?;
             self.clear(deadline);
             Some((deadline, at.saturating_duration_since(now)))
@@ -101,8 +101,8 @@ impl Deadlines {
     }
 
     /// Resumes a paused time-out with the time that it had left.
-    pub fn go_on(&mut self, left: Left, now: Instant) {
-        if let Left(Some((deadline, left))) = left {
+    pub fn resume(&mut self, left: PausedTimeout, now: Instant) {
+        if let PausedTimeout(Some((deadline, left))) = left {
             self.set(deadline, now + left);
         }
     }
@@ -168,16 +168,16 @@ mod tests {
             let mut deadlines = Deadlines::new();
             deadlines.set(deadline, start + second * 3);
             deadlines.set(Deadline::Resume, much_later);
-            let left = deadlines.hold(start + second);
+            let left = deadlines.pause(start + second);
             assert_eq!(deadlines.next(), Some(much_later));
-            deadlines.go_on(left, much_later);
+            deadlines.resume(left, much_later);
             assert!(deadlines.is_set(deadline));
             deadlines.clear(Deadline::Resume);
             assert_eq!(deadlines.next(), Some(much_later + second * 2));
         }
         let mut deadlines = Deadlines::new();
-        let left = deadlines.hold(start);
-        deadlines.go_on(left, start);
+        let left = deadlines.pause(start);
+        deadlines.resume(left, start);
         assert_eq!(deadlines.next(), None);
     }
 }

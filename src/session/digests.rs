@@ -12,7 +12,7 @@ use crate::auth::Permissions;
 use crate::file_task::{Algorithm, TaskSpec};
 use crate::limits::{COMBINE_BYTES, COMBINE_PARTS};
 use crate::protocol::byte_range::ByteRange;
-use crate::protocol::command::without_spaces_behind;
+use crate::protocol::command::trim_trailing_spaces;
 use crate::protocol::quoted;
 use crate::protocol::reply::Reply;
 use crate::storage::{Error, VirtualPath};
@@ -187,7 +187,7 @@ impl Session {
 
     fn start_task(&mut self, question: Question, spec: TaskSpec, cx: &mut Context<'_>) {
         self.progress = Progress::AwaitingAnswer(question);
-        cx.action(Action::Send(spec));
+        cx.action(Action::RunFileTask(spec));
     }
 }
 
@@ -232,7 +232,7 @@ impl DigestQuestion {
 fn parse_x_argument(argument: &[u8]) -> Option<(Vec<u8>, Option<ByteRange>)> {
     if argument.starts_with(b"\"") {
         let (name, rest) = quoted::take_word(argument)?;
-        let range = match without_spaces_behind(rest) {
+        let range = match trim_trailing_spaces(rest) {
             b"" => None,
             rest => Some(parse_x_range(rest)?),
         };

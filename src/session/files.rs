@@ -28,7 +28,7 @@ impl Session {
         }
         if let Some(path) = self.path(argument, cx) {
             self.progress = Progress::AwaitingAnswer(Question::RenameFrom(path.clone()));
-            cx.action(Action::Describe(path));
+            cx.action(Action::DescribeEntry(path));
         }
     }
 
@@ -79,7 +79,7 @@ impl Session {
         }
         if let Some(path) = self.path(argument, cx) {
             self.progress = Progress::AwaitingAnswer(Question::Facts(path.clone()));
-            cx.action(Action::Describe(path));
+            cx.action(Action::DescribeEntry(path));
         }
     }
 

@@ -13,7 +13,8 @@ use log::Level;
 
 use super::{Action, Context, Deadline, Progress, Session, TransferParameters, closing};
 use crate::auth::{
-    Account, AuthenticatedUser, Credentials, Denial, Password, Permissions, ProvenBy, Refusal,
+    Account, AuthenticatedUser, Denial, LoginCredentials, LoginFailure, Password, Permissions,
+    ProvenBy,
 };
 use crate::limits::LOGIN_FAILURES;
 use crate::observe::target;
@@ -110,7 +111,7 @@ impl Session {
         self.login = Login::Claimed(name.into());
         if self.protection.certifies(name, cx.settings) {
             self.progress = Progress::Verifying(Proof::Certificate);
-            return cx.action(Action::Vouch(name.to_vec()));
+            return cx.action(Action::VerifyCertificate(name.to_vec()));
         }
         cx.reply(&Reply::need_password());
     }
@@ -125,7 +126,7 @@ impl Session {
                     return;
                 }
                 self.progress = Progress::Verifying(Proof::Password { since: cx.now });
-                cx.action(Action::Verify(Credentials {
+                cx.action(Action::Verify(LoginCredentials {
                     name: name.into_vec(),
                     password: Password::from(password),
                 }));
@@ -137,7 +138,7 @@ impl Session {
 
     pub(super) fn verified(
         &mut self,
-        result: Result<AuthenticatedUser, Refusal>,
+        result: Result<AuthenticatedUser, LoginFailure>,
         cx: &mut Context<'_>,
     ) {
         let Progress::Verifying(proof) = self.progress else {
@@ -202,7 +203,7 @@ impl Session {
     fn reply_denied(&mut self, denial: Denial, cx: &mut Context<'_>) {
         match denial {
             // Not the client's fault: it may retry later.
-            Denial::Crowded => self.close(&closing::too_many("sessions of this account"), cx),
+            Denial::SessionLimit => self.close(&closing::too_many("sessions of this account"), cx),
             Denial::Busy => self.close(&closing::too_many("logins at once"), cx),
             _ if self.failures >= LOGIN_FAILURES => {
                 self.close(&closing::too_many("failed logins"), cx);
@@ -228,7 +229,7 @@ impl Session {
         self.params.clear_transfer();
         self.rename_from = None;
         self.idle = None;
-        cx.action(Action::HangUp);
+        cx.action(Action::CloseDataConnection);
         if !cx.deadlines.is_set(Deadline::Login) {
             let login = cx.now + cx.settings.timings.login;
             cx.deadlines.set(Deadline::Login, login);
@@ -237,8 +238,14 @@ impl Session {
 
     /// A successful login does not reset the failures of the session: otherwise a user could guess another
     /// account's password and log in to the own account between the guesses.
-    fn fail_login(&mut self, name: &[u8], refusal: Refusal, since: Instant, cx: &mut Context<'_>) {
-        let Refusal { denial, failures } = refusal;
+    fn fail_login(
+        &mut self,
+        name: &[u8],
+        refusal: LoginFailure,
+        since: Instant,
+        cx: &mut Context<'_>,
+    ) {
+        let LoginFailure { denial, failures } = refusal;
         self.failures = self.failures.saturating_add(1);
         let text = failure_line(self.peer, name, "", denial);
         log::warn!(target: target::SECURITY, "{text}");

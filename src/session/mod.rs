@@ -42,11 +42,11 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 pub use actions::{Action, Ending, NoListener, SessionEvent};
-pub use deadlines::{Deadline, Deadlines, Left};
+pub use deadlines::{Deadline, Deadlines, PausedTimeout};
 pub use outbox::Outbox;
 pub use security::{SecurityPolicy, TlsRequired};
 pub use session_log::Repeated;
-pub use settings::{Mode, Settings};
+pub use settings::{ServerMode, Settings};
 
 use crate::auth::{Denial, TokenBucket};
 use crate::protocol::line::Line;
@@ -173,17 +173,17 @@ impl Session {
     /// Opens a session and sends the greeting.
     pub fn open(peer: SocketAddr, cx: &mut Context<'_>) -> Self {
         cx.reply(&cx.settings.greeting_reply());
-        if cx.settings.mode == Mode::Serving {
+        if cx.settings.mode == ServerMode::Serving {
             let login = cx.now + cx.settings.timings.login;
             cx.deadlines.set(Deadline::Login, login);
         }
-        let session = Self::silent(peer);
+        let session = Self::before_greeting(peer);
         session.restart_idle_timer(cx);
         session
     }
 
     /// A session without a greeting, for a connection that still has to send its PROXY header.
-    pub fn silent(peer: SocketAddr) -> Self {
+    pub fn before_greeting(peer: SocketAddr) -> Self {
         Self {
             peer,
             progress: Progress::Idle,
@@ -224,7 +224,7 @@ impl Session {
         }
         match line {
             Line::TooLong => self.line_too_long(cx),
-            Line::Text(line) if cx.settings.mode == Mode::ControlOnly => {
+            Line::Text(line) if cx.settings.mode == ServerMode::ControlOnly => {
                 self.control_only(line, cx);
             }
             Line::Text(line) => self.serve(line, cx),
@@ -235,7 +235,7 @@ impl Session {
         } else {
             self.audit_if_answered(cx);
         }
-        if cx.settings.mode == Mode::Serving && !self.login.is_logged_in() {
+        if cx.settings.mode == ServerMode::Serving && !self.login.is_logged_in() {
             self.throttle(cx);
         }
     }
@@ -250,22 +250,22 @@ impl Session {
             SessionEvent::Secured(name) => self.secured(name, cx),
             SessionEvent::Cleared => self.cleared(),
             SessionEvent::Listening(address) => self.listening(address, cx),
-            SessionEvent::Lost => self.data_connection_lost(cx),
-            SessionEvent::Operated(answer) => self.operated(answer, cx),
-            SessionEvent::NotCounted => self.count_pending(cx),
-            SessionEvent::TriedAgain => self.count_retried(),
-            SessionEvent::Advanced => self.restart_idle_timer(cx),
-            SessionEvent::Found(result) => self.task_finished(result, cx),
-            SessionEvent::Dropped => self.task_dropped(),
+            SessionEvent::DataConnectionLost => self.data_connection_lost(cx),
+            SessionEvent::StorageAnswered(answer) => self.operated(answer, cx),
+            SessionEvent::CountPending => self.count_pending(cx),
+            SessionEvent::CountRetried => self.count_retried(),
+            SessionEvent::TaskAdvanced => self.restart_idle_timer(cx),
+            SessionEvent::TaskFinished(result) => self.task_finished(result, cx),
+            SessionEvent::TaskDropped => self.task_dropped(),
             SessionEvent::Entry(entry) => self.entry_described(entry, cx),
-            SessionEvent::Described(lines) => self.listing_described(lines, cx),
+            SessionEvent::ListingMade(lines) => self.listing_described(lines, cx),
             SessionEvent::Opened(_) if matches!(self.progress, Progress::OpeningRevoked) => {
                 self.opening_revoked(cx);
             }
             SessionEvent::Opened(opened) => self.opened(opened, cx),
-            SessionEvent::Present(lines) => self.sessions_listed(&lines, cx),
+            SessionEvent::SessionsListed(lines) => self.sessions_listed(&lines, cx),
             SessionEvent::Connected => self.connected(cx),
-            SessionEvent::Marked(mark) => self.marked(&mark, cx),
+            SessionEvent::MarkerReached(mark) => self.marked(&mark, cx),
             SessionEvent::Moved(bytes) => self.moved(bytes, cx),
             SessionEvent::EndedUnclean => self.ended_unclean(cx),
             SessionEvent::Ended {
@@ -348,7 +348,7 @@ impl Session {
     /// a reply: the client no longer reads clear text, or does not read it yet.
     fn close_unsolicited(&mut self, reply: &Reply, cx: &mut Context<'_>) {
         match self.progress {
-            Progress::Switching(_) => self.break_off(cx),
+            Progress::Switching(_) => self.close_silently(cx),
             _ => self.close(reply, cx),
         }
     }
@@ -356,14 +356,14 @@ impl Session {
     /// Sends the last reply and closes.
     fn close(&mut self, reply: &Reply, cx: &mut Context<'_>) {
         cx.reply(reply);
-        self.break_off(cx);
+        self.close_silently(cx);
     }
 
     /// Closes the session without a reply.
-    pub fn break_off(&mut self, cx: &mut Context<'_>) {
+    pub fn close_silently(&mut self, cx: &mut Context<'_>) {
         self.leave(cx);
         cx.deadlines.clear_all();
-        cx.action(Action::HangUp);
+        cx.action(Action::CloseDataConnection);
     }
 }
 

@@ -236,7 +236,7 @@ pub(super) fn mismatched(question: &Question, cx: &mut Context<'_>) {
 }
 
 /// MKD of a name that exists: RFC 959 §5.4 has 550, appendix II has 521 in an example only. Clients match
-/// these words; WinSCP compares the whole line of the first, which has no full stop.
+/// these words; `WinSCP` compares the whole line of the first, which has no full stop.
 fn taken_reply(kind: Kind) -> Reply {
     match kind {
         Kind::Directory => Reply::fixed(550, "Directory already exists"),

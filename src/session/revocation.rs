@@ -13,7 +13,7 @@ use super::question::Question;
 use super::transfers::Purpose;
 use super::{Action, Context, Deadline, Ending, Progress, Session, Settings};
 use crate::auth::{Account, Denial, Permissions, ProvenBy, Revocation, RevokedSessions};
-use crate::limits::EXPIRY_CHECKED;
+use crate::limits::EXPIRY_CHECK_INTERVAL;
 use crate::observe::target;
 use crate::protocol::reply::Reply;
 use crate::protocol::visible::QuotedName;
@@ -81,7 +81,7 @@ impl Session {
             }
             Progress::Idle if lost_fxp => {
                 self.params.clear_transfer();
-                cx.action(Action::HangUp);
+                cx.action(Action::CloseDataConnection);
             }
             Progress::AwaitingAnswer(Question::Digest(_))
                 if lost.intersects(Permissions::RETRIEVE) =>
@@ -99,7 +99,7 @@ impl Session {
     pub(super) fn opening_revoked(&mut self, cx: &mut Context<'_>) {
         self.progress = Progress::Idle;
         self.params.clear_transfer();
-        cx.action(Action::HangUp);
+        cx.action(Action::CloseDataConnection);
         let text = "No longer allowed; data connection closed.";
         cx.reply(&Reply::fixed(425, text));
     }
@@ -130,7 +130,7 @@ impl Session {
     }
 
     /// Ends the session if its account has expired, or sets the deadline for the next check. Checks at least
-    /// every `EXPIRY_CHECKED`, since the wall clock can be set.
+    /// every `EXPIRY_CHECK_INTERVAL`, since the wall clock can be set.
     pub(super) fn watch_expiry(&mut self, cx: &mut Context<'_>) {
         let expires = self.login.account().and_then(|account| account.expires);
         let Some(expires) =
@@ -140,7 +140,7 @@ impl Session {
         };
         match u64::try_from(expires.saturating_sub(cx.unix_time)) {
             Ok(left @ 1..) => {
-                let next = Duration::from_secs(left).min(EXPIRY_CHECKED);
+                let next = Duration::from_secs(left).min(EXPIRY_CHECK_INTERVAL);
                 cx.deadlines.set(Deadline::Expiry, cx.now + next);
             }
             _ => self.revoke(Revocation::Denied(Denial::Expired), cx),

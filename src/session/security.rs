@@ -161,7 +161,7 @@ impl Session {
             return cx.reply(&Reply::fixed(503, "There was an AUTH already."));
         }
         self.progress = Progress::Switching(TlsSwitch::Secure(level));
-        cx.action(Action::Secure);
+        cx.action(Action::StartTls);
     }
 
     pub(super) fn protection_buffer(&mut self, size: &[u8], cx: &mut Context<'_>) {
@@ -209,7 +209,7 @@ impl Session {
             return cx.reply(&Reply::fixed(533, "The control connection stays as it is."));
         }
         self.progress = Progress::Switching(TlsSwitch::Clear);
-        cx.action(Action::Clear);
+        cx.action(Action::EndTls);
     }
 
     /// Sends the reply to AUTH or CCC, or closes if the client has sent bytes behind it.

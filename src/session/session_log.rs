@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use log::Level;
 
-use crate::auth::Counted;
+use crate::auth::LogRateLimiter;
 use crate::limits::{LINES_LOGGED, LOGINS_LOGGED, REFUSALS_AUDITED, Rate};
 use crate::observe::target;
 
@@ -52,7 +52,7 @@ pub enum Repeated {
     /// PORT or EPRT named an address to which the server does not connect.
     AddressRefused,
     /// A connection to a passive port came from another address than the client's.
-    PassiveStranger,
+    PassiveForeignAddress,
     /// No client connected to a passive port.
     PassiveUnused,
     /// No passive port was available.
@@ -75,7 +75,7 @@ impl Repeated {
     const ALL: [Self; 11] = [
         Self::DataSecurity,
         Self::AddressRefused,
-        Self::PassiveStranger,
+        Self::PassiveForeignAddress,
         Self::PassiveUnused,
         Self::NoPassivePort,
         Self::NoDataConnection,
@@ -90,7 +90,7 @@ impl Repeated {
         match self {
             Self::DataSecurity
             | Self::AddressRefused
-            | Self::PassiveStranger
+            | Self::PassiveForeignAddress
             | Self::LoginInClear => target::SECURITY,
             Self::PassiveUnused
             | Self::NoPassivePort
@@ -107,7 +107,7 @@ impl Repeated {
         match self {
             Self::DataSecurity => "TLS of data connections",
             Self::AddressRefused => "refused to connect",
-            Self::PassiveStranger => "foreign connections to the passive port",
+            Self::PassiveForeignAddress => "foreign connections to the passive port",
             Self::PassiveUnused => "no connection to the passive port",
             Self::NoPassivePort => "no passive port",
             Self::NoDataConnection => "no data connection",
@@ -123,9 +123,9 @@ impl Repeated {
 /// The counters of one session.
 #[derive(Debug, Default)]
 pub(super) struct SessionLog {
-    lines: Counted,
-    logins: Counted,
-    refusals: Counted,
+    lines: LogRateLimiter,
+    logins: LogRateLimiter,
+    refusals: LogRateLimiter,
     /// The number of occurrences, indexed by [`Repeated`].
     repeated: [u32; Repeated::ALL.len()],
 }
@@ -171,9 +171,9 @@ impl SessionLog {
 
     /// Logs the counts of suppressed lines, at the end of the session.
     pub(super) fn log_totals(&mut self, peer: SocketAddr) {
-        LINES.log_left_out(peer, self.lines.take_left_out());
-        LOGINS.log_left_out(peer, self.logins.take_left_out());
-        REFUSALS.log_left_out(peer, self.refusals.take_left_out());
+        LINES.log_left_out(peer, self.lines.take_suppressed());
+        LOGINS.log_left_out(peer, self.logins.take_suppressed());
+        REFUSALS.log_left_out(peer, self.refusals.take_suppressed());
         for (event, count) in Repeated::ALL.into_iter().zip(&mut self.repeated) {
             let more = std::mem::take(count).saturating_sub(1);
             if more > 0 {
@@ -188,7 +188,7 @@ impl LineClass {
     /// Logs the line if the token bucket permits, after the count of lines suppressed before.
     fn log(
         &self,
-        counted: &mut Counted,
+        counted: &mut LogRateLimiter,
         peer: SocketAddr,
         now: Instant,
         level: Level,

@@ -18,7 +18,7 @@ use crate::storage::{CutUploads, Umask};
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// Whether the server serves files.
-    pub mode: Mode,
+    pub mode: ServerMode,
     /// The text of the 220, with lines separated by LF; `None`: the text of RFC 959.
     pub greeting: Option<String>,
     /// The accounts.
@@ -50,7 +50,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            mode: Mode::Serving,
+            mode: ServerMode::Serving,
             greeting: None,
             accounts: Arc::default(),
             zone: Zone::UTC,
@@ -92,7 +92,7 @@ impl Settings {
 
 /// The mode of the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
+pub enum ServerMode {
     /// It serves NOOP and QUIT only.
     ControlOnly,
     /// It serves files.

@@ -10,7 +10,7 @@ use super::attributes::{MODES, parse_mode, split_word};
 use super::question::{Question, mismatched};
 use super::{Action, Context, Progress, Session};
 use crate::auth::Permissions;
-use crate::protocol::command::without_spaces_behind;
+use crate::protocol::command::trim_trailing_spaces;
 use crate::protocol::date;
 use crate::protocol::reply::Reply;
 use crate::storage::{Attributes, Umask};
@@ -102,7 +102,7 @@ impl Session {
         let argument = if row.ends_with_path {
             argument
         } else {
-            without_spaces_behind(argument)
+            trim_trailing_spaces(argument)
         };
         if (row.serve)(self, argument, cx).is_none() {
             cx.reply(&Reply::new(501, format!("Syntax: {}", row.syntax)));
@@ -157,7 +157,7 @@ impl Session {
         }
         if self.login.is_personal() {
             self.progress = Progress::AwaitingAnswer(Question::Who);
-            cx.action(Action::Who);
+            cx.action(Action::ListSessions);
         } else {
             cx.reply(&Reply::fixed(550, "Permission denied."));
         }
@@ -213,7 +213,7 @@ fn non_empty(name: &[u8]) -> Option<&[u8]> {
 /// Parses both forms that clients send: `time path`, and `path access modification creation UTC`. All times
 /// are in UTC; only the time of modification is used.
 fn parse_utime(argument: &[u8]) -> Option<(i64, &[u8])> {
-    let mut words = without_spaces_behind(argument).rsplitn(5, |&b| b == b' ');
+    let mut words = trim_trailing_spaces(argument).rsplitn(5, |&b| b == b' ');
     if let (Some(zone), Some(created), Some(modified), Some(accessed), Some(name)) = (
         words.next(),
         words.next(),

@@ -138,7 +138,7 @@ impl Session {
 
     pub(super) fn hang_up(&mut self, cx: &mut Context<'_>) {
         self.params.data_mode = DataMode::Unset;
-        cx.action(Action::HangUp);
+        cx.action(Action::CloseDataConnection);
     }
 
     pub(super) fn opened(&mut self, opened: Result<Opened>, cx: &mut Context<'_>) {
@@ -281,7 +281,7 @@ impl Session {
     ) -> Reply {
         match (purpose, &opened.path, opened.size) {
             (Purpose::StoreUnique(_), Some(path), _) => {
-                let path = path.seen_from(&self.directory);
+                let path = path.relative_to(&self.directory);
                 Reply::new(
                     150,
                     [b"FILE: ", self.encoded_for_client(path, cx).as_slice()].concat(),

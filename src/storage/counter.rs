@@ -9,13 +9,13 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use super::{Error, Storage, Usage};
+use super::{Error, Storage, TreeUsage};
 use crate::cause::cause;
-use crate::limits::{COUNT_PAUSE, COUNT_REST, COUNT_REST_STEPS, THREAD_STACK_BYTES};
+use crate::limits::{COUNT_COOLDOWN, COUNT_COOLDOWN_STEPS, COUNT_PAUSE, THREAD_STACK_BYTES};
 
 /// Schedules the counts of one tree.
-pub struct Counter {
-    usage: Arc<Usage>,
+pub struct UsageCounter {
+    usage: Arc<TreeUsage>,
     tree: Arc<dyn Storage>,
     /// The shortest cooldown; it grows with the size of the tree.
     cooldown: Duration,
@@ -46,13 +46,13 @@ enum WalkSpeed {
     Slow,
 }
 
-impl Counter {
+impl UsageCounter {
     /// Counts `tree` for `usage`.
-    pub fn new(usage: Arc<Usage>, tree: Arc<dyn Storage>) -> Self {
+    pub fn new(usage: Arc<TreeUsage>, tree: Arc<dyn Storage>) -> Self {
         Self {
             usage,
             tree,
-            cooldown: COUNT_REST,
+            cooldown: COUNT_COOLDOWN,
             state: Mutex::new(CounterState::Idle),
             changed: Condvar::new(),
         }
@@ -61,18 +61,18 @@ impl Counter {
     /// Sets the shortest cooldown. It must exceed the retry interval of a waiting upload, which would
     /// otherwise start another count.
     #[must_use]
-    pub const fn with_rest(mut self, rest: Duration) -> Self {
+    pub const fn with_cooldown(mut self, rest: Duration) -> Self {
         self.cooldown = rest;
         self
     }
 
     /// The usage that it updates.
-    pub const fn usage(&self) -> &Arc<Usage> {
+    pub const fn usage(&self) -> &Arc<TreeUsage> {
         &self.usage
     }
 
     /// Requests a count that starts after this call.
-    pub fn count_anew(self: &Arc<Self>) {
+    pub fn request_recount(self: &Arc<Self>) {
         let mut state = self.state();
         match *state {
             CounterState::Idle => self.begin(&mut state),
@@ -104,7 +104,7 @@ impl Counter {
 
     /// Counts on this thread, unless a count is in progress or has just ended: slowly until an upload
     /// waits for it, and only while `goes_on` returns true.
-    pub fn count_slowly(&self, goes_on: &dyn Fn() -> bool) {
+    pub fn recount_slowly(&self, goes_on: &dyn Fn() -> bool) {
         let mut state = self.state();
         if *state == CounterState::Idle {
             *state = CounterState::Counting(WalkSpeed::Slow);
@@ -136,7 +136,7 @@ impl Counter {
                 // No upload was refused meanwhile, so the next refusal may start a count at once.
                 CounterState::Counting(WalkSpeed::Slow) => return *state = CounterState::Idle,
                 _ => {
-                    let cooldown = self.cooldown + self.cooldown / COUNT_REST_STEPS * steps;
+                    let cooldown = self.cooldown + self.cooldown / COUNT_COOLDOWN_STEPS * steps;
                     *state = CounterState::CoolingDown;
                     state = self.wait_while(state, cooldown, CounterState::CoolingDown);
                     if *state == CounterState::CoolingDown {
@@ -186,7 +186,7 @@ impl Counter {
 }
 
 /// Resets the state after a panic, so that the next count can start.
-struct ResetOnPanic<'a>(&'a Counter);
+struct ResetOnPanic<'a>(&'a UsageCounter);
 
 impl Drop for ResetOnPanic<'_> {
     fn drop(&mut self) {

@@ -52,7 +52,7 @@ pub enum Error {
 
 impl Error {
     /// Whether the operator has to remove the cause, as the client cannot avoid it.
-    pub const fn is_for_operator(self) -> bool {
+    pub const fn concerns_operator(self) -> bool {
         matches!(
             self,
             Self::Denied
@@ -135,7 +135,7 @@ mod tests {
 
     #[test]
     fn errno_maps_to_error_and_addressee() {
-        for (errno, error, is_for_operator) in [
+        for (errno, error, concerns_operator) in [
             (Errno::LOOP, Error::NotFound, false),
             (Errno::NXIO, Error::NotRegular, false),
             (Errno::PERM, Error::Denied, true),
@@ -151,7 +151,7 @@ mod tests {
             (Errno::TXTBSY, Error::InUse, false),
         ] {
             assert_eq!(Error::from(errno), error, "{errno}");
-            assert_eq!(error.is_for_operator(), is_for_operator, "{errno}");
+            assert_eq!(error.concerns_operator(), concerns_operator, "{errno}");
         }
     }
 

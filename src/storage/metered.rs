@@ -1,4 +1,4 @@
-//! A storage with a quota: wraps another storage and charges its files and bytes to a [`Usage`].
+//! A storage with a quota: wraps another storage and charges its files and bytes to a [`TreeUsage`].
 //!
 //! It reserves before the inner storage writes, and examines files before their names are removed. An
 //! upload may be as long as the file it replaces plus the remaining quota; the old file is untouched if
@@ -10,15 +10,15 @@ use std::sync::Arc;
 
 use super::usage::{NamespaceLock, Reservation};
 use super::{
-    Answer, Counter, Directory, Entry, Error, File, Kind, Metadata, Operation, Placement, Quota,
-    Result, Standing, Storage, Umask, Upload, Usage, VirtualPath, Wait,
+    Answer, CommitState, Directory, Entry, Error, File, Kind, Metadata, Operation, Placement,
+    Quota, Result, Storage, TreeUsage, Umask, Upload, UsageCounter, VirtualPath, Wait,
 };
 
 /// A storage with a quota. Clones share the usage.
 #[derive(Clone)]
-pub struct Metered {
+pub struct QuotaStorage {
     inner: Arc<dyn Storage>,
-    usage: Arc<Usage>,
+    usage: Arc<TreeUsage>,
     check: QuotaCheck,
 }
 
@@ -26,7 +26,7 @@ pub struct Metered {
 struct QuotaCheck {
     quota: Quota,
     /// Recounts before a refusal.
-    counter: Option<Arc<Counter>>,
+    counter: Option<Arc<UsageCounter>>,
 }
 
 impl QuotaCheck {
@@ -55,9 +55,9 @@ impl QuotaCheck {
     }
 }
 
-impl Metered {
+impl QuotaStorage {
     /// Charges `usage`, which may be shared, and enforces `quota`, which is this storage's own.
-    pub const fn new(inner: Arc<dyn Storage>, usage: Arc<Usage>, quota: Quota) -> Self {
+    pub const fn new(inner: Arc<dyn Storage>, usage: Arc<TreeUsage>, quota: Quota) -> Self {
         let check = QuotaCheck {
             quota,
             counter: None,
@@ -70,7 +70,11 @@ impl Metered {
     }
 
     /// As [`new`](Self::new), with a recount before each refusal.
-    pub fn recounting(inner: Arc<dyn Storage>, counter: Arc<Counter>, quota: Quota) -> Self {
+    pub fn with_recounts(
+        inner: Arc<dyn Storage>,
+        counter: Arc<UsageCounter>,
+        quota: Quota,
+    ) -> Self {
         let mut metered = Self::new(inner, Arc::clone(counter.usage()), quota);
         metered.check.counter = Some(counter);
         metered
@@ -184,7 +188,7 @@ impl Metered {
 
     fn metered(&self, upload: Upload, reservation: Reservation) -> Upload {
         Upload {
-            file: Box::new(MeteredFile {
+            file: Box::new(QuotaFile {
                 inner: upload.file,
                 reservation,
                 check: self.check.clone(),
@@ -194,7 +198,7 @@ impl Metered {
     }
 }
 
-impl Storage for Metered {
+impl Storage for QuotaStorage {
     fn perform(&self, operation: &Operation, wait: Wait) -> Result<Answer> {
         match (operation, wait) {
             (Operation::RemoveFile(path), Wait::Allowed) => {
@@ -252,17 +256,17 @@ impl Storage for Metered {
 }
 
 /// A file whose bytes are reserved before they are written.
-struct MeteredFile {
+struct QuotaFile {
     inner: Box<dyn File>,
     /// Dropped after `inner`: released only when a temporary file is removed.
     reservation: Reservation,
     check: QuotaCheck,
 }
 
-impl MeteredFile {
+impl QuotaFile {
     fn commit_by(&mut self, commit: impl FnOnce(&mut dyn File) -> Result<()>) -> Result<()> {
         let namespace = self.reservation.lock_namespace();
-        let Standing::Beside(replaced) = self.inner.standing()? else {
+        let CommitState::Uncommitted(replaced) = self.inner.commit_state()? else {
             drop(namespace);
             return commit(self.inner.as_mut());
         };
@@ -271,7 +275,7 @@ impl MeteredFile {
         self.check.charge_once(recheck)?;
         let committed = commit(self.inner.as_mut());
         // If only the sync of the name failed, the file is visible.
-        if committed.is_ok() || self.inner.standing() == Ok(Standing::InPlace) {
+        if committed.is_ok() || self.inner.commit_state() == Ok(CommitState::InPlace) {
             if let Some(replaced) = replaced {
                 namespace.unlink(&replaced);
             }
@@ -281,7 +285,7 @@ impl MeteredFile {
     }
 }
 
-impl File for MeteredFile {
+impl File for QuotaFile {
     fn read_at(&self, buffer: &mut [u8], offset: u64, wait: Wait) -> Result<usize> {
         self.inner.read_at(buffer, offset, wait)
     }
@@ -301,8 +305,8 @@ impl File for MeteredFile {
         self.inner.metadata()
     }
 
-    fn standing(&self) -> Result<Standing> {
-        self.inner.standing()
+    fn commit_state(&self) -> Result<CommitState> {
+        self.inner.commit_state()
     }
 
     fn prepare(&mut self) -> Result<()> {
@@ -315,12 +319,12 @@ impl File for MeteredFile {
         self.commit_by(|file| file.commit())
     }
 
-    fn replace_nothing(&mut self) -> Result<()> {
-        self.inner.replace_nothing()
+    fn forbid_replace(&mut self) -> Result<()> {
+        self.inner.forbid_replace()
     }
 
-    fn commit_first(&mut self, size: u64) -> Result<()> {
-        self.commit_by(|file| file.commit_first(size))
+    fn commit_truncated(&mut self, size: u64) -> Result<()> {
+        self.commit_by(|file| file.commit_truncated(size))
     }
 
     fn descriptor(&self) -> Option<BorrowedFd<'_>> {
@@ -328,7 +332,7 @@ impl File for MeteredFile {
     }
 }
 
-impl Drop for MeteredFile {
+impl Drop for QuotaFile {
     /// Replaces the reservation by the file's real size, under the namespace lock.
     fn drop(&mut self) {
         let namespace = self.reservation.lock_namespace();

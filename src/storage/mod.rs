@@ -2,7 +2,7 @@
 //! [`Directory`].
 //!
 //! [`Disk`] serves one directory and relies on the kernel against path traversal; [`Memory`] keeps a
-//! tree in memory for tests and the simulator; [`Metered`] adds a quota. This module knows neither
+//! tree in memory for tests and the simulator; [`QuotaStorage`] adds a quota. This module knows neither
 //! sockets nor sessions.
 //!
 //! A call that may block says so ("Blocks."). Others take a [`Wait`]: on the event loop it is `Never`,
@@ -24,17 +24,17 @@ mod usage;
 use std::fmt;
 use std::os::fd::BorrowedFd;
 
-pub use counter::Counter;
-pub use disk::{Disk, Lookup, Sweep, Swept};
+pub use counter::UsageCounter;
+pub use disk::{Disk, PathLookup, Sweep, SweepResult};
 pub use error::Error;
 pub use ledger::Quota;
 pub use memory::Memory;
-pub use metered::Metered;
-pub use nothing::Nothing;
+pub use metered::QuotaStorage;
+pub use nothing::EmptyStorage;
 pub use operator_file::open_operator_file;
 pub use policy::{CutUploads, Durability, Policy};
 pub use umask::{BadUmask, Umask};
-pub use usage::Usage;
+pub use usage::TreeUsage;
 
 pub use crate::protocol::entry::{Entry, Kind, Metadata, Special};
 pub use crate::protocol::path::VirtualPath;
@@ -190,11 +190,11 @@ impl fmt::Display for InPlace {
 
 /// Whether an open file is visible under its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum CommitState {
     /// It has its final name, unless it was removed since.
     InPlace,
     /// It is a temporary file; a commit replaces the file described here, if any.
-    Beside(Option<Metadata>),
+    Uncommitted(Option<Metadata>),
 }
 
 /// A tree of files.
@@ -237,7 +237,7 @@ pub trait File: Send {
     fn metadata(&self) -> Result<Metadata>;
 
     /// Whether the file is visible now, taking concurrent renames into account. Blocks.
-    fn standing(&self) -> Result<Standing>;
+    fn commit_state(&self) -> Result<CommitState>;
 
     /// Does the slow part of a [`commit`](Self::commit) that other clients cannot observe, such as
     /// the sync. Optional. Blocks.
@@ -251,11 +251,11 @@ pub trait File: Send {
 
     /// From now on, the commit fails if the target exists ([`Error::Exists`]). No effect on a file
     /// written in place. Blocks.
-    fn replace_nothing(&mut self) -> Result<()>;
+    fn forbid_replace(&mut self) -> Result<()>;
 
     /// Truncates an upload to `size` bytes and commits it. A file written in place is not truncated.
     /// Blocks.
-    fn commit_first(&mut self, size: u64) -> Result<()>;
+    fn commit_truncated(&mut self, size: u64) -> Result<()>;
 
     /// The file descriptor, for sendfile(2), if there is one.
     fn descriptor(&self) -> Option<BorrowedFd<'_>>;
@@ -268,5 +268,5 @@ pub trait Directory: Send {
     fn next_entry(&mut self) -> Result<Option<Entry>>;
 
     /// From now on, entries carry the permissions that the file system gives the server.
-    fn tell_allowed(&mut self) {}
+    fn include_permissions(&mut self) {}
 }

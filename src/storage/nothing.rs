@@ -9,9 +9,9 @@ use super::{
 
 /// A storage without files: every call fails with [`Error::NotFound`].
 #[derive(Clone, Copy, Debug)]
-pub struct Nothing;
+pub struct EmptyStorage;
 
-impl Storage for Nothing {
+impl Storage for EmptyStorage {
     fn perform(&self, _: &Operation, _: Wait) -> Result<Answer> {
         Err(Error::NotFound)
     }
@@ -43,12 +43,15 @@ mod tests {
         let name = path.join(b"f").unwrap();
         for path in [&path, &name] {
             let missing = Some(Error::NotFound);
-            assert_eq!(Nothing.open(path, Wait::Never).err(), missing);
-            assert_eq!(Nothing.create(path, Placement::New, None).err(), missing);
-            assert_eq!(Nothing.list(path).err(), missing);
-            assert_eq!(Nothing.entry(path).err(), missing);
+            assert_eq!(EmptyStorage.open(path, Wait::Never).err(), missing);
+            assert_eq!(
+                EmptyStorage.create(path, Placement::New, None).err(),
+                missing
+            );
+            assert_eq!(EmptyStorage.list(path).err(), missing);
+            assert_eq!(EmptyStorage.entry(path).err(), missing);
             let removal = Operation::RemoveFile(path.clone());
-            assert_eq!(Nothing.perform(&removal, Wait::Allowed).err(), missing);
+            assert_eq!(EmptyStorage.perform(&removal, Wait::Allowed).err(), missing);
         }
     }
 }

@@ -43,7 +43,7 @@ impl Umask {
     /// The umask of the process.
     ///
     /// umask(2) can only read it by setting it, so it is 0o077 for a moment: the safe value.
-    pub fn of_process() -> Self {
+    pub fn of_current_process() -> Self {
         use rustix::fs::Mode;
         let mask = rustix::process::umask(Mode::from_raw_mode(0o077));
         rustix::process::umask(mask);

@@ -11,11 +11,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::ledger::{Ledger, LedgerKey, Quota};
 use super::tally::{Amount, FileId, InodeClasses, Tally};
 use super::{Entry, Error, Kind, Metadata, Result, Storage, VirtualPath};
-use crate::limits::{COUNT_ENTRIES, COUNTS_OF_A_TREE};
+use crate::limits::{COUNT_ATTEMPTS, COUNT_ENTRIES};
 
 /// The usage of a tree, shared by all accounts that write to it. The event loop takes neither mutex.
 #[derive(Debug, Default)]
-pub struct Usage {
+pub struct TreeUsage {
     /// Taken first; held across changes of names and their system calls.
     namespace: Mutex<()>,
     /// Held for arithmetic only.
@@ -75,7 +75,7 @@ impl CountWalk {
     }
 }
 
-impl Usage {
+impl TreeUsage {
     /// Whether the tree was never counted and no count is in progress.
     pub fn is_unknown(&self) -> bool {
         matches!(self.accounting().state, CountState::Unknown)
@@ -92,14 +92,14 @@ impl Usage {
     /// Walks the tree, unless a walk is in progress. Calls `pause` before each directory and every
     /// [`COUNT_ENTRIES`] entries; an error from it ends the walk. Until the first count is complete,
     /// nothing is granted to accounts with a quota; that count repeats the walk, up to
-    /// [`COUNTS_OF_A_TREE`] times, for the classes that changed during it.
+    /// [`COUNT_ATTEMPTS`] times, for the classes that changed during it.
     pub fn recount(
         &self,
         storage: &dyn Storage,
         pause: &mut dyn FnMut() -> Result<()>,
     ) -> Result<()> {
         let mut skipped = self.begin_walk();
-        for left in (0..COUNTS_OF_A_TREE).rev() {
+        for left in (0..COUNT_ATTEMPTS).rev() {
             let Some(ids) = skipped else {
                 break;
             };
@@ -219,7 +219,7 @@ impl Accounting {
 
 /// The charge for one writer of an open file; released on drop.
 pub(super) struct Reservation {
-    usage: Arc<Usage>,
+    usage: Arc<TreeUsage>,
     key: LedgerKey,
 }
 
@@ -254,7 +254,7 @@ impl Drop for Reservation {
 /// The exclusive right to change names and to open visible files for writing: metadata that is read
 /// under the lock stays valid until the lock is released (no TOCTOU).
 pub(super) struct NamespaceLock<'u> {
-    usage: &'u Arc<Usage>,
+    usage: &'u Arc<TreeUsage>,
     _guard: MutexGuard<'u, ()>,
 }
 

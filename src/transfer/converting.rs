@@ -125,7 +125,7 @@ mod tests {
     use std::os::fd::BorrowedFd;
 
     use super::*;
-    use crate::storage::{self, File, Memory, Metadata, Standing, Storage as _, VirtualPath};
+    use crate::storage::{self, CommitState, File, Memory, Metadata, Storage as _, VirtualPath};
     use crate::transfer::{DataType, Mode};
 
     /// Returns short reads, as the page cache does.
@@ -145,19 +145,19 @@ mod tests {
             self.0.metadata()
         }
 
-        fn standing(&self) -> storage::Result<Standing> {
-            self.0.standing()
+        fn commit_state(&self) -> storage::Result<CommitState> {
+            self.0.commit_state()
         }
 
         fn commit(&mut self) -> storage::Result<()> {
             Err(storage::Error::Denied)
         }
 
-        fn replace_nothing(&mut self) -> storage::Result<()> {
+        fn forbid_replace(&mut self) -> storage::Result<()> {
             Err(storage::Error::Denied)
         }
 
-        fn commit_first(&mut self, _: u64) -> storage::Result<()> {
+        fn commit_truncated(&mut self, _: u64) -> storage::Result<()> {
             Err(storage::Error::Denied)
         }
 

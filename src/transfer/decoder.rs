@@ -199,7 +199,7 @@ impl DeflateDecoder {
         }
         match (inflated, &self.inner) {
             (Inflated::Full, _) => Ok(DecodeProgress::OutputFull),
-            (Inflated::Hungry, _) => Ok(DecodeProgress::NeedsInput),
+            (Inflated::NeedsInput, _) => Ok(DecodeProgress::NeedsInput),
             // Inflater has verified the checksum.
             (Inflated::Ended, FrameDecoder::Stream) => {
                 text.finish(out);

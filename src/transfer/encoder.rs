@@ -111,7 +111,7 @@ impl WireEncoder {
     /// Appends a restart marker, except between CR and LF: a transfer resumed there would send
     /// another CR.
     pub(super) fn mark(&self, offset: u64, out: &mut Vec<u8>) {
-        if matches!(&self.text, TextEncoder::Ascii(encoder) if encoder.is_behind_return()) {
+        if matches!(&self.text, TextEncoder::Ascii(encoder) if encoder.is_after_return()) {
             return;
         }
         let marker = Marker::of_offset(offset);

@@ -10,10 +10,10 @@ use std::io;
 
 use super::decoder::{DecodeProgress, WireDecoder};
 use super::{DataType, Failure, Interest, Mark, Representation, Scratch, SliceOutcome, Structure};
-use crate::limits::{CONVERTED_BYTES, HELD_BYTES, UNSURE_BYTES};
+use crate::limits::{CONVERTED_BYTES, READ_BYTES_NEAR_QUOTA, UNCOUNTED_BYTES};
 use crate::net::Stream;
 use crate::protocol::framing::Marker;
-use crate::storage::{CutUploads, Error, File, Result, Standing, Upload, VirtualPath, Wait};
+use crate::storage::{CommitState, CutUploads, Error, File, Result, Upload, VirtualPath, Wait};
 
 pub(super) struct Inbound {
     file: Box<dyn File>,
@@ -118,7 +118,7 @@ impl Inbound {
         let mut spent = 0;
         while spent < budget {
             // Read no more than can be held back if the quota postpones the write.
-            let room = self.file.room(self.offset).max(UNSURE_BYTES);
+            let room = self.file.room(self.offset).max(READ_BYTES_NEAR_QUOTA);
             match stream.read(scratch.room(room.min(most as u64))) {
                 Ok(0) => return self.end(scratch),
                 Ok(count) => {
@@ -206,15 +206,15 @@ impl Inbound {
             Some(MarkerState::None) | None => None,
         };
         if let Some(offset) = acknowledged {
-            return Some((offset, self.file.commit_first(offset)));
+            return Some((offset, self.file.commit_truncated(offset)));
         }
-        let is_in_place = self.file.standing() == Ok(Standing::InPlace);
+        let is_in_place = self.file.commit_state() == Ok(CommitState::InPlace);
         let is_kept = is_in_place || (is_cut && self.cut == CutUploads::Keep);
         if self.offset == self.begin || !is_kept {
             return None;
         }
-        let kept = self.file.replace_nothing();
-        let kept = kept.and_then(|()| self.file.commit_first(self.offset));
+        let kept = self.file.forbid_replace();
+        let kept = kept.and_then(|()| self.file.commit_truncated(self.offset));
         Some((self.offset, kept))
     }
 
@@ -293,7 +293,7 @@ impl Inbound {
     ) -> std::result::Result<DecodeProgress, SliceOutcome> {
         match append(self.file.as_ref(), &mut self.offset, bytes) {
             Ok(()) => Ok(progress),
-            Err(Error::NotCounted) if !self.waits_for_count || bytes.len() > HELD_BYTES => {
+            Err(Error::NotCounted) if !self.waits_for_count || bytes.len() > UNCOUNTED_BYTES => {
                 Err(SliceOutcome::Failed(Failure::Storage(Error::QuotaExceeded)))
             }
             Err(Error::NotCounted) => {

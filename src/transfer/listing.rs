@@ -19,7 +19,7 @@ use crate::protocol::framing::Malformed;
 use crate::protocol::{glob, listing};
 use crate::storage::{Entry, Error, Result, Storage, VirtualPath, Wait};
 
-pub(super) struct Listed {
+pub(super) struct ListingSender {
     walk: Walk,
     listing: Listing,
     /// `None` in MODE S, and after the end-of-file mark.
@@ -28,7 +28,7 @@ pub(super) struct Listed {
     unsent: Vec<u8>,
 }
 
-impl Listed {
+impl ListingSender {
     /// Opens the listing; `sorted` needs a permit, since it holds the entries in memory.
     pub(super) fn open(
         storage: &Arc<dyn Storage>,
@@ -144,7 +144,7 @@ impl Listing {
     /// Formats the listing for a reply, up to the line that exceeds `limit` bytes. Returns the lines,
     /// and whether they are complete. Waits for the disk.
     pub fn describe(self, storage: &Arc<dyn Storage>, limit: usize) -> Result<(Vec<u8>, bool)> {
-        let mut listed = Listed::open(storage, self, true)?;
+        let mut listed = ListingSender::open(storage, self, true)?;
         let mut more = true;
         while more && listed.unsent.len() < limit {
             more = listed.print(limit)?;
@@ -178,7 +178,7 @@ impl Listing {
             Walk::open_unsorted(storage.as_ref(), &self.path)?
         };
         Ok(match self.format {
-            Format::Facts(format) if format.facts.tells_permissions() => walk.tell_allowed(),
+            Format::Facts(format) if format.facts.includes_perm() => walk.include_permissions(),
             _ => walk,
         })
     }

@@ -29,7 +29,7 @@ pub use representation::{DataType, FormatControl, Mode, Representation, Structur
 pub use scratch::Scratch;
 
 use inbound::Inbound;
-use listing::Listed;
+use listing::ListingSender;
 use outbound::Outbound;
 use rate_limiter::RateLimiter;
 
@@ -88,7 +88,7 @@ pub struct TransferSource {
 enum Flow {
     Outbound(Outbound),
     Inbound(Inbound),
-    Listed(Box<Listed>),
+    ListingSender(Box<ListingSender>),
     /// It has come to this end, and what it held is closed.
     Over(SliceOutcome),
 }
@@ -116,14 +116,14 @@ impl Flow {
     const fn first_interest(&self) -> Interest {
         match self {
             Self::Inbound(_) => Interest::Readable,
-            Self::Outbound(_) | Self::Listed(_) | Self::Over(_) => Interest::Writable,
+            Self::Outbound(_) | Self::ListingSender(_) | Self::Over(_) => Interest::Writable,
         }
     }
 
     fn abandon(self, is_cut: bool) -> Option<u64> {
         match self {
             Self::Inbound(inbound) => inbound.abandon(is_cut),
-            Self::Outbound(_) | Self::Listed(_) | Self::Over(_) => None,
+            Self::Outbound(_) | Self::ListingSender(_) | Self::Over(_) => None,
         }
     }
 }
@@ -180,18 +180,18 @@ impl Transfer {
     }
 
     /// What an operator should hear of its data connection's handshake.
-    pub fn take_remark(&mut self) -> Option<String> {
-        self.stream.take_remark()
+    pub fn take_diagnostic(&mut self) -> Option<String> {
+        self.stream.take_diagnostic()
     }
 
     /// Whether its data connection has ended without `close_notify`, where it may.
-    pub fn has_unclean_end(&self) -> bool {
-        self.stream.has_unclean_end()
+    pub fn has_accepted_unclean_end(&self) -> bool {
+        self.stream.has_accepted_unclean_end()
     }
 
     /// Whether it has, and may not.
-    pub fn has_wrong_end(&self) -> bool {
-        self.stream.has_wrong_end()
+    pub fn has_rejected_unclean_end(&self) -> bool {
+        self.stream.has_rejected_unclean_end()
     }
 
     /// Bytes that went over the data connection so far.
@@ -221,10 +221,10 @@ impl Transfer {
     /// file is closed, and the stream is ended: half-closed, or marked to be reset.
     pub fn slice(&mut self, budget: usize, wait: Wait, scratch: &mut Scratch) -> SliceOutcome {
         if let Flow::Over(outcome) = self.flow {
-            return self.say_end(outcome);
+            return self.end_stream(outcome);
         }
         if self.stream.is_handshaking()
-            && let Some(outcome) = self.shake_hands(wait)
+            && let Some(outcome) = self.continue_handshake(wait)
         {
             return self.conclude(outcome);
         }
@@ -240,7 +240,7 @@ impl Transfer {
                 outbound.slice(stream, budget, wait, scratch, &mut self.moved)
             }
             Flow::Inbound(inbound) => inbound.slice(stream, budget, wait, scratch, &mut self.moved),
-            Flow::Listed(listed) => listed.slice(stream, wait, scratch, &mut self.moved),
+            Flow::ListingSender(listed) => listed.slice(stream, wait, scratch, &mut self.moved),
             Flow::Over(outcome) => *outcome,
         };
         self.conclude(outcome)
@@ -250,7 +250,7 @@ impl Transfer {
     pub fn commit(&mut self) -> SliceOutcome {
         let committed = match &mut self.flow {
             Flow::Inbound(inbound) => inbound.commit(),
-            Flow::Outbound(_) | Flow::Listed(_) | Flow::Over(_) => Ok(()),
+            Flow::Outbound(_) | Flow::ListingSender(_) | Flow::Over(_) => Ok(()),
         };
         self.conclude(match committed {
             Ok(()) => SliceOutcome::Done,
@@ -270,7 +270,7 @@ impl Transfer {
     pub fn take_mark(&mut self) -> Option<Mark> {
         match &mut self.flow {
             Flow::Inbound(inbound) => inbound.take_mark(),
-            Flow::Outbound(_) | Flow::Listed(_) | Flow::Over(_) => None,
+            Flow::Outbound(_) | Flow::ListingSender(_) | Flow::Over(_) => None,
         }
     }
 
@@ -290,7 +290,7 @@ impl Transfer {
 
     /// Goes on with securing the data connection; on a worker, for it costs a signature. `None`
     /// is progress.
-    fn shake_hands(&mut self, wait: Wait) -> Option<SliceOutcome> {
+    fn continue_handshake(&mut self, wait: Wait) -> Option<SliceOutcome> {
         if wait == Wait::Never {
             return Some(SliceOutcome::WouldWait);
         }
@@ -315,14 +315,14 @@ impl Transfer {
         if outcome != SliceOutcome::Done {
             self.kept = flow.abandon(outcome == SliceOutcome::Failed(Failure::Connection));
         }
-        let end = self.say_end(outcome);
+        let end = self.end_stream(outcome);
         // What is stored is stored, also where its client, who has said its end, has no room for ours.
         if is_stored { outcome } else { end }
     }
 
     /// Ends the stream: in order, or so that it cannot be taken for that. A reset would destroy the
     /// alert which says as much.
-    fn say_end(&mut self, outcome: SliceOutcome) -> SliceOutcome {
+    fn end_stream(&mut self, outcome: SliceOutcome) -> SliceOutcome {
         let is_in_order = matches!(
             outcome,
             SliceOutcome::Done | SliceOutcome::Failed(Failure::Bounded)

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::inbound::Inbound;
-use super::listing::Listed;
+use super::listing::ListingSender;
 use super::outbound::Outbound;
 use super::representation::{DataType, Representation};
 use super::{Flow, Permit, TransferSource};
@@ -180,9 +180,9 @@ impl Plan {
                 Ok((Flow::Inbound(inbound), opened))
             }
             Direction::List(listing) => {
-                let listed = Listed::open(storage, listing.clone(), has_permit)?;
+                let listed = ListingSender::open(storage, listing.clone(), has_permit)?;
                 let listed = listed.framed(self.representation);
-                Ok((Flow::Listed(Box::new(listed)), Opened::default()))
+                Ok((Flow::ListingSender(Box::new(listed)), Opened::default()))
             }
         }
     }

@@ -99,11 +99,11 @@ impl Walk {
     }
 
     /// Determines for each entry what the user may do with it.
-    pub(super) fn tell_allowed(mut self) -> Self {
+    pub(super) fn include_permissions(mut self) -> Self {
         if let WalkSource::Gathering(directory, _) | WalkSource::Streaming(_, directory) =
             &mut self.source
         {
-            directory.tell_allowed();
+            directory.include_permissions();
         }
         self
     }

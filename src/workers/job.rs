@@ -113,7 +113,7 @@ impl Work {
             Self::Verify(verification) => {
                 // A panic in a password hash, or in PAM's answer, is a failed login.
                 let verified = catch_unwind(AssertUnwindSafe(|| verification.run()));
-                JobResult::Verified(verified.unwrap_or(Verified::Nobody))
+                JobResult::Verified(verified.unwrap_or(Verified::Rejected))
             }
             Self::Operate(operation) => match storage.perform(&operation, Wait::Allowed) {
                 Err(Error::NotCounted) => JobResult::NotCounted(Box::new(Self::Operate(operation))),

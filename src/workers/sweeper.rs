@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use crate::limits::{SWEEP_ENTRIES, SWEEPER_NICENESS, THREAD_STACK_BYTES};
-use crate::storage::{Sweep, Swept};
+use crate::storage::{Sweep, SweepResult};
 
 /// The sweeper thread; dropping this ends it after its next step.
 #[must_use = "dropping it ends the thread"]
@@ -53,20 +53,20 @@ impl Drop for Sweeper {
     }
 }
 
-fn report(swept: Swept) {
-    let Swept {
+fn report(swept: SweepResult) {
+    let SweepResult {
         removed,
         kept,
-        passed_over,
+        skipped_directories,
     } = swept;
     if removed > 0 {
         log::info!("Removed {removed} unfinished uploads; {kept} are in use");
     } else {
         log::debug!("No unfinished uploads to remove; {kept} are in use");
     }
-    if passed_over > 0 {
+    if skipped_directories > 0 {
         log::warn!(
-            "Unfinished uploads may remain in {passed_over} directories that are unreadable or too deep"
+            "Unfinished uploads may remain in {skipped_directories} directories that are unreadable or too deep"
         );
     }
 }

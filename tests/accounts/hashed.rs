@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use mioftpd::auth::{Account, Accounts, Permissions, Secret, hash_password};
-use mioftpd::limits::{LOGINS_WAITING, Throttling};
+use mioftpd::limits::{LOGINS_QUEUED, Throttling};
 
 use crate::TestServer;
 use crate::support::Control;
@@ -81,7 +81,7 @@ fn slow_logins_delay_no_other_client() {
 fn full_login_queue_replies_421() {
     let server = TestServer::with_accounts(slow_accounts(HASH_OF_MANY_SECONDS));
     // One address may have half of the queue.
-    let share = 0..LOGINS_WAITING / 2;
+    let share = 0..LOGINS_QUEUED / 2;
     let mut waiting: Vec<Control> = share.map(|_| claim_ann(&server)).collect();
     for control in &mut waiting {
         control.send("PASS secret");

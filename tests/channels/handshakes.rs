@@ -191,7 +191,7 @@ fn noise_is_answered_with_at_most_an_alert() {
             assert_eq!(kind(&step), Some(io::ErrorKind::WouldBlock));
             continue;
         }
-        assert!(step.is_err() && channel.take_remark().is_some());
+        assert!(step.is_err() && channel.take_diagnostic().is_some());
         channel.shutdown().unwrap();
         let said = wire.take();
         assert!(matches!(said[..], [21, 3, _, 0, 2, 2, _]), "{said:?}");
@@ -249,7 +249,7 @@ fn data_connection_without_session_is_refused_even_if_unwritable() {
                 kind(&step).filter(|&kind| kind != io::ErrorKind::WouldBlock)
             });
             assert_eq!(refused, Some(io::ErrorKind::PermissionDenied));
-            assert!(data.take_remark().unwrap().contains("it offered none"));
+            assert!(data.take_diagnostic().unwrap().contains("it offered none"));
         }
     }
 }
@@ -271,7 +271,7 @@ fn data_connection_with_foreign_session_is_refused() {
             data.secure(ACCEPTOR.data(tag, false).unwrap());
             let step = shake_hands(&mut data, &mut Peer::with(&config), &wire);
             assert_eq!(step.is_ok(), why.is_none(), "{step:?}");
-            let remark = data.take_remark();
+            let remark = data.take_diagnostic();
             assert_eq!(remark.is_some(), why.is_some());
             assert!(remark.unwrap_or_default().contains(why.unwrap_or_default()));
         }

@@ -43,6 +43,9 @@ fn late_completion_is_not_delivered_to_next_connection_in_slot() {
     server.deliver_first_completion();
     server.deliver_first_completion();
     assert!(said(&next).starts_with("425 "));
-    let left = (server.memory.open_handles(), server.memory.temporaries());
+    let left = (
+        server.memory.open_handles(),
+        server.memory.pending_uploads(),
+    );
     assert_eq!(left, (0, 0));
 }

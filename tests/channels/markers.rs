@@ -70,7 +70,7 @@ impl Upload {
         assert_eq!(outcome, SliceOutcome::Failed(Failure::Connection));
         let kept = self.transfer.kept();
         drop(self.transfer);
-        let left = (self.memory.open_handles(), self.memory.temporaries());
+        let left = (self.memory.open_handles(), self.memory.pending_uploads());
         assert_eq!(left, (0, 0));
         (self.memory.read("/f").unwrap(), kept)
     }

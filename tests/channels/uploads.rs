@@ -91,7 +91,7 @@ impl Upload {
 
     /// Asserts that nothing of it is kept.
     fn assert_undone(&self) {
-        let left = (self.memory.open_handles(), self.memory.temporaries());
+        let left = (self.memory.open_handles(), self.memory.pending_uploads());
         assert_eq!(left, (0, 0));
         assert_eq!(self.memory.read("/f").unwrap(), b"old");
     }
@@ -178,10 +178,10 @@ fn allowed_unclean_end_between_records_completes_the_upload() {
                 if comes_later {
                     assert_eq!(upload.run(), SliceOutcome::Waiting(Interest::Readable));
                 }
-                assert!(!upload.transfer.has_unclean_end());
+                assert!(!upload.transfer.has_accepted_unclean_end());
                 upload.wire.lock().end = End::Fin;
                 assert_eq!(upload.run(), SliceOutcome::Received, "{cut}");
-                assert!(upload.transfer.has_unclean_end());
+                assert!(upload.transfer.has_accepted_unclean_end());
                 assert_eq!(upload.transfer.commit(), SliceOutcome::Done);
                 let stored = upload.memory.read("/f").unwrap().len();
                 assert_eq!(stored as u64, upload.transfer.moved());
@@ -207,7 +207,7 @@ fn announced_end_is_not_unclean() {
         bytes.extend(peer.take_output());
         upload.wire.lock().inbound.extend(bytes);
         assert_eq!(upload.run(), SliceOutcome::Received);
-        assert!(!upload.transfer.has_unclean_end());
+        assert!(!upload.transfer.has_accepted_unclean_end());
     }
 }
 

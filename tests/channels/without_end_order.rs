@@ -22,7 +22,10 @@ fn uploading(server: &mut Server) -> (Client, Client) {
 
 fn is_undone(server: &Server) {
     assert_eq!(server.memory.read("/f").unwrap(), b"old");
-    let left = (server.memory.open_handles(), server.memory.temporaries());
+    let left = (
+        server.memory.open_handles(),
+        server.memory.pending_uploads(),
+    );
     assert_eq!(left, (0, 0));
 }
 

@@ -200,9 +200,9 @@ fn named(module: &[String], text: &str) -> Vec<Module> {
                 rest = behind;
             }
             for path in alternatives(rest) {
-                let names = path.split("::").map(|name| name.trim().to_owned());
-                let names = names.take_while(|name| !name.is_empty() && name.chars().all(is_name));
-                named.push(base.iter().cloned().chain(names).collect());
+                let parts = path.split("::").map(|part| part.trim().to_owned());
+                let parts = parts.take_while(|part| !part.is_empty() && part.chars().all(is_name));
+                named.push(base.iter().cloned().chain(parts).collect());
             }
         }
     }

@@ -324,7 +324,7 @@ fn of_zlib(mut wire: &[u8]) -> Vec<u8> {
         out.extend_from_slice(bytes);
         match progress {
             Inflated::Full => {}
-            Inflated::Hungry => panic!("no end"),
+            Inflated::NeedsInput => panic!("no end"),
             Inflated::Ended => break,
         }
     }

@@ -161,7 +161,8 @@ fn run_as_is_refused_for_root_and_without_root() {
     assert!(refused("no such user").contains("/etc/passwd"));
     if !is_root() {
         assert!(
-            refused(OTHER_USER).contains("switching users needs root, or CAP_SETUID and CAP_SETGID")
+            refused(OTHER_USER)
+                .contains("switching users needs root, or CAP_SETUID and CAP_SETGID")
         );
     }
 }
@@ -232,7 +233,7 @@ fn plan_makes_only_writable_roots_writable() {
     assert_eq!(plan(&config), (0, 1));
 
     let at = |name: &str, root: &str, permissions| {
-        let mut account = Account::new(name, Secret::Anyone, permissions);
+        let mut account = Account::new(name, Secret::AnyPassword, permissions);
         account.root = Some(root.into());
         account
     };

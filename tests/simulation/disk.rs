@@ -8,8 +8,8 @@ use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use mioftpd::storage::{
-    Answer, Directory, Entry, Error, File, Memory, Metadata, Operation, Placement, Result,
-    Standing, Storage, Umask, Upload, VirtualPath, Wait,
+    Answer, CommitState, Directory, Entry, Error, File, Memory, Metadata, Operation, Placement,
+    Result, Storage, Umask, Upload, VirtualPath, Wait,
 };
 
 use crate::disk_record::DiskRecord;
@@ -178,7 +178,7 @@ impl FaultyFile {
     }
 
     fn is_invisible(&self) -> bool {
-        matches!(self.file.standing(), Ok(Standing::Beside(_)))
+        matches!(self.file.commit_state(), Ok(CommitState::Uncommitted(_)))
     }
 }
 
@@ -219,8 +219,8 @@ impl File for FaultyFile {
         self.file.metadata()
     }
 
-    fn standing(&self) -> Result<Standing> {
-        self.file.standing()
+    fn commit_state(&self) -> Result<CommitState> {
+        self.file.commit_state()
     }
 
     fn prepare(&mut self) -> Result<()> {
@@ -240,19 +240,19 @@ impl File for FaultyFile {
         Ok(())
     }
 
-    fn replace_nothing(&mut self) -> Result<()> {
+    fn forbid_replace(&mut self) -> Result<()> {
         strike(&self.world, Wait::Allowed)?;
-        self.file.replace_nothing()
+        self.file.forbid_replace()
     }
 
-    fn commit_first(&mut self, size: u64) -> Result<()> {
+    fn commit_truncated(&mut self, size: u64) -> Result<()> {
         let end = self.end.load(Ordering::Relaxed);
         if size != end {
             self.violate(&format!("is kept up to {size}, and {end} bytes had come"));
         }
         strike(&self.world, Wait::Allowed)?;
         fill(&self.world)?;
-        self.file.commit_first(size)
+        self.file.commit_truncated(size)
     }
 
     fn descriptor(&self) -> Option<BorrowedFd<'_>> {

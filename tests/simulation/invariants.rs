@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use mioftpd::reactor::Reactor;
-use mioftpd::storage::{CutUploads, Metered, Placement, Quota, Storage, VirtualPath};
+use mioftpd::storage::{CutUploads, Placement, Quota, QuotaStorage, Storage, VirtualPath};
 
 use crate::client::Client;
 use crate::content::is_whole;
@@ -37,7 +37,7 @@ pub(crate) fn check_empty(simulation: &Simulation) {
 pub(crate) fn check_idle(simulation: &Simulation, reactor: &Reactor) {
     if reactor.connections() == 0 && simulation.jobs.lock().outstanding() == 0 {
         let memory = &simulation.config.memory;
-        let (open, pending) = (memory.open_handles(), memory.temporaries());
+        let (open, pending) = (memory.open_handles(), memory.pending_uploads());
         if open + pending > 0 {
             let violation = format!(
                 "no client is connected: {open} files are open, {pending} uploads are uncommitted"
@@ -76,8 +76,8 @@ fn check_files(simulation: &Simulation) -> Vec<String> {
     if memory.open_handles() > 0 {
         violations.push(format!("{} files are open", memory.open_handles()));
     }
-    if memory.temporaries() > 0 {
-        violations.push(format!("{} uploads are pending", memory.temporaries()));
+    if memory.pending_uploads() > 0 {
+        violations.push(format!("{} uploads are pending", memory.pending_uploads()));
     }
     for path in ["/shared/0", "/shared/1"] {
         let may_be_cut = simulation.config.cut_uploads == CutUploads::Keep;
@@ -110,7 +110,7 @@ fn check_usage(simulation: &Simulation) -> Option<String> {
             bytes: Some(bytes as u64),
             files: Some(files as u64),
         };
-        let storage = Metered::new(
+        let storage = QuotaStorage::new(
             Arc::new(memory.clone()),
             Arc::clone(&simulation.usage),
             quota,

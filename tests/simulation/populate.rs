@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use mioftpd::storage::{Memory, Quota, Storage, Usage};
+use mioftpd::storage::{Memory, Quota, Storage, TreeUsage};
 
 use crate::client::{RunConfig, many, public_sizes};
 use crate::content::whole;
@@ -14,8 +14,11 @@ use crate::rng::Rng;
 use crate::world::World;
 
 /// The storage and its usage counter.
-pub(crate) fn metered(config: &RunConfig, world: &Shared<World>) -> (Arc<dyn Storage>, Arc<Usage>) {
-    let usage = Arc::new(Usage::default());
+pub(crate) fn metered(
+    config: &RunConfig,
+    world: &Shared<World>,
+) -> (Arc<dyn Storage>, Arc<TreeUsage>) {
+    let usage = Arc::new(TreeUsage::default());
     usage.count(&config.memory).expect("no faults yet");
     let faulty: Arc<dyn Storage> = Arc::new(FaultyStorage {
         memory: config.memory.clone(),

@@ -9,8 +9,8 @@ use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
 use mioftpd::storage::{
-    Answer, Directory, Entry, Error, File, Kind, Memory, Metadata, Metered, Operation, Placement,
-    Quota, Result, Standing, Storage, Umask, Upload, Usage, VirtualPath, Wait,
+    Answer, CommitState, Directory, Entry, Error, File, Kind, Memory, Metadata, Operation,
+    Placement, Quota, QuotaStorage, Result, Storage, TreeUsage, Umask, Upload, VirtualPath, Wait,
 };
 
 use crate::client::RunConfig;
@@ -57,12 +57,12 @@ struct Amount {
 impl QuotaCheckedStorage {
     pub(crate) fn new(
         inner: &Arc<dyn Storage>,
-        usage: &Arc<Usage>,
+        usage: &Arc<TreeUsage>,
         config: &RunConfig,
         world: &Shared<World>,
     ) -> Self {
         let metered = |quota| {
-            let metered = Metered::new(Arc::clone(inner), Arc::clone(usage), quota);
+            let metered = QuotaStorage::new(Arc::clone(inner), Arc::clone(usage), quota);
             Arc::new(metered) as Arc<dyn Storage>
         };
         let unlimited = metered(Quota::default());
@@ -294,7 +294,7 @@ impl CheckedFile {
         let guard = &self.guard;
         let same = |charged| guard.with_end(charged, 0);
         model.check(&committed, same, "a name");
-        if was_invisible && self.file.standing() == Ok(Standing::InPlace) {
+        if was_invisible && self.file.commit_state() == Ok(CommitState::InPlace) {
             model.lost(&path);
             self.guard.change(|one| one.is_invisible = false);
         }
@@ -313,7 +313,7 @@ impl File for CheckedFile {
         let guard = &self.guard;
         let longer = |charged| guard.with_end(charged, end);
         // An invisible file counts only as granted.
-        if written.is_err() || self.file.standing() == Ok(Standing::InPlace) {
+        if written.is_err() || self.file.commit_state() == Ok(CommitState::InPlace) {
             guard.model.check(&written, longer, "a write");
         }
         if written != Err(Error::QuotaExceeded) {
@@ -330,8 +330,8 @@ impl File for CheckedFile {
         self.file.metadata()
     }
 
-    fn standing(&self) -> Result<Standing> {
-        self.file.standing()
+    fn commit_state(&self) -> Result<CommitState> {
+        self.file.commit_state()
     }
 
     fn prepare(&mut self) -> Result<()> {
@@ -342,12 +342,12 @@ impl File for CheckedFile {
         self.commit_by(|file| file.commit())
     }
 
-    fn replace_nothing(&mut self) -> Result<()> {
-        self.file.replace_nothing()
+    fn forbid_replace(&mut self) -> Result<()> {
+        self.file.forbid_replace()
     }
 
-    fn commit_first(&mut self, size: u64) -> Result<()> {
-        self.commit_by(|file| file.commit_first(size))
+    fn commit_truncated(&mut self, size: u64) -> Result<()> {
+        self.commit_by(|file| file.commit_truncated(size))
     }
 
     fn descriptor(&self) -> Option<BorrowedFd<'_>> {

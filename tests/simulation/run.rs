@@ -13,8 +13,8 @@ use mioftpd::auth::{Account, Accounts, Permissions, Secret};
 use mioftpd::net::{AddressRules, Cidr, DataSession, PassiveAddresses, PassivePorts};
 use mioftpd::observe::{Records, Subscription};
 use mioftpd::reactor::{Parts, Protocol, Reactor, StorageByAccount};
-use mioftpd::session::{Mode, SecurityPolicy, Settings, TlsRequired};
-use mioftpd::storage::{CutUploads, Memory, Storage, Usage};
+use mioftpd::session::{SecurityPolicy, ServerMode, Settings, TlsRequired};
+use mioftpd::storage::{CutUploads, Memory, Storage, TreeUsage};
 
 use crate::client::{Client, RunConfig, TlsSetup, tls_stream};
 use crate::disk_record::DiskRecord;
@@ -61,7 +61,7 @@ pub(crate) struct Simulation {
     pub(crate) jobs: Shared<Jobs>,
     pub(crate) config: RunConfig,
     /// Usage counted by the quota.
-    pub(crate) usage: Arc<Usage>,
+    pub(crate) usage: Arc<TreeUsage>,
     /// Records of completed transfers.
     pub(crate) records: Subscription,
     /// Settings that a reload keeps.
@@ -284,9 +284,9 @@ fn settings(rng: &mut Rng, config: &RunConfig) -> Settings {
     }));
     Settings {
         mode: if config.control_only {
-            Mode::ControlOnly
+            ServerMode::ControlOnly
         } else {
-            Mode::Serving
+            ServerMode::Serving
         },
         accounts: Arc::new(accounts),
         cut_uploads: config.cut_uploads,

@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 use std::sync::atomic::Ordering;
 
-use mioftpd::limits::LOGINS_WAITING;
+use mioftpd::limits::LOGINS_QUEUED;
 use mioftpd::workers::Work;
 
 use crate::support::{Control, abort_connection, connect_from, until};
@@ -33,7 +33,7 @@ fn login_flood_does_not_lock_out_other_addresses() {
         let mut others = Vec::new();
         for (last, parts) in [(2, 2), (3, 4), (4, 8), (5, 16), (6, 32)] {
             let from = Ipv4Addr::new(127, 0, 0, last);
-            others.extend(flood(scene, from, LOGINS_WAITING / parts));
+            others.extend(flood(scene, from, LOGINS_QUEUED / parts));
         }
         let mut control = Control::connect(scene.address);
         control.command("USER ann", 331);
@@ -46,7 +46,7 @@ fn login_flood_does_not_lock_out_other_addresses() {
         }
         // The queue is empty again.
         scene.workers.hold(is_login);
-        flood(scene, Ipv4Addr::new(127, 0, 0, 2), LOGINS_WAITING / 2);
+        flood(scene, Ipv4Addr::new(127, 0, 0, 2), LOGINS_QUEUED / 2);
     });
 }
 
@@ -56,7 +56,7 @@ fn disconnected_client_keeps_no_place_in_login_queue() {
     with_server(|scene| {
         let from = Ipv4Addr::new(127, 0, 0, 2);
         scene.workers.hold(is_login);
-        for control in flood(scene, from, LOGINS_WAITING / 2) {
+        for control in flood(scene, from, LOGINS_QUEUED / 2) {
             abort_connection(control.socket().try_clone().unwrap());
         }
         until("the end of their sessions", || {
@@ -64,6 +64,6 @@ fn disconnected_client_keeps_no_place_in_login_queue() {
         });
         scene.workers.release();
         scene.workers.hold(is_login);
-        flood(scene, from, LOGINS_WAITING / 2);
+        flood(scene, from, LOGINS_QUEUED / 2);
     });
 }

@@ -5,8 +5,8 @@ use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
 use mioftpd::storage::{
-    Answer, Directory, Entry, Error, File, Memory, Metadata, Operation, Placement, Result,
-    Standing, Storage, Umask, Upload, VirtualPath, Wait,
+    Answer, CommitState, Directory, Entry, Error, File, Memory, Metadata, Operation, Placement,
+    Result, Storage, Umask, Upload, VirtualPath, Wait,
 };
 
 /// A step that has been done.
@@ -106,8 +106,8 @@ impl File for HookedFile {
         after(&self.hook, Step::Checked, self.file.metadata())
     }
 
-    fn standing(&self) -> Result<Standing> {
-        after(&self.hook, Step::Checked, self.file.standing())
+    fn commit_state(&self) -> Result<CommitState> {
+        after(&self.hook, Step::Checked, self.file.commit_state())
     }
 
     fn prepare(&mut self) -> Result<()> {
@@ -118,12 +118,16 @@ impl File for HookedFile {
         after(&self.hook, Step::Committed, self.file.commit())
     }
 
-    fn replace_nothing(&mut self) -> Result<()> {
-        self.file.replace_nothing()
+    fn forbid_replace(&mut self) -> Result<()> {
+        self.file.forbid_replace()
     }
 
-    fn commit_first(&mut self, size: u64) -> Result<()> {
-        after(&self.hook, Step::Committed, self.file.commit_first(size))
+    fn commit_truncated(&mut self, size: u64) -> Result<()> {
+        after(
+            &self.hook,
+            Step::Committed,
+            self.file.commit_truncated(size),
+        )
     }
 
     fn descriptor(&self) -> Option<BorrowedFd<'_>> {

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use mioftpd::storage::{Memory, Metered, Placement, Storage, Upload, Usage};
+use mioftpd::storage::{Memory, Placement, QuotaStorage, Storage, TreeUsage, Upload};
 
 use crate::hooked::{Hooked, Step};
 use crate::quota::{counted, quota};
@@ -32,7 +32,7 @@ impl Interruption {
         *self.next.lock().unwrap() = Some((step, second));
     }
 
-    fn run(&self, done: Step, storage: &Metered) {
+    fn run(&self, done: Step, storage: &QuotaStorage) {
         let Some((_, second)) = self.next.lock().unwrap().take_if(|(step, _)| *step == done) else {
             return;
         };
@@ -54,9 +54,9 @@ fn interrupted(first: impl FnOnce(&dyn Storage, &Interruption)) {
         .fold(Memory::new(), |memory, &(path, size)| {
             memory.with_file(path, &vec![b'o'; size])
         });
-    let usage = Arc::new(Usage::default());
+    let usage = Arc::new(TreeUsage::default());
     usage.count(&memory).unwrap();
-    let metered = |storage| Metered::new(storage, Arc::clone(&usage), quota(200, 10));
+    let metered = |storage| QuotaStorage::new(storage, Arc::clone(&usage), quota(200, 10));
     let tree: Arc<dyn Storage> = Arc::new(memory.clone());
     let (other, interruption) = (metered(Arc::clone(&tree)), Interruption::default());
     let hook = interruption.clone();

@@ -20,23 +20,27 @@ mod uploads;
 use std::sync::Arc;
 
 use mioftpd::storage::{
-    Answer, Disk, Kind, Lookup, Memory, Metered, Operation, Placement, Quota, Result, Storage,
-    Upload, Usage, VirtualPath, Wait,
+    Answer, Disk, Kind, Memory, Operation, PathLookup, Placement, Quota, QuotaStorage, Result,
+    Storage, TreeUsage, Upload, VirtualPath, Wait,
 };
 
 /// Runs a test on each storage, initially empty.
 fn each(test: impl Fn(&dyn Storage)) {
-    for lookup in [Lookup::Kernel, Lookup::Walk] {
+    for lookup in [PathLookup::Kernel, PathLookup::Walk] {
         let directory = tempfile::tempdir().unwrap();
         test(&Disk::with_lookup(directory.path(), lookup).unwrap());
     }
     let memory = Memory::new();
     test(&memory);
-    let counted = Usage::default();
+    let counted = TreeUsage::default();
     counted.count(&Memory::new()).unwrap();
     let inner = Arc::new(Memory::new());
-    test(&Metered::new(inner, Arc::new(counted), Quota::default()));
-    assert_eq!((memory.open_handles(), memory.temporaries()), (0, 0));
+    test(&QuotaStorage::new(
+        inner,
+        Arc::new(counted),
+        Quota::default(),
+    ));
+    assert_eq!((memory.open_handles(), memory.pending_uploads()), (0, 0));
 }
 
 fn at(path: &str) -> VirtualPath {

@@ -2,7 +2,7 @@
 //! operations work the same with each policy.
 
 use mioftpd::storage::{
-    Answer, Disk, Durability, Error, Lookup, Memory, Operation, Placement, Policy, Storage,
+    Answer, Disk, Durability, Error, Memory, Operation, PathLookup, Placement, Policy, Storage,
 };
 
 use crate::{
@@ -23,7 +23,7 @@ fn policy(durability: Durability, free_space_floor: u64) -> Policy {
 #[test]
 fn operations_work_with_each_durability() {
     for durability in [Durability::None, Durability::Rename, Durability::Fsync] {
-        for lookup in [Lookup::Kernel, Lookup::Walk] {
+        for lookup in [PathLookup::Kernel, PathLookup::Walk] {
             let directory = tempfile::tempdir().unwrap();
             let disk = Disk::with_lookup(directory.path(), lookup).unwrap();
             let disk = disk.with_policy(policy(durability, 0));
@@ -98,7 +98,7 @@ fn upload_below_floor_is_refused_at_start() {
         // Removal is allowed.
         remove_file(storage, "/file").unwrap();
     };
-    for lookup in [Lookup::Kernel, Lookup::Walk] {
+    for lookup in [PathLookup::Kernel, PathLookup::Walk] {
         let directory = tempfile::tempdir().unwrap();
         let disk = Disk::with_lookup(directory.path(), lookup).unwrap();
         furnish(&disk);

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use mioftpd::storage::{
-    Answer, Directory, Disk, Entry, Error, File, Lookup, Memory, Metadata, Metered, Operation,
-    Placement, Quota, Result, Storage, Umask, Upload, Usage, VirtualPath, Wait,
+    Answer, Directory, Disk, Entry, Error, File, Memory, Metadata, Operation, PathLookup,
+    Placement, Quota, QuotaStorage, Result, Storage, TreeUsage, Umask, Upload, VirtualPath, Wait,
 };
 use proptest::prelude::*;
 
@@ -19,13 +19,13 @@ pub(crate) fn quota(bytes: u64, files: u64) -> Quota {
     }
 }
 
-pub(crate) fn counted(storage: &Arc<dyn Storage>, quota: Quota) -> Metered {
-    let usage = Usage::default();
+pub(crate) fn counted(storage: &Arc<dyn Storage>, quota: Quota) -> QuotaStorage {
+    let usage = TreeUsage::default();
     usage.count(storage.as_ref()).unwrap();
-    Metered::new(Arc::clone(storage), Arc::new(usage), quota)
+    QuotaStorage::new(Arc::clone(storage), Arc::new(usage), quota)
 }
 
-fn counted_memory(memory: &Memory, quota: Quota) -> Metered {
+fn counted_memory(memory: &Memory, quota: Quota) -> QuotaStorage {
     let storage: Arc<dyn Storage> = Arc::new(memory.clone());
     counted(&storage, quota)
 }
@@ -53,7 +53,7 @@ fn byte_quota_is_exact_and_discounts_replaced_file() {
         assert_eq!(stored.is_ok(), fits, "{size}");
         assert!(fits || stored == Err(Error::QuotaExceeded));
     }
-    assert_eq!((left(&storage), memory.temporaries()), (0, 0));
+    assert_eq!((left(&storage), memory.pending_uploads()), (0, 0));
     assert_eq!(contents(&storage, "/new").unwrap().len(), 40);
     // The size of the replaced file is discounted.
     put(&storage, "/d/f", Placement::Replace, &[b'y'; 60]).unwrap();
@@ -94,8 +94,8 @@ fn concurrent_uploads_share_remaining_quota() {
 #[test]
 fn limited_upload_before_count_is_not_counted() {
     let memory = Memory::new();
-    let usage = Arc::new(Usage::default());
-    let with = |quota| Metered::new(Arc::new(memory.clone()), Arc::clone(&usage), quota);
+    let usage = Arc::new(TreeUsage::default());
+    let with = |quota| QuotaStorage::new(Arc::new(memory.clone()), Arc::clone(&usage), quota);
     let refused = create(&with(quota(100, 1)), "/f", Placement::Replace).map(drop);
     assert_eq!(refused, Err(Error::NotCounted));
     assert!(put(&with(Quota::default()), "/f", Placement::Replace, b"x").is_ok());
@@ -129,13 +129,13 @@ impl Storage for Broken {
 #[test]
 fn failed_count_is_repeated_and_complete_count_is_not() {
     let (empty, memory) = (Memory::new(), Memory::new().with_file("/f", &[b'x'; 60]));
-    let usage = Arc::new(Usage::default());
+    let usage = Arc::new(TreeUsage::default());
     assert_eq!(usage.count(&Broken), Err(Error::Device));
     assert!(usage.is_unknown());
     usage.count(&memory).unwrap();
     assert!(!usage.is_unknown());
     usage.count(&empty).unwrap();
-    let storage = Metered::new(Arc::new(memory), usage, quota(100, 10));
+    let storage = QuotaStorage::new(Arc::new(memory), usage, quota(100, 10));
     assert_eq!(left(&storage), 40);
 }
 
@@ -183,7 +183,7 @@ proptest! {
                     let written = upload.file.write_at(&vec![b'x'; size], upload.offset);
                     let _ = match cut {
                         None if written.is_ok() => upload.file.commit(),
-                        Some(first) if first > 10 => upload.file.commit_first(first - 10),
+                        Some(first) if first > 10 => upload.file.commit_truncated(first - 10),
                         _ => Ok(()),
                     };
                 }
@@ -206,7 +206,7 @@ fn rename_between_links_of_one_file_changes_nothing() {
     std::fs::write(directory.path().join("f"), [b'x'; 60]).unwrap();
     std::fs::hard_link(directory.path().join("f"), directory.path().join("g")).unwrap();
     let disk: Arc<dyn Storage> =
-        Arc::new(Disk::with_lookup(directory.path(), Lookup::Walk).unwrap());
+        Arc::new(Disk::with_lookup(directory.path(), PathLookup::Walk).unwrap());
     // Each link is charged.
     let storage = counted(&disk, quota(200, 10));
     assert_eq!(left(&storage), 80);

@@ -7,14 +7,16 @@ use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
 
-use mioftpd::storage::{Error, Memory, Metered, Operation, Placement, Quota, Storage, Usage};
+use mioftpd::storage::{
+    Error, Memory, Operation, Placement, Quota, QuotaStorage, Storage, TreeUsage,
+};
 
 use crate::hooked::{Hooked, Step};
 use crate::quota::{counted, left, quota};
 use crate::{at, create, perform, put, remove_file, rename};
 
 /// A counted tree of `/a` and `/b`, in which one step takes effect but returns an error.
-fn failing(step: Step) -> (Memory, Metered) {
+fn failing(step: Step) -> (Memory, QuotaStorage) {
     let memory = Memory::new().with_file("/a", &[b'a'; 30]);
     let memory = memory.with_file("/b", &[b'b'; 20]);
     let fails = move |done| (done == step).then_some(Error::Device);
@@ -84,7 +86,7 @@ fn failed_creation_is_charged_only_if_file_exists() {
 fn prepare_does_not_hold_namespace_lock() {
     const DEADLINE: Duration = Duration::from_secs(60);
     let memory = Memory::new().with_file("/a", &[b'a'; 30]);
-    let usage = Arc::new(Usage::default());
+    let usage = Arc::new(TreeUsage::default());
     usage.count(&memory).unwrap();
     let other = metered(&memory, &usage, quota(100, 3));
     let storage = Hooked::around(&memory, move |step| {
@@ -97,7 +99,7 @@ fn prepare_does_not_hold_namespace_lock() {
         }
         None
     });
-    let storage = Metered::new(storage, usage, quota(100, 3));
+    let storage = QuotaStorage::new(storage, usage, quota(100, 3));
     put(&storage, "/b", Placement::Replace, &[b'b'; 70]).unwrap();
     assert_eq!(
         (memory.names(), left(&storage)),
@@ -109,12 +111,15 @@ fn prepare_does_not_hold_namespace_lock() {
 /// walks. Returns the number of directories read.
 fn count_disturbed(
     times: usize,
-    disturb: impl Fn(&Memory, &Arc<Usage>) + Send + Sync + 'static,
+    disturb: impl Fn(&Memory, &Arc<TreeUsage>) + Send + Sync + 'static,
 ) -> usize {
     let memory = Memory::new()
         .with_file("/a", &[b'a'; 30])
         .with_directory("/d");
-    let (usage, listed) = (Arc::new(Usage::default()), Arc::new(AtomicUsize::new(0)));
+    let (usage, listed) = (
+        Arc::new(TreeUsage::default()),
+        Arc::new(AtomicUsize::new(0)),
+    );
     let disturbed = {
         let (memory, usage, listed) = (memory.clone(), Arc::clone(&usage), Arc::clone(&listed));
         move |step| {
@@ -131,14 +136,14 @@ fn count_disturbed(
     assert!(!usage.is_unknown());
     let storage: Arc<dyn Storage> = Arc::new(memory);
     if times < 3 {
-        let kept_up = Metered::new(Arc::clone(&storage), usage, quota(100, 10));
+        let kept_up = QuotaStorage::new(Arc::clone(&storage), usage, quota(100, 10));
         assert_eq!(left(&kept_up), left(&counted(&storage, quota(100, 10))));
     }
     listed.load(Ordering::Relaxed)
 }
 
-fn metered(memory: &Memory, usage: &Arc<Usage>, quota: Quota) -> Metered {
-    Metered::new(Arc::new(memory.clone()), Arc::clone(usage), quota)
+fn metered(memory: &Memory, usage: &Arc<TreeUsage>, quota: Quota) -> QuotaStorage {
+    QuotaStorage::new(Arc::new(memory.clone()), Arc::clone(usage), quota)
 }
 
 #[test]
@@ -159,7 +164,7 @@ fn change_during_first_count_repeats_the_walk() {
         },
     ];
     for disturb in disturbances {
-        let unlimited = move |memory: &Memory, usage: &Arc<Usage>| {
+        let unlimited = move |memory: &Memory, usage: &Arc<TreeUsage>| {
             disturb(&metered(memory, usage, Quota::default()));
         };
         assert_eq!(count_disturbed(1, unlimited), 4);
@@ -173,7 +178,7 @@ fn change_during_first_count_repeats_the_walk() {
 #[test]
 fn file_open_during_count_is_counted_once() {
     let memory = Memory::new().with_file("/a", &[b'a'; 30]);
-    let usage = Arc::new(Usage::default());
+    let usage = Arc::new(TreeUsage::default());
     let upload = create(
         &metered(&memory, &usage, Quota::default()),
         "/a",
@@ -197,7 +202,7 @@ fn file_open_during_count_is_counted_once() {
 
 #[test]
 fn limited_account_may_only_remove_during_first_count() {
-    let limited = |memory: &Memory, usage: &Arc<Usage>| {
+    let limited = |memory: &Memory, usage: &Arc<TreeUsage>| {
         let storage = metered(memory, usage, quota(100, 10));
         for placement in [Placement::Append, Placement::At(0), Placement::Replace] {
             let refused = create(&storage, "/a", placement).map(drop);
@@ -213,7 +218,7 @@ fn limited_account_may_only_remove_during_first_count() {
         assert_eq!(space, Err(Error::NotCounted));
     };
     assert_eq!(count_disturbed(9, limited), 2);
-    let removes = |memory: &Memory, usage: &Arc<Usage>| {
+    let removes = |memory: &Memory, usage: &Arc<TreeUsage>| {
         let storage = metered(memory, usage, quota(100, 10));
         if rename(&storage, "/a", "/d/a").is_ok() {
             remove_file(&storage, "/d/a").unwrap();

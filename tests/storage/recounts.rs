@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use mioftpd::storage::{
-    Counter, Disk, Error, Memory, Metered, Placement, Result, Storage, Upload, Usage,
+    Disk, Error, Memory, Placement, QuotaStorage, Result, Storage, TreeUsage, Upload, UsageCounter,
 };
 use proptest::prelude::*;
 
@@ -22,7 +22,7 @@ const DEADLINE: Duration = Duration::from_secs(60);
 const FOR_EVER: Duration = Duration::from_secs(3600);
 
 /// A counted tree of 60 bytes, its counter, and the number of directories read by recounts.
-fn counting() -> (Memory, Arc<Counter>, Arc<AtomicUsize>) {
+fn counting() -> (Memory, Arc<UsageCounter>, Arc<AtomicUsize>) {
     let memory = Memory::new().with_file("/f", &[b'x'; 60]);
     let listed = Arc::new(AtomicUsize::new(0));
     let tree = {
@@ -32,16 +32,16 @@ fn counting() -> (Memory, Arc<Counter>, Arc<AtomicUsize>) {
             None
         })
     };
-    let usage = Arc::new(Usage::default());
+    let usage = Arc::new(TreeUsage::default());
     usage.count(&memory).unwrap();
-    let counter = Arc::new(Counter::new(usage, tree).with_rest(FOR_EVER));
+    let counter = Arc::new(UsageCounter::new(usage, tree).with_cooldown(FOR_EVER));
     (memory, counter, listed)
 }
 
 /// A quota of 100 bytes and 2 files.
-fn limited(memory: &Memory, counter: &Arc<Counter>) -> Metered {
+fn limited(memory: &Memory, counter: &Arc<UsageCounter>) -> QuotaStorage {
     let memory = Arc::new(memory.clone());
-    Metered::recounting(memory, Arc::clone(counter), quota(100, 2))
+    QuotaStorage::with_recounts(memory, Arc::clone(counter), quota(100, 2))
 }
 
 /// Retries until the count is complete, as the event loop does.
@@ -65,9 +65,9 @@ fn store(storage: &dyn Storage, path: &str, size: usize) -> Result<()> {
 #[test]
 fn recount_finds_external_changes() {
     let memory = Memory::new().with_file("/f", &[b'x'; 60]);
-    let usage = Arc::new(Usage::default());
+    let usage = Arc::new(TreeUsage::default());
     usage.count(&memory).unwrap();
-    let storage = Metered::new(Arc::new(memory.clone()), Arc::clone(&usage), quota(100, 2));
+    let storage = QuotaStorage::new(Arc::new(memory.clone()), Arc::clone(&usage), quota(100, 2));
     put(&memory, "/other", Placement::Replace, &[b'o'; 30]).unwrap();
     assert_eq!(left(&storage), 40);
     usage.recount(&memory, &mut || Ok(())).unwrap();
@@ -85,16 +85,16 @@ fn failed_recount_keeps_previous_usage() {
     remove_file(&memory, "/f").unwrap();
     let broken = counter.usage().recount(&memory, &mut || Err(Error::Device));
     assert_eq!(broken, Err(Error::Device));
-    counter.count_slowly(&|| false);
+    counter.recount_slowly(&|| false);
     assert_eq!(left(&limited(&memory, &counter)), 40);
-    counter.count_slowly(&|| true);
+    counter.recount_slowly(&|| true);
     assert_eq!(left(&limited(&memory, &counter)), 100);
 }
 
 /// Another counter of the same usage, not in its cooldown.
-fn another(counter: &Counter, memory: &Memory) -> Arc<Counter> {
+fn another(counter: &UsageCounter, memory: &Memory) -> Arc<UsageCounter> {
     let usage = Arc::clone(counter.usage());
-    Arc::new(Counter::new(usage, Arc::new(memory.clone())).with_rest(FOR_EVER))
+    Arc::new(UsageCounter::new(usage, Arc::new(memory.clone())).with_cooldown(FOR_EVER))
 }
 
 #[test]
@@ -130,7 +130,7 @@ fn repeated_refusals_cause_one_recount() {
     assert_eq!(listed.load(Ordering::Relaxed), 1);
     // An explicit request is not subject to the cooldown.
     remove_file(&memory, "/f").unwrap();
-    counter.count_anew();
+    counter.request_recount();
     let end = Instant::now() + DEADLINE;
     while left(&storage) < 100 {
         assert!(Instant::now() < end, "nothing is counted");
@@ -142,7 +142,7 @@ fn repeated_refusals_cause_one_recount() {
 #[test]
 fn count_requested_during_count_follows_it() {
     let memory = Memory::new().with_file("/f", &[b'x'; 60]);
-    let usage = Arc::new(Usage::default());
+    let usage = Arc::new(TreeUsage::default());
     usage.count(&memory).unwrap();
     let (begun, begins) = std::sync::mpsc::channel();
     let (go_on, may_go_on) = std::sync::mpsc::channel::<()>();
@@ -154,16 +154,16 @@ fn count_requested_during_count_follows_it() {
         }
         None
     });
-    let counter = Arc::new(Counter::new(usage, tree).with_rest(FOR_EVER));
-    counter.count_anew();
+    let counter = Arc::new(UsageCounter::new(usage, tree).with_cooldown(FOR_EVER));
+    counter.request_recount();
     begins.recv_timeout(DEADLINE).unwrap();
     // Two requests cause one further count.
-    counter.count_anew();
-    counter.count_anew();
+    counter.request_recount();
+    counter.request_recount();
     go_on.send(()).unwrap();
     begins.recv_timeout(DEADLINE).unwrap();
     remove_file(&memory, "/f").unwrap();
-    counter.count_anew();
+    counter.request_recount();
     drop(go_on);
     let storage = limited(&memory, &counter);
     let end = Instant::now() + DEADLINE;
@@ -180,7 +180,7 @@ fn slow_count_speeds_up_for_waiting_upload() {
     let directories = (0..2000).map(|number| format!("/{number}"));
     let memory = directories.fold(Memory::new(), |memory, path| memory.with_directory(&path));
     let memory = memory.with_file("/f", &[b'x'; 60]);
-    let usage = Arc::new(Usage::default());
+    let usage = Arc::new(TreeUsage::default());
     usage.count(&memory).unwrap();
     let (begun, begins) = std::sync::mpsc::channel();
     let tree = Hooked::around(&memory, move |step| {
@@ -189,11 +189,11 @@ fn slow_count_speeds_up_for_waiting_upload() {
         }
         None
     });
-    let counter = Arc::new(Counter::new(usage, tree).with_rest(FOR_EVER));
+    let counter = Arc::new(UsageCounter::new(usage, tree).with_cooldown(FOR_EVER));
     let storage = limited(&memory, &counter);
     remove_file(&memory, "/f").unwrap();
     // With its pauses the count would take minutes. The thread is left in its cooldown.
-    thread::spawn(move || counter.count_slowly(&|| true));
+    thread::spawn(move || counter.recount_slowly(&|| true));
     begins.recv_timeout(DEADLINE).unwrap();
     store(&storage, "/new", 100).unwrap();
 }
@@ -208,9 +208,9 @@ fn recount_of_links_equals_first_count() {
     std::os::unix::fs::symlink("d", path("linked")).unwrap();
     std::os::unix::fs::symlink("d/f", path("link")).unwrap();
     let disk: Arc<dyn Storage> = Arc::new(Disk::open_root(directory.path()).unwrap());
-    let usage = Arc::new(Usage::default());
+    let usage = Arc::new(TreeUsage::default());
     usage.count(disk.as_ref()).unwrap();
-    let storage = Metered::new(Arc::clone(&disk), Arc::clone(&usage), quota(100, 10));
+    let storage = QuotaStorage::new(Arc::clone(&disk), Arc::clone(&usage), quota(100, 10));
     assert_eq!(left(&storage), 40);
     usage.recount(disk.as_ref(), &mut || Ok(())).unwrap();
     same(&storage, &counted(&disk, quota(100, 10)));
@@ -226,9 +226,9 @@ fn directory_moved_during_recount_is_counted_once() {
         .with_directory("/d/e")
         .with_directory("/x")
         .with_file("/d/e/f", &[b'x'; 60]);
-    let usage = Arc::new(Usage::default());
+    let usage = Arc::new(TreeUsage::default());
     usage.count(&memory).unwrap();
-    let storage = Metered::new(Arc::new(memory.clone()), Arc::clone(&usage), quota(100, 10));
+    let storage = QuotaStorage::new(Arc::new(memory.clone()), Arc::clone(&usage), quota(100, 10));
     for (from, to) in [("/d/e", "/x/e"), ("/x/e", "/d/e"), ("/d", "/y")] {
         let moved = storage.clone();
         let hooked = Hooked::around(&memory, move |step| {
@@ -245,7 +245,7 @@ fn directory_moved_during_recount_is_counted_once() {
 
 /// Acts performed during a count: one part after each directory read.
 struct Concurrent {
-    storage: Metered,
+    storage: QuotaStorage,
     parts: Vec<Vec<Act>>,
     sessions: Vec<Option<Upload>>,
 }
@@ -269,14 +269,14 @@ proptest! {
     ) {
         let memory = furnished().with_file("/d/stays", b"1");
         let tree: Arc<dyn Storage> = Arc::new(memory.clone());
-        let usage = Arc::new(Usage::default());
+        let usage = Arc::new(TreeUsage::default());
         if is_first {
             // No acts during the last walk, whose result is applied even where it is inexact.
             parts.truncate(5);
         } else {
             usage.count(&memory).unwrap();
         }
-        let storage = Metered::new(Arc::clone(&tree), Arc::clone(&usage), quota(60, 5));
+        let storage = QuotaStorage::new(Arc::clone(&tree), Arc::clone(&usage), quota(60, 5));
         let sessions = (0..SESSIONS).map(|_| None).collect();
         let mut concurrent = Concurrent { storage: storage.clone(), parts, sessions };
         concurrent.next();

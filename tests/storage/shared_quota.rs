@@ -269,7 +269,7 @@ pub(crate) fn perform(act: &Act, storage: &dyn Storage, sessions: &mut [Option<U
         }
         Act::CommitFirst(session, size) => {
             let upload = sessions[session].as_mut();
-            upload.map(|upload| upload.file.commit_first(size).ok());
+            upload.map(|upload| upload.file.commit_truncated(size).ok());
             Some(session)
         }
         Act::End(session) => Some(session),

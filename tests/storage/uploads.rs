@@ -1,6 +1,8 @@
 //! Files opened for writing: replacements, in-place writes and unique names.
 
-use mioftpd::storage::{Disk, Error, File, InPlace, Kind, Lookup, Placement, Standing, Wait};
+use mioftpd::storage::{
+    CommitState, Disk, Error, File, InPlace, Kind, PathLookup, Placement, Wait,
+};
 
 use crate::{
     at, contents, create, each, furnish, kind, make_directory, names, put, remove_directory,
@@ -58,14 +60,14 @@ fn commit_first_truncates_upload_but_not_in_place() {
         for (size, expected) in [(0, ""), (3, "new"), (5, "newer")] {
             let mut upload = create(storage, "/file", Placement::Replace).unwrap();
             upload.file.write_at(b"newer", 0).unwrap();
-            upload.file.commit_first(size).unwrap();
+            upload.file.commit_truncated(size).unwrap();
             assert_eq!(contents(storage, "/file").unwrap(), expected.as_bytes());
         }
         // A file written in place is not truncated.
         for placement in [Placement::At(1), Placement::Append] {
             let mut upload = create(storage, "/file", placement).unwrap();
             upload.file.write_at(b"x", upload.offset).unwrap();
-            upload.file.commit_first(upload.offset).unwrap();
+            upload.file.commit_truncated(upload.offset).unwrap();
         }
         assert_eq!(contents(storage, "/file").unwrap(), b"nxwerx");
         assert_eq!(names(storage, "/").unwrap(), ["dir", "file"]);
@@ -265,21 +267,21 @@ fn open_file_reports_its_link_count() {
             let upload = create(storage, "/file", placement).unwrap();
             upload.file.write_at(b"newer", 0).unwrap();
             assert_eq!(about(upload.file.as_ref()), (Kind::File, 5, 1));
-            assert_eq!(upload.file.standing(), Ok(Standing::InPlace));
+            assert_eq!(upload.file.commit_state(), Ok(CommitState::InPlace));
             rename(storage, "/file", "/other").unwrap();
             assert_eq!(about(upload.file.as_ref()), (Kind::File, 5, 1));
             rename(storage, "/other", "/file").unwrap();
         }
         remove_file(storage, "/file").unwrap();
         assert_eq!(about(read.as_ref()), (Kind::File, 5, 0));
-        assert_eq!(read.standing(), Ok(Standing::InPlace));
+        assert_eq!(read.commit_state(), Ok(CommitState::InPlace));
     });
 }
 
 /// The size of what an upload would replace.
 fn replaced(file: &dyn File) -> Option<u64> {
-    match file.standing() {
-        Ok(Standing::Beside(there)) => there.map(|metadata| metadata.size),
+    match file.commit_state() {
+        Ok(CommitState::Uncommitted(there)) => there.map(|metadata| metadata.size),
         other => panic!("{other:?}"),
     }
 }
@@ -297,7 +299,7 @@ fn upload_reports_current_target() {
             upload.file.write_at(b"newer", 0).unwrap();
             assert_eq!(upload.file.prepare(), Ok(()));
             assert_eq!(upload.file.commit(), Ok(()));
-            assert_eq!(upload.file.standing(), Ok(Standing::InPlace));
+            assert_eq!(upload.file.commit_state(), Ok(CommitState::InPlace));
             assert_eq!(upload.file.metadata().unwrap().links, 1);
             assert_eq!(contents(storage, "/file").unwrap(), b"newer");
             remove_file(storage, "/file").unwrap();
@@ -329,11 +331,11 @@ fn upload_to_link_replaces_link_target() {
     std::fs::create_dir(path("d")).unwrap();
     std::fs::write(path("d/f"), "old").unwrap();
     std::os::unix::fs::symlink("d/f", path("link")).unwrap();
-    let disk = Disk::with_lookup(directory.path(), Lookup::Kernel).unwrap();
+    let disk = Disk::with_lookup(directory.path(), PathLookup::Kernel).unwrap();
     put(&disk, "/link", Placement::Replace, b"new").unwrap();
     assert_eq!(std::fs::read(path("d/f")).unwrap(), b"new");
     assert!(path("link").is_symlink());
-    let disk = Disk::with_lookup(directory.path(), Lookup::Walk).unwrap();
+    let disk = Disk::with_lookup(directory.path(), PathLookup::Walk).unwrap();
     let refused = put(&disk, "/link", Placement::Replace, b"newer");
     assert_eq!(refused, Err(Error::NotFound));
 }

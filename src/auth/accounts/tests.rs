@@ -5,8 +5,8 @@ use crate::auth::{Permissions, Verified};
 
 const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
-fn credentials(name: &str, password: &str) -> Credentials {
-    Credentials {
+fn credentials(name: &str, password: &str) -> LoginCredentials {
+    LoginCredentials {
         name: name.into(),
         password: password.into(),
     }
@@ -17,9 +17,9 @@ fn find(accounts: &Accounts, name: &str, password: &str) -> (Option<String>, boo
     let (account, is_slow) = match accounts.check(credentials(name, password), HERE) {
         Check::Done(account) => (account, false),
         Check::Slow(verification) => match verification.run() {
-            Verified::Is(account) => (Some(account), true),
-            Verified::Nobody => (None, true),
-            Verified::NotYet(_) => unreachable!("nothing here asks PAM"),
+            Verified::Accepted(account) => (Some(account), true),
+            Verified::Rejected => (None, true),
+            Verified::NextStep(_) => unreachable!("nothing here asks PAM"),
         },
     };
     let name = account.map(|account| String::from_utf8(account.name.clone()).unwrap());
@@ -95,20 +95,20 @@ fn sessions_are_counted_across_a_reload() {
     let admit = |accounts: &Accounts| accounts.admit(b"ann", &ann, HERE, 0);
     let first = admit(&accounts).unwrap();
     let second = admit(&accounts).unwrap();
-    assert_eq!(admit(&accounts).unwrap_err(), Denial::Crowded);
+    assert_eq!(admit(&accounts).unwrap_err(), Denial::SessionLimit);
     drop(first);
     let third = admit(&accounts).unwrap();
 
     let mut reloaded = Accounts::new().with(ann.clone());
     reloaded.succeed(&accounts);
-    assert_eq!(admit(&reloaded).unwrap_err(), Denial::Crowded);
+    assert_eq!(admit(&reloaded).unwrap_err(), Denial::SessionLimit);
     drop((second, third));
     assert!(admit(&reloaded).is_ok());
 }
 
 #[test]
 fn login_during_reload_needs_same_account_and_secret() {
-    let catch_all = |secret| Account::new(EVERYBODY, secret, Permissions::ALL);
+    let catch_all = |secret| Account::new(CATCH_ALL, secret, Permissions::ALL);
     let ann = |password: &str| Account::with_password("ann", password);
     for (proved, after, is_admitted) in [
         (ann("old"), Accounts::new(), false),
@@ -123,14 +123,14 @@ fn login_during_reload_needs_same_account_and_secret() {
         ),
         (
             ann("old"),
-            Accounts::new().with(catch_all(Secret::Anyone)),
+            Accounts::new().with(catch_all(Secret::AnyPassword)),
             false,
         ),
     ] {
         let admitted = after.admit(b"ann", &proved, HERE, 0);
         assert_eq!(admitted.is_ok(), is_admitted, "{after:?}");
         if let Err(denial) = admitted {
-            assert_eq!(denial, Denial::Unproven, "{after:?}");
+            assert_eq!(denial, Denial::WrongCredentials, "{after:?}");
         }
     }
     let anonymous = Account::anonymous(Permissions::READ);
@@ -168,9 +168,9 @@ fn certificate_authenticates_personal_accounts_only() {
     let accounts = Accounts::new()
         .with(Account::anonymous(Permissions::READ))
         .with(Account::with_password("ann", "secret"));
-    assert_eq!(accounts.vouched(b"ann").unwrap().name, b"ann");
+    assert_eq!(accounts.by_certificate(b"ann").unwrap().name, b"ann");
     for name in ["Ann", "bob", "anonymous", "ftp", ""] {
-        assert_eq!(accounts.vouched(name.as_bytes()), None, "{name}");
+        assert_eq!(accounts.by_certificate(name.as_bytes()), None, "{name}");
     }
 }
 
@@ -183,12 +183,12 @@ fn debug_output_hides_secrets() {
 #[cfg(feature = "pam")]
 #[test]
 fn catch_all_account_needs_pam_and_excludes_root() {
-    let service = Secret::System(Service::named("mioftpd").unwrap());
-    let catch_all = Account::new(EVERYBODY, service, Permissions::READ);
+    let service = Secret::System(PamService::named("mioftpd").unwrap());
+    let catch_all = Account::new(CATCH_ALL, service, Permissions::READ);
     let accounts = Accounts::new()
         .with(catch_all)
         .with(Account::with_password("ann", "secret"));
-    assert!(accounts.needs_monitor());
+    assert!(accounts.needs_pam_helper());
     let resolved = |name: &str| {
         accounts
             .resolve(name.as_bytes())
@@ -196,12 +196,12 @@ fn catch_all_account_needs_pam_and_excludes_root() {
     };
     assert_eq!(resolved("ann").as_deref(), Some(&b"ann"[..]));
     for name in ["bob", "anonymous", "*", "Root"] {
-        assert_eq!(resolved(name).as_deref(), Some(EVERYBODY), "{name}");
+        assert_eq!(resolved(name).as_deref(), Some(CATCH_ALL), "{name}");
     }
     assert_eq!(resolved("root"), None);
     // A certificate does not authenticate the catch-all account.
     for name in ["bob", "*"] {
-        assert_eq!(accounts.vouched(name.as_bytes()), None, "{name}");
+        assert_eq!(accounts.by_certificate(name.as_bytes()), None, "{name}");
     }
     // The PAM helper is not running, so the login fails.
     assert_eq!(find(&accounts, "bob", "secret"), (None, false));

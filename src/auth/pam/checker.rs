@@ -1,7 +1,7 @@
 //! The checker: a process that asks PAM once and exits, so that no state of a PAM module survives.
 //!
 //! It reads a [`PamRequest`] from the standard input, writes a [`PamAnswer`] to the standard output, and
-//! exits after [`PAM_TIME`] in any case. Modules get the client address (`PAM_RHOST`) and `ftp` as the
+//! exits after [`PAM_TIMEOUT`] in any case. Modules get the client address (`PAM_RHOST`) and `ftp` as the
 //! terminal (`PAM_TTY`). No PAM session is opened (`pam_open_session(3)`).
 
 use std::ffi::{OsStr, OsString};
@@ -21,8 +21,8 @@ use zeroize::Zeroizing;
 use super::request::{PamAnswer, PamRequest, REQUEST_BYTES};
 use crate::auth::Password;
 use crate::cause::cause;
-use crate::limits::{PAM_TIME, THREAD_STACK_BYTES};
-use crate::privsep::complain;
+use crate::limits::{PAM_TIMEOUT, THREAD_STACK_BYTES};
+use crate::privsep::write_to_stderr;
 
 /// FTP has no terminal; this is the usual value for FTP servers.
 const TERMINAL: &str = "ftp";
@@ -33,7 +33,7 @@ pub(crate) fn run() -> ExitCode {
     match serve_request() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            complain(super::ROLE.worker, &cause(&error));
+            write_to_stderr(super::ROLE.worker, &cause(&error));
             ExitCode::FAILURE
         }
     }
@@ -44,7 +44,7 @@ fn serve_request() -> io::Result<()> {
     // The server waits no longer.
     let watchdog = thread::Builder::new().stack_size(THREAD_STACK_BYTES);
     watchdog.spawn(|| {
-        thread::sleep(PAM_TIME);
+        thread::sleep(PAM_TIMEOUT);
         std::process::exit(1);
     })?;
     let mut bytes = Zeroizing::new(Vec::with_capacity(REQUEST_BYTES));

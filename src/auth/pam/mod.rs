@@ -12,9 +12,9 @@ mod request;
 use std::io;
 
 use crate::cause::cause;
-use crate::limits::{PAM_CHECKERS, PAM_TIME};
+use crate::limits::{PAM_PROCESSES, PAM_TIMEOUT};
 use crate::privsep::{Helper, Role};
-pub(crate) use checker::run as check_once;
+pub(crate) use checker::run as run_checker;
 use request::PamAnswer;
 pub(super) use request::PamRequest;
 
@@ -22,7 +22,7 @@ pub(super) use request::PamRequest;
 pub(crate) const ROLE: Role = Role {
     name: "mioftpd: PAM helper",
     worker: "mioftpd: PAM checker",
-    at_once: PAM_CHECKERS,
+    at_once: PAM_PROCESSES,
 };
 
 /// Starts the PAM helper process, with the privileges of this process.
@@ -31,13 +31,13 @@ pub(super) fn start() -> io::Result<Helper> {
 }
 
 /// Has PAM verify a password. Blocks for as long as PAM does: usually some seconds where the password is
-/// wrong, at most [`PAM_TIME`].
+/// wrong, at most [`PAM_TIMEOUT`].
 ///
 /// # Errors
 /// When PAM refuses the login, or cannot be asked: a message for the log.
 pub(super) fn authenticate(privsep: &Helper, request: &PamRequest) -> Result<(), String> {
     let (service, name) = (&request.service, request.name.escape_ascii());
-    let answer = privsep.ask(&request.encode(), PAM_TIME);
+    let answer = privsep.ask(&request.encode(), PAM_TIMEOUT);
     let invalid = io::ErrorKind::InvalidData;
     match answer.and_then(|answer| Ok(PamAnswer::decode(&answer).ok_or(invalid)?)) {
         Ok(PamAnswer::Accepted) => Ok(()),

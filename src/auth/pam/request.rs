@@ -8,7 +8,7 @@ use std::net::IpAddr;
 
 use zeroize::Zeroizing;
 
-use crate::auth::{Password, Service};
+use crate::auth::{PamService, Password};
 
 /// The longest name, in bytes; Linux allows 32 for a user.
 const NAME_BYTES: usize = 256;
@@ -42,7 +42,7 @@ pub(super) enum PamAnswer {
 impl PamRequest {
     /// `None` for a name or password that PAM cannot take (too long, or with a NUL): no user has one.
     pub(in crate::auth) fn new(
-        service: &Service,
+        service: &PamService,
         name: &[u8],
         password: &Password,
         from: IpAddr,
@@ -73,7 +73,7 @@ impl PamRequest {
             fields.iter().map(|field| 2 + field.len()).sum(),
         ));
         for field in fields {
-            // `new` bounds the name and the password, `Service` itself: the fallback is not used.
+            // `new` bounds the name and the password, `PamService` itself: the fallback is not used.
             let length = u16::try_from(field.len());
             debug_assert!(length.is_ok(), "a field is too long");
             let length = length.unwrap_or(u16::MAX);
@@ -93,7 +93,7 @@ impl PamRequest {
             Some(field)
         };
         let (service, name, password, from) = (field()?, field()?, field()?, field()?);
-        let service = Service::named(str::from_utf8(service).ok()?).ok()?;
+        let service = PamService::named(str::from_utf8(service).ok()?).ok()?;
         let from = str::from_utf8(from).ok()?.parse().ok()?;
         Self::new(&service, name, &password.into(), from).filter(|_| rest.is_empty())
     }
@@ -127,7 +127,7 @@ mod tests {
     const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
     fn request(name: &[u8], password: &[u8]) -> Option<PamRequest> {
-        let service = Service::named("mioftpd").unwrap();
+        let service = PamService::named("mioftpd").unwrap();
         PamRequest::new(&service, name, &password.into(), HERE)
     }
 

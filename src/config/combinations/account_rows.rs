@@ -129,7 +129,7 @@ pub(super) const ACCOUNT_ROWS: &[Row] = &[
                         && f.account(|account| {
                             let mut own = account.addresses.iter();
                             !account.addresses.is_empty()
-                                && !own.any(|own| allow.iter().any(|one| one.meets(own)))
+                                && !own.any(|own| allow.iter().any(|one| one.overlaps(own)))
                         })
                 },
             ),

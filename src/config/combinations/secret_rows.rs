@@ -24,10 +24,10 @@ const ANONYMOUS: Term = term("account.name", "an anonymous name", "", |f| {
     f.account(|account| is_anonymous(&account.name))
 });
 const WILDCARD: Term = term("account.name", "account.name = \"*\"", "", |f| {
-    f.account(Account::is_everybody)
+    f.account(Account::is_catch_all)
 });
 const OTHER: Term = term("account.name", "account.name", "", |f| {
-    f.account(|account| !is_anonymous(&account.name) && !account.is_everybody())
+    f.account(|account| !is_anonymous(&account.name) && !account.is_catch_all())
 });
 const ACCEPTS_ANY: &str = "an anonymous account accepts any password";
 const USERS_OF_PAM: &str = "this account stands for all users of PAM";

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use super::{Facts, Term};
 use crate::auth::{Account, Permissions, Secret};
-use crate::protocol::one_host::is_of_one_host;
+use crate::protocol::unicast::is_unicast;
 use crate::session::TlsRequired;
 
 pub(super) const fn term(
@@ -82,7 +82,7 @@ pub(super) const PERSONAL: Term = term(
     "account",
     "an account with a password",
     "--user NAME",
-    |f| f.any_account(|account| account.is_personal() && !account.is_everybody()),
+    |f| f.any_account(|account| account.is_personal() && !account.is_catch_all()),
 );
 pub(super) const NEEDS_PASSWORD: Term = term(
     "account",
@@ -115,7 +115,7 @@ pub(super) const PAM: Term = term("account", "account.pam", "", |f| {
     f.config.accounts.services().next().is_some()
 });
 pub(super) const HASHED: Term = term("account", "a hashed password", "", |f| {
-    f.any_account(|account| matches!(account.secret, Secret::Phc(_)))
+    f.any_account(|account| matches!(account.secret, Secret::Hash(_)))
 });
 pub(super) const USER: Term = term("--user", "", "--user NAME", |f| f.is_set("--user"));
 pub(super) const WRITABLE: Term = term("--writable", "", "--writable", |f| f.is_set("--writable"));
@@ -284,7 +284,7 @@ pub(super) const DENY_NONE_ALLOWED: Term = term(
     "",
     |f| {
         let (allow, deny) = (&f.config.addresses.allow, &f.config.addresses.deny);
-        let is_allowed = |network| allow.iter().any(|one| one.meets(network));
+        let is_allowed = |network| allow.iter().any(|one| one.overlaps(network));
         !allow.is_empty() && !deny.iter().any(is_allowed)
     },
 );
@@ -321,7 +321,7 @@ pub(crate) fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
 /// Whether an address is neither unicast nor the wildcard address.
 fn is_not_unicast(address: &SocketAddr) -> bool {
     let ip = address.ip();
-    !ip.is_unspecified() && !is_of_one_host(ip)
+    !ip.is_unspecified() && !is_unicast(ip)
 }
 
 fn not_unicast(addresses: &[SocketAddr]) -> Vec<SocketAddr> {

@@ -163,7 +163,7 @@ fn account_has_exactly_the_secret_of_its_name() {
     let mut matched = BTreeSet::new();
     for name in ["anonymous", "FTP", "*", "ann", "**"] {
         for mask in 0_u8..8 {
-            let account = Account::new(name, crate::auth::Secret::Anyone, Permissions::READ);
+            let account = Account::new(name, crate::auth::Secret::AnyPassword, Permissions::READ);
             let mut config = Config::default();
             let set: Vec<_> = (0..3).filter(|bit| mask & (1 << bit) != 0).collect();
             for index in &set {

@@ -162,7 +162,7 @@ pub(super) const TRAFFIC_ROWS: &[Row] = &[
             "",
             |f| {
                 let allow = &f.config.addresses.allow;
-                let is_allowed = |one| allow.iter().any(|network| network.meets(one));
+                let is_allowed = |one| allow.iter().any(|network| network.overlaps(one));
                 !allow.is_empty() && !f.tls.policy.unclean_uploads.iter().any(is_allowed)
             },
         )],

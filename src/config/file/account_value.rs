@@ -4,7 +4,7 @@
 //! The other types are in `value`.
 
 use super::value::{RawValue, Value, ValueError, list, quoted};
-use crate::auth::{Permissions, Secret, Service, UnknownPermission};
+use crate::auth::{PamService, Permissions, Secret, UnknownPermission};
 use crate::protocol::date::Civil;
 use crate::protocol::zone::Zone;
 
@@ -76,7 +76,7 @@ impl Value for Secret {
     }
 }
 
-impl Value for Service {
+impl Value for PamService {
     const TAKES: &'static str = "the name of a PAM service such as \"mioftpd\"";
 
     fn read(raw: RawValue<'_>) -> Result<Self, ValueError> {

@@ -7,7 +7,7 @@
 use std::path::PathBuf;
 
 use super::account_value::Moment;
-use crate::auth::{Account, Accounts, Permissions, Secret, Service, is_anonymous};
+use crate::auth::{Account, Accounts, PamService, Permissions, Secret, is_anonymous};
 use crate::config::combinations::mistake_of_secret;
 use crate::config::{Config, password_file};
 
@@ -18,7 +18,7 @@ pub(super) struct AccountDraft {
     pub(super) name: Option<String>,
     pub(super) hash: Option<Secret>,
     pub(super) password_file: Option<PathBuf>,
-    pub(super) service: Option<Service>,
+    pub(super) service: Option<PamService>,
     pub(super) expires: Option<Moment>,
     pub(super) quota_files: Option<u32>,
     /// The keys that are set, with their byte offsets.
@@ -51,7 +51,7 @@ impl AccountDraft {
             password_file: None,
             service: match &account.secret {
                 Secret::System(service) => Some(service.clone()),
-                Secret::Anyone | Secret::Plain(_) | Secret::Phc(_) => None,
+                Secret::AnyPassword | Secret::Plain(_) | Secret::Hash(_) => None,
             },
             expires: account.expires.map(Moment),
             quota_files: files,
@@ -84,7 +84,7 @@ impl AccountDraft {
             (None, Some(file), _) => password_file::read(&file)
                 .map_err(|cause| format!("account.password-file {}: {cause}", file.display()))?,
             (None, None, Some(service)) => Secret::System(service),
-            (None, None, None) if is_anonymous(name.as_bytes()) => Secret::Anyone,
+            (None, None, None) if is_anonymous(name.as_bytes()) => Secret::AnyPassword,
             (None, None, None) => return Err(format!("account {name} has no password")),
         };
         Ok(Account {

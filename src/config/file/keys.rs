@@ -10,7 +10,7 @@ use std::ops::RangeInclusive;
 use super::accounts::AccountDraft;
 use super::draft::FileDraft;
 use super::value::{RawValue, Value, ValueError};
-use crate::limits::{EVENT_MOST_AT_ONCE, WORKERS};
+use crate::limits::{EVENT_COMMANDS_MAX, WORKERS};
 
 /// A key, and its field in a draft `D`.
 pub(super) struct Key<D> {
@@ -86,7 +86,7 @@ pub(super) const KEYS: &[Key<FileDraft>] = keys! { FileDraft;
     "events.command": command, Restart;
     "events.socket": config.events.socket, Restart;
     "events.digest": config.events.digest, Restart;
-    "events.at-once": config.events.at_once, Restart, 1..=EVENT_MOST_AT_ONCE as u64;
+    "events.at-once": config.events.at_once, Restart, 1..=EVENT_COMMANDS_MAX as u64;
     "events.time": config.events.time, Restart, SOME_TIME;
     "active.from-default-port": config.active_from_default_port, Restart;
     "passive.ports": config.passive_ports, Restart;

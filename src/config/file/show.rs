@@ -60,11 +60,11 @@ fn show_accounts(accounts: &Accounts) -> String {
 }
 
 const fn has_password(account: &Account) -> bool {
-    matches!(account.secret, Secret::Plain(_) | Secret::Phc(_))
+    matches!(account.secret, Secret::Plain(_) | Secret::Hash(_))
 }
 
 /// Copies the keys that only a restart can change from `old` to `new`; returns those that differed.
-pub fn keep_what_is_for_the_next_start(old: &Config, new: &mut Config) -> Vec<&'static str> {
+pub fn keep_restart_only_keys(old: &Config, new: &mut Config) -> Vec<&'static str> {
     let [before, after] = [old, new].map(|config| FileDraft::of(config, LevelFilter::Info));
     let fixed = KEYS.iter().filter(|key| key.applies == Applies::Restart);
     let changed = fixed.filter(|key| (key.show)(&before) != (key.show)(&after));

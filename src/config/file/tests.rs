@@ -324,8 +324,8 @@ fn unreadable_invalid_or_overlong_file_is_refused() {
 fn restart_only_keys_are_kept_at_a_reload() {
     let keys = |old, new| {
         let (old, mut new) = (parsed(old), parsed(new));
-        let keys = keep_what_is_for_the_next_start(&old, &mut new);
-        assert_eq!(keep_what_is_for_the_next_start(&old, &mut new), [""; 0]);
+        let keys = keep_restart_only_keys(&old, &mut new);
+        assert_eq!(keep_restart_only_keys(&old, &mut new), [""; 0]);
         keys
     };
     assert_eq!(

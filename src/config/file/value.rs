@@ -15,7 +15,7 @@ use toml::de::DeValue;
 
 use super::units;
 use crate::auth::{Cidr, CidrError, RevokedSessions};
-use crate::net::{BadPassiveHost, DataSession, PassiveHost};
+use crate::net::{DataSession, PassiveHost, PassiveHostError};
 use crate::protocol::charset::{self, Charset};
 use crate::protocol::zone::Zone;
 use crate::sandbox::RunAs;
@@ -296,9 +296,9 @@ text!(Umask, "permissions in octal such as \"027\"");
 text!(RunAs, "\"USER\" or \"USER:GROUP\"");
 
 fn passive_host(text: &str) -> Result<PassiveHost, ValueError> {
-    text.parse().map_err(|error: BadPassiveHost| match error {
-        BadPassiveHost::Neither => ValueError::Mismatch,
-        BadPassiveHost::Unusable(_) => ValueError::Because(error.to_string()),
+    text.parse().map_err(|error: PassiveHostError| match error {
+        PassiveHostError::Neither => ValueError::Mismatch,
+        PassiveHostError::Unusable(_) => ValueError::Because(error.to_string()),
     })
 }
 

@@ -17,7 +17,7 @@ use super::security::Security;
 use super::sessions::{Binding, Scope, SessionStore, SessionTag};
 use super::{ClientCertificates, Credentials, Expiry};
 use crate::limits::{TLS_TICKETS_CONTROL, TLS_TICKETS_DATA, TLS_TICKETS_UPLOAD};
-use crate::net::{ClientStanding, DataSession};
+use crate::net::{ClientCertStatus, DataSession};
 
 /// The ALPN protocol (RFC 7301). A client that uses ALPN must offer it, against cross-protocol attacks.
 const ALPN_PROTOCOL: &[u8] = b"ftp";
@@ -93,9 +93,9 @@ impl Acceptor {
 
     /// Verifies the certificate of a connection's client again. The connection may be older than this
     /// acceptor, and may have been accepted by other authorities.
-    pub fn standing(&self, security: &Security) -> ClientStanding {
+    pub fn standing(&self, security: &Security) -> ClientCertStatus {
         if security.is_handshaking() {
-            return ClientStanding::Unknown;
+            return ClientCertStatus::Unknown;
         }
         let chain = security.certificates();
         let is_verified = if security.was_verified_by(&self.verifier) {
@@ -104,9 +104,9 @@ impl Acceptor {
             ClientCertificates::verify(self.verifier.as_ref(), chain)
         };
         match is_verified {
-            Ok(true) => ClientStanding::Verified,
-            Ok(false) => ClientStanding::Unknown,
-            Err(_) => ClientStanding::Refused,
+            Ok(true) => ClientCertStatus::Verified,
+            Ok(false) => ClientCertStatus::Unknown,
+            Err(_) => ClientCertStatus::Refused,
         }
     }
 

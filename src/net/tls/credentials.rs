@@ -17,7 +17,7 @@ use rustls::{Error, InconsistentKeys};
 use super::failure::configured_certificate;
 use super::x509::{self, Validity};
 use super::{CredentialsError, Problem, pem_files};
-use crate::limits::CERTIFICATE_NOTICE;
+use crate::limits::CERTIFICATE_EXPIRY_NOTICE;
 
 const DAY: i64 = 24 * 60 * 60;
 
@@ -33,9 +33,9 @@ pub struct Credentials {
 /// The validity of a certificate at a point in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expiry {
-    /// Valid for more than `CERTIFICATE_NOTICE`.
+    /// Valid for more than `CERTIFICATE_EXPIRY_NOTICE`.
     Valid,
-    /// Valid, but not longer than `CERTIFICATE_NOTICE`.
+    /// Valid, but not longer than `CERTIFICATE_EXPIRY_NOTICE`.
     Soon {
         /// Whole days left; 0 on the last.
         days: i64,
@@ -131,7 +131,7 @@ impl Credentials {
             Expiry::NotYet
         } else if left < 0 {
             Expiry::Expired
-        } else if left.cast_unsigned() <= CERTIFICATE_NOTICE.as_secs() {
+        } else if left.cast_unsigned() <= CERTIFICATE_EXPIRY_NOTICE.as_secs() {
             Expiry::Soon { days: left / DAY }
         } else {
             Expiry::Valid

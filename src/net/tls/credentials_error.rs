@@ -46,7 +46,7 @@ pub enum Problem {
     /// The key belongs to this certificate of the chain, from 1, which is not the first.
     WrongOrder(usize),
     /// Generating a certificate failed: the cause.
-    NotMade(String),
+    GenerationFailed(String),
 }
 
 impl Problem {
@@ -111,7 +111,7 @@ impl fmt::Display for Problem {
                 f,
                 "the private key belongs to certificate {number}; put the server's own certificate first"
             ),
-            Self::NotMade(why) => write!(f, "cannot generate a certificate: {why}"),
+            Self::GenerationFailed(why) => write!(f, "cannot generate a certificate: {why}"),
         }
     }
 }
@@ -160,7 +160,7 @@ mod tests {
     fn message_without_file_has_no_path() {
         for (problem, text) in [
             (
-                Problem::NotMade("why".into()),
+                Problem::GenerationFailed("why".into()),
                 "cannot generate a certificate: why",
             ),
             (
@@ -177,7 +177,7 @@ mod tests {
                 problem,
             };
             assert!(error.to_string().starts_with(text), "{error}");
-            let has_source = !matches!(error.problem, Problem::NotMade(_));
+            let has_source = !matches!(error.problem, Problem::GenerationFailed(_));
             assert_eq!(error.source().is_some(), has_source, "{error}");
         }
     }

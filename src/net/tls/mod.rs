@@ -22,5 +22,5 @@ pub use client_certificates::ClientCertificates;
 pub use credentials::{Credentials, Expiry};
 pub use credentials_error::{CredentialsError, Problem};
 pub use security::Security;
-pub use self_signed::{Names, Origin, SelfSigned, kept_files};
+pub use self_signed::{CertificateNames, CertificateOrigin, SelfSigned, certificate_files};
 pub use sessions::SessionTag;

@@ -37,7 +37,7 @@ pub struct Security {
     /// Plaintext bytes that were encrypted and not yet reported as written: the socket may not have
     /// taken all of their records.
     unreported: usize,
-    /// The peer has sent `close_notify`, or the socket has peer_closed.
+    /// The peer has sent `close_notify`, or the socket has ended.
     peer_closed: bool,
     /// Where the received bytes end in the stream of records.
     position: RecordPosition,
@@ -48,8 +48,8 @@ pub struct Security {
     record_reader: RecordReader,
     /// Buffer for `send_file`; allocated by the first call.
     file_chunk: Vec<u8>,
-    /// The message for [`take_remark`](Self::take_remark).
-    remark: Option<String>,
+    /// The message for [`take_diagnostic`](Self::take_diagnostic).
+    diagnostic: Option<String>,
 }
 
 /// ```text
@@ -86,7 +86,7 @@ impl Security {
             more_pending: false,
             record_reader: RecordReader::default(),
             file_chunk: Vec::new(),
-            remark: None,
+            diagnostic: None,
         }
     }
 
@@ -179,9 +179,9 @@ impl Security {
         Ok(())
     }
 
-    /// See [`Channel::take_remark`](crate::net::Channel::take_remark).
-    pub const fn take_remark(&mut self) -> Option<String> {
-        self.remark.take()
+    /// See [`Channel::take_diagnostic`](crate::net::Channel::take_diagnostic).
+    pub const fn take_diagnostic(&mut self) -> Option<String> {
+        self.diagnostic.take()
     }
 
     /// Version and cipher suite, such as `TLSv1_3 TLS13_AES_128_GCM_SHA256, resumed`.
@@ -345,7 +345,7 @@ impl Security {
     }
 
     fn failed(&mut self, why: &str, kind: io::ErrorKind) -> io::Error {
-        self.remark = Some(format!("TLS failed: {why}"));
+        self.diagnostic = Some(format!("TLS failed: {why}"));
         kind.into()
     }
 }

@@ -19,7 +19,7 @@ use rustix::fs::FlockOperation;
 use rustls::pki_types::PrivateKeyDer;
 
 use super::{Credentials, CredentialsError, Expiry, Problem, x509};
-use crate::limits::{CERTIFICATE_NAME_BYTES, SELF_SIGNED_LIFE};
+use crate::limits::{CERTIFICATE_NAME_BYTES, SELF_SIGNED_VALIDITY};
 
 const CERT_FILE: &str = "mioftpd-cert.pem";
 const KEY_FILE: &str = "mioftpd-key.pem";
@@ -42,23 +42,23 @@ pub struct SelfSigned {
     /// The certificate and key.
     pub credentials: Credentials,
     /// Whether they are new, and why.
-    pub origin: Origin,
+    pub origin: CertificateOrigin,
 }
 
 /// The certificate file and the key file in a state directory.
-pub fn kept_files(state_dir: &Path) -> (PathBuf, PathBuf) {
+pub fn certificate_files(state_dir: &Path) -> (PathBuf, PathBuf) {
     (state_dir.join(CERT_FILE), state_dir.join(KEY_FILE))
 }
 
 /// Whether generated credentials are new, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Origin {
+pub enum CertificateOrigin {
     /// Generated now and not stored: the next start generates others.
-    Passing,
+    Ephemeral,
     /// Generated now and stored.
-    Made,
+    Generated,
     /// Loaded from an earlier start or reload.
-    Found,
+    Loaded,
     /// Loaded, although the host has other names now.
     Misnamed,
     /// Generated now, because the configured names have changed: clients see another certificate.
@@ -69,17 +69,17 @@ pub enum Origin {
 
 /// The host names and addresses for a certificate.
 #[derive(Clone, Copy, Debug)]
-pub enum Names<'a> {
+pub enum CertificateNames<'a> {
     /// Configured by the operator: a stored certificate with other names is replaced.
-    Chosen(&'a [String]),
+    Configured(&'a [String]),
     /// The current names of the host: a stored certificate with other names stays, because clients may
     /// have pinned it.
-    Usual(&'a [String]),
+    HostDefaults(&'a [String]),
 }
 
-impl<'a> Names<'a> {
+impl<'a> CertificateNames<'a> {
     const fn as_slice(self) -> &'a [String] {
-        let (Self::Chosen(names) | Self::Usual(names)) = self;
+        let (Self::Configured(names) | Self::HostDefaults(names)) = self;
         names
     }
 
@@ -93,8 +93,8 @@ impl<'a> Names<'a> {
 
 impl SelfSigned {
     /// The names in the stored certificate, if there is one and it can be read.
-    pub fn kept_names(state_dir: &Path) -> Option<Vec<String>> {
-        let (certificate, key) = kept_files(state_dir);
+    pub fn stored_names(state_dir: &Path) -> Option<Vec<String>> {
+        let (certificate, key) = certificate_files(state_dir);
         let credentials = Credentials::load(&certificate, &key).ok()?;
         Some(credentials.host_names())
     }
@@ -110,7 +110,7 @@ impl SelfSigned {
     pub fn load_or_make(
         state_dir: Option<&Path>,
         present: Option<&Credentials>,
-        names: Names<'_>,
+        names: CertificateNames<'_>,
         now: i64,
     ) -> Result<Self, CredentialsError> {
         let directory = state_dir.map(StateDirectory::open).transpose()?;
@@ -119,10 +119,10 @@ impl SelfSigned {
             None => present.filter(|one| one.are_generated()).cloned(),
         };
         let origin = match found {
-            None if directory.is_none() => Origin::Passing,
-            None => Origin::Made,
+            None if directory.is_none() => CertificateOrigin::Ephemeral,
+            None => CertificateOrigin::Generated,
             Some(credentials) => match keep_or_replace(&credentials, names, now) {
-                origin @ (Origin::Found | Origin::Misnamed) => {
+                origin @ (CertificateOrigin::Loaded | CertificateOrigin::Misnamed) => {
                     return Ok(Self::of(credentials, origin));
                 }
                 origin => origin,
@@ -135,7 +135,7 @@ impl SelfSigned {
         Ok(Self::of(credentials, origin))
     }
 
-    fn of(credentials: Credentials, origin: Origin) -> Self {
+    fn of(credentials: Credentials, origin: CertificateOrigin) -> Self {
         Self {
             credentials: credentials.marked_generated(),
             origin,
@@ -144,12 +144,16 @@ impl SelfSigned {
 }
 
 /// Decides whether stored credentials are kept.
-fn keep_or_replace(stored: &Credentials, names: Names<'_>, now: i64) -> Origin {
+fn keep_or_replace(
+    stored: &Credentials,
+    names: CertificateNames<'_>,
+    now: i64,
+) -> CertificateOrigin {
     match names {
-        _ if stored.expiry(now) == Expiry::Expired => Origin::Renewed,
-        _ if names.are(&stored.host_names()) => Origin::Found,
-        Names::Usual(_) => Origin::Misnamed,
-        Names::Chosen(_) => Origin::Renamed,
+        _ if stored.expiry(now) == Expiry::Expired => CertificateOrigin::Renewed,
+        _ if names.are(&stored.host_names()) => CertificateOrigin::Loaded,
+        CertificateNames::HostDefaults(_) => CertificateOrigin::Misnamed,
+        CertificateNames::Configured(_) => CertificateOrigin::Renamed,
     }
 }
 
@@ -166,7 +170,7 @@ impl Generated {
             file: None,
             problem,
         };
-        let failed = |error: rcgen::Error| not_made(Problem::NotMade(error.to_string()));
+        let failed = |error: rcgen::Error| not_made(Problem::GenerationFailed(error.to_string()));
         let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(failed)?;
         let certificate = parameters(names, now)
             .and_then(|parameters| parameters.self_signed(&key))
@@ -193,7 +197,7 @@ fn parameters(names: &[String], now: i64) -> Result<CertificateParams, rcgen::Er
     parameters.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     parameters.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     let epoch = date_time_ymd(1970, 1, 1);
-    let life = SELF_SIGNED_LIFE.as_secs().cast_signed();
+    let life = SELF_SIGNED_VALIDITY.as_secs().cast_signed();
     // A day ago, for clients whose clock is behind.
     parameters.not_before = epoch + since_1970(now.saturating_sub(DAY));
     parameters.not_after =
@@ -241,7 +245,11 @@ impl<'a> StateDirectory<'a> {
     }
 
     /// Generates credentials and stores them, replacing those that are there.
-    fn generate(&self, names: Names<'_>, now: i64) -> Result<Credentials, CredentialsError> {
+    fn generate(
+        &self,
+        names: CertificateNames<'_>,
+        now: i64,
+    ) -> Result<Credentials, CredentialsError> {
         let generated = Generated::new(names.as_slice(), now)?;
         self.store(&generated)
             .map_err(|error| Problem::Unwritable(error).of(self.directory))?;

@@ -107,17 +107,16 @@ impl RecordPosition {
     pub(super) fn advance(&mut self, mut bytes: &[u8]) {
         while let [first, rest @ ..] = bytes {
             *self = match *self {
-                Self::Body(left) => match bytes.get(left..) {
-                    Some(behind) => {
-                        bytes = behind;
+                Self::Body(left) => {
+                    if let Some(next) = bytes.get(left..) {
+                        bytes = next;
                         Self::default()
-                    }
-                    None => {
+                    } else {
                         let left = left - bytes.len();
                         bytes = &[];
                         Self::Body(left)
                     }
-                },
+                }
                 Self::Header(had, length) => {
                     bytes = rest;
                     // The last two bytes of the header are the length.

@@ -9,8 +9,8 @@ use super::*;
 fn read(
     input: &[u8],
     mut limit: impl FnMut() -> usize,
-) -> (Result<Option<Origin>, Malformed>, usize) {
-    let (mut reader, mut at) = (Reader::new(), 0);
+) -> (Result<Option<ProxiedPeer>, Malformed>, usize) {
+    let (mut reader, mut at) = (HeaderReader::new(), 0);
     loop {
         let room = reader.spare();
         assert!(!room.is_empty(), "no room, but no result either");
@@ -27,12 +27,12 @@ fn read(
     }
 }
 
-fn parse(input: &[u8]) -> Result<Option<Origin>, Malformed> {
+fn parse(input: &[u8]) -> Result<Option<ProxiedPeer>, Malformed> {
     read(input, || usize::MAX).0
 }
 
-fn client(source: &str, destination: &str) -> Origin {
-    Origin::Client {
+fn client(source: &str, destination: &str) -> ProxiedPeer {
+    ProxiedPeer::Client {
         source: source.parse().unwrap(),
         destination: destination.parse().unwrap(),
     }
@@ -53,7 +53,7 @@ fn v6_block() -> Vec<u8> {
 }
 
 /// Valid headers, and the origins they contain.
-fn valid() -> Vec<(Vec<u8>, Origin)> {
+fn valid() -> Vec<(Vec<u8>, ProxiedPeer)> {
     let v4 = client("192.0.2.1:56324", "198.51.100.1:21");
     let v6 = client("[2001:db8::1]:56324", "[2001:db8::2]:21");
     let fields = [b"\x04\x00\x03abc".as_slice(), &[0x20; 700]].concat();
@@ -70,9 +70,9 @@ fn valid() -> Vec<(Vec<u8>, Origin)> {
             line("PROXY TCP4 1.1.1.1 1.1.1.1 0 65535\r\n"),
             client("1.1.1.1:0", "1.1.1.1:65535"),
         ),
-        (line("PROXY UNKNOWN\r\n"), Origin::Own),
-        (line("PROXY UNKNOWN 1 2 3 4 5 6\r\n"), Origin::Own),
-        (line(&longest), Origin::Own),
+        (line("PROXY UNKNOWN\r\n"), ProxiedPeer::Local),
+        (line("PROXY UNKNOWN 1 2 3 4 5 6\r\n"), ProxiedPeer::Local),
+        (line(&longest), ProxiedPeer::Local),
         (binary(0x21, 0x11, &V4_BLOCK), v4),
         (binary(0x21, 0x21, &v6_block()), v6),
         (binary(0x21, 0x11, &[&V4_BLOCK[..], &fields].concat()), v4),
@@ -84,12 +84,12 @@ fn valid() -> Vec<(Vec<u8>, Origin)> {
             binary(0x21, 0x11, &[&V4_BLOCK[..], &vec![9; V2_MAX - 28]].concat()),
             v4,
         ),
-        (binary(0x20, 0x00, &[]), Origin::Own),
-        (binary(0x20, 0x11, &V4_BLOCK), Origin::Own),
-        (binary(0x20, 0xff, &[1, 2, 3]), Origin::Own),
-        (binary(0x21, 0x00, &fields), Origin::Own),
-        (binary(0x21, 0x31, &[0; 216]), Origin::Own),
-        (binary(0x21, 0x12, &V4_BLOCK), Origin::Own),
+        (binary(0x20, 0x00, &[]), ProxiedPeer::Local),
+        (binary(0x20, 0x11, &V4_BLOCK), ProxiedPeer::Local),
+        (binary(0x20, 0xff, &[1, 2, 3]), ProxiedPeer::Local),
+        (binary(0x21, 0x00, &fields), ProxiedPeer::Local),
+        (binary(0x21, 0x31, &[0; 216]), ProxiedPeer::Local),
+        (binary(0x21, 0x12, &V4_BLOCK), ProxiedPeer::Local),
     ]
 }
 
@@ -211,7 +211,7 @@ proptest! {
             (IpAddr::V6(a), IpAddr::V4(b)) => (a, b.to_ipv6_mapped()),
             (IpAddr::V6(a), IpAddr::V6(b)) => (a, b),
         };
-        let expected = Origin::Client {
+        let expected = ProxiedPeer::Client {
             source: SocketAddr::new(source.to_canonical(), ports.0),
             destination: SocketAddr::new(destination.to_canonical(), ports.1),
         };

@@ -21,7 +21,7 @@ use super::arrival::PendingConnection;
 use super::upload_end::UploadEnd;
 use crate::event_loop::{Interest, Latch};
 use crate::net::{Channel, Listener, PortLease, Stream};
-use crate::session::{Ending, Left};
+use crate::session::{Ending, PausedTimeout};
 use crate::transfer::{Transfer, TransferSource};
 
 /// The socket for the next transfer.
@@ -83,9 +83,9 @@ pub(super) enum TransferState {
     /// On the loop, and runnable when the latch has this interest.
     OnLoop(Box<Transfer>, Interest),
     /// On the loop, until the rate limit or the quota's count allows the next slice.
-    Paused(Box<Transfer>, Left),
+    Paused(Box<Transfer>, PausedTimeout),
     /// A worker owns it.
-    OnWorker(Left),
+    OnWorker(PausedTimeout),
     /// An upload has all its bytes, and is committed if the client meant to send no more.
     AwaitingCommit(Box<Transfer>, ControlProbe),
     /// As `AwaitingCommit`, for the time in which the control connection may end as well.

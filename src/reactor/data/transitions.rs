@@ -10,7 +10,7 @@ use std::time::Instant;
 use super::{Cancelled, ControlProbe, DataChannel, Link, TransferState};
 use crate::event_loop::{Interest, Latch};
 use crate::net::Channel;
-use crate::session::{Ending, Left};
+use crate::session::{Ending, PausedTimeout};
 use crate::transfer::{Transfer, TransferSource};
 
 /// A file and the stream that is there for it.
@@ -112,13 +112,13 @@ impl DataChannel {
     }
 
     /// The transfer rests until a deadline; `left` is what remains of the client's time-out.
-    pub(in crate::reactor) fn pause(&mut self, transfer: Box<Transfer>, left: Left) {
+    pub(in crate::reactor) fn pause(&mut self, transfer: Box<Transfer>, left: PausedTimeout) {
         self.enter(TransferState::Paused(transfer, left));
     }
 
     /// A worker has the transfer. Events that come meanwhile are collected in an empty latch, so that a
     /// worker that says "would block" need not be right for long.
-    pub(in crate::reactor) fn on_worker(&mut self, left: Left) {
+    pub(in crate::reactor) fn on_worker(&mut self, left: PausedTimeout) {
         self.enter(TransferState::OnWorker(left));
         self.ready = Latch::default();
     }
@@ -136,7 +136,7 @@ impl DataChannel {
     }
 
     /// What remains of the client's time-out, if it is paused.
-    pub(in crate::reactor) const fn paused_timeout(&mut self) -> Option<&mut Left> {
+    pub(in crate::reactor) const fn paused_timeout(&mut self) -> Option<&mut PausedTimeout> {
         match &mut self.state {
             TransferState::OnWorker(left) | TransferState::Paused(_, left) => Some(left),
             _ => None,

@@ -1,7 +1,7 @@
 //! The 421: it names a cause on the client's side; otherwise it has the text of RFC 959.
 
 use super::*;
-use crate::auth::{Denial, Refusal};
+use crate::auth::{Denial, LoginFailure};
 use crate::limits::{LOGIN_FAILURES, LONG_LINES};
 
 const NOT_AVAILABLE: &str = "421 Service not available, closing control connection.\r\n";
@@ -54,7 +54,7 @@ fn idle_timer_restarts_after_slow_command() {
     let idle = test.settings.timings.idle;
     let almost = idle.saturating_sub(Duration::from_secs(1));
     assert_eq!(test.wait(almost), "");
-    let reply = test.handle(SessionEvent::Operated(Err(Error::NotFound)));
+    let reply = test.handle(SessionEvent::StorageAnswered(Err(Error::NotFound)));
     assert!(reply.starts_with("550 "), "{reply}");
     assert_eq!(test.wait(almost), "");
     assert!(test.wait(Duration::from_secs(1)).starts_with("421 "));
@@ -62,7 +62,7 @@ fn idle_timer_restarts_after_slow_command() {
 
 #[test]
 fn login_time_out_closes_with_421_and_time_out() {
-    let mut test = TestSession::new(Mode::Serving);
+    let mut test = TestSession::new(ServerMode::Serving);
     test.send("USER ann");
     let reply = test.wait(test.settings.timings.login);
     assert_eq!(
@@ -74,12 +74,14 @@ fn login_time_out_closes_with_421_and_time_out() {
 
 #[test]
 fn failed_logins_close_with_reason_bans_without() {
-    let mut test = TestSession::new(Mode::Serving);
+    let mut test = TestSession::new(ServerMode::Serving);
     let mut reply = String::new();
     for _ in 0..LOGIN_FAILURES {
         test.send("USER ann");
         test.send("PASS wrong");
-        test.handle(SessionEvent::Verified(Err(Refusal::from(Denial::Unproven))));
+        test.handle(SessionEvent::Verified(Err(LoginFailure::from(
+            Denial::WrongCredentials,
+        ))));
         reply = test.wait(Duration::from_secs(5));
     }
     assert_eq!(
@@ -87,7 +89,7 @@ fn failed_logins_close_with_reason_bans_without() {
         "421 Too many failed logins, closing control connection.\r\n"
     );
 
-    let mut test = TestSession::new(Mode::Serving);
+    let mut test = TestSession::new(ServerMode::Serving);
     test.send("USER ann");
     test.send("PASS wrong");
     let reply = test.handle(SessionEvent::Verified(Err(Denial::Banned.into())));
@@ -96,7 +98,7 @@ fn failed_logins_close_with_reason_bans_without() {
 
 #[test]
 fn over_long_lines_close_with_reason() {
-    let mut test = TestSession::new(Mode::Serving);
+    let mut test = TestSession::new(ServerMode::Serving);
     for _ in 0..LONG_LINES {
         test.replies();
         test.with(|session, cx| session.execute(&Line::TooLong, cx));
@@ -108,7 +110,7 @@ fn over_long_lines_close_with_reason() {
 
 #[test]
 fn server_stop_closes_with_standard_421() {
-    for mode in [Mode::ControlOnly, Mode::Serving] {
+    for mode in [ServerMode::ControlOnly, ServerMode::Serving] {
         for stop in [Session::stop, Session::stop_now] {
             let mut test = TestSession::new(mode);
             test.with(stop);

@@ -10,7 +10,7 @@ fn rnto_requires_preceding_rnfr() {
     let mut test = TestSession::logged_in();
     assert!(test.send("RNTO b").starts_with("503 "));
     test.send("RNFR a");
-    assert!(matches!(test.action(), Action::Describe(_)));
+    assert!(matches!(test.action(), Action::DescribeEntry(_)));
     assert!(
         test.handle(SessionEvent::Entry(Err(Error::NotFound)))
             .starts_with("550 ")
@@ -34,7 +34,7 @@ fn port_accepts_only_client_address() {
     assert!(test.send("PORT 127,0,0,1,4,0").starts_with("200 "));
     assert_eq!(
         test.action(),
-        Action::Dial("127.0.0.1:1024".parse().unwrap())
+        Action::SetActiveAddress("127.0.0.1:1024".parse().unwrap())
     );
     assert!(
         test.send("EPRT |2|::ffff:127.0.0.1|5000|")
@@ -55,11 +55,11 @@ fn range_is_cleared_by_unrelated_command() {
         }
         test.actions.clear();
         test.send("HASH f");
-        let Action::Send(TaskSpec::Digest { range, .. }) = test.action() else {
+        let Action::RunFileTask(TaskSpec::Digest { range, .. }) = test.action() else {
             panic!("no digest");
         };
         assert_eq!(range.is_some(), kept, "{between}");
-        test.handle(SessionEvent::Found(Err(Error::NotFound)));
+        test.handle(SessionEvent::TaskFinished(Err(Error::NotFound)));
     }
 }
 
@@ -93,7 +93,7 @@ fn comb_limits_part_count_and_path_bytes() {
         let replies = test.send(&format!("COMB t{}", " p".repeat(parts)));
         assert_eq!(replies.is_empty(), is_combined, "{parts}: {replies}");
         assert_eq!(test.actions.len(), usize::from(is_combined));
-        test.handle(SessionEvent::Found(Ok(TaskResult::Combined)));
+        test.handle(SessionEvent::TaskFinished(Ok(TaskResult::Combined)));
     }
     // Short names, in a directory with a long one.
     for (length, is_combined) in [(500, true), (2000, false)] {
@@ -102,7 +102,7 @@ fn comb_limits_part_count_and_path_bytes() {
         let parts = format!(" {directory}/p").repeat(100);
         let replies = test.send(&format!("COMB t{parts}"));
         assert_eq!(replies.is_empty(), is_combined, "{length}: {replies}");
-        test.handle(SessionEvent::Found(Ok(TaskResult::Combined)));
+        test.handle(SessionEvent::TaskFinished(Ok(TaskResult::Combined)));
     }
 }
 
@@ -137,7 +137,7 @@ fn comb_requires_delete_and_write_permissions() {
             assert!(test.has_no_actions(), "{permissions}");
             continue;
         };
-        let Action::Send(TaskSpec::Combine { placement, .. }) = test.action() else {
+        let Action::RunFileTask(TaskSpec::Combine { placement, .. }) = test.action() else {
             panic!("{permissions}: {reply}");
         };
         assert_eq!(placement, expected, "{permissions}");
@@ -204,7 +204,7 @@ fn abort_reply_is_not_audited_as_next_command() {
     test.send("DSIZ d");
     test.with(Session::abort);
     assert!(test.replies().starts_with("426 "));
-    test.handle(SessionEvent::Dropped);
+    test.handle(SessionEvent::TaskDropped);
     test.actions.clear();
     assert_eq!(test.send("CWD d"), "");
     assert_eq!(test.actions.len(), 1, "{:?}", test.actions);

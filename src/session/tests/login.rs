@@ -1,11 +1,11 @@
 //! Logins, delays and rate limits, and the end of a session.
 
 use super::*;
-use crate::auth::{Denial, Refusal};
+use crate::auth::{Denial, LoginFailure};
 use crate::limits::Rate;
 
-const FIRST: Refusal = Refusal {
-    denial: Denial::Unproven,
+const FIRST: LoginFailure = LoginFailure {
+    denial: Denial::WrongCredentials,
     failures: 1,
 };
 
@@ -15,14 +15,14 @@ fn reader() -> AuthenticatedUser {
 
 #[test]
 fn user_reply_does_not_reveal_accounts() {
-    let mut test = TestSession::new(Mode::Serving);
+    let mut test = TestSession::new(ServerMode::Serving);
     let known = test.send("USER ftp");
     assert_eq!(test.send("USER nobody"), known);
 }
 
 #[test]
 fn failed_login_delay_grows_and_fifth_closes() {
-    let mut test = TestSession::new(Mode::Serving);
+    let mut test = TestSession::new(ServerMode::Serving);
     let penalty = test.settings.timings.penalty;
     for failure in 1..=4 {
         test.send("USER ann");
@@ -42,7 +42,7 @@ fn failed_login_delay_grows_and_fifth_closes() {
 
 #[test]
 fn address_failures_raise_delay_up_to_limit() {
-    let mut test = TestSession::new(Mode::Serving);
+    let mut test = TestSession::new(ServerMode::Serving);
     let (penalty, longest) = (
         test.settings.timings.penalty,
         test.settings.throttling.longest_penalty,
@@ -50,7 +50,7 @@ fn address_failures_raise_delay_up_to_limit() {
     for (failures, delay) in [(3, penalty * 3), (1000, longest), (u32::MAX, longest)] {
         test.send("USER ann");
         test.send("PASS wrong");
-        let refusal = Refusal { failures, ..FIRST };
+        let refusal = LoginFailure { failures, ..FIRST };
         test.handle(SessionEvent::Verified(Err(refusal)));
         assert_eq!(
             test.wait(delay.saturating_sub(Duration::from_millis(1))),
@@ -62,8 +62,8 @@ fn address_failures_raise_delay_up_to_limit() {
 
 #[test]
 fn busy_or_crowded_login_closes_with_421() {
-    for denial in [Denial::Crowded, Denial::Busy] {
-        let mut test = TestSession::new(Mode::Serving);
+    for denial in [Denial::SessionLimit, Denial::Busy] {
+        let mut test = TestSession::new(ServerMode::Serving);
         let penalty = test.settings.timings.penalty;
         test.send("USER ann");
         test.send("PASS secret");
@@ -76,7 +76,7 @@ fn busy_or_crowded_login_closes_with_421() {
 
 #[test]
 fn banned_address_is_closed_without_delay() {
-    let mut test = TestSession::new(Mode::Serving);
+    let mut test = TestSession::new(ServerMode::Serving);
     test.send("USER ann");
     test.send("PASS right");
     let reply = test.handle(SessionEvent::Verified(Err(Denial::Banned.into())));
@@ -86,7 +86,7 @@ fn banned_address_is_closed_without_delay() {
 
 #[test]
 fn login_does_not_reset_failure_count() {
-    let mut test = TestSession::new(Mode::Serving);
+    let mut test = TestSession::new(ServerMode::Serving);
     for _ in 1..crate::limits::LOGIN_FAILURES {
         test.send("USER ann");
         test.send("PASS wrong");
@@ -106,7 +106,7 @@ fn login_does_not_reset_failure_count() {
 #[test]
 fn commands_are_rate_limited_before_login_only() {
     let second = Duration::from_secs(1);
-    let mut test = TestSession::new(Mode::Serving);
+    let mut test = TestSession::new(ServerMode::Serving);
     test.settings.throttling.commands = Rate {
         interval: second,
         burst: 3,
@@ -142,7 +142,7 @@ fn commands_are_rate_limited_before_login_only() {
 
 #[test]
 fn control_only_mode_has_no_rate_limit() {
-    let mut test = TestSession::new(Mode::ControlOnly);
+    let mut test = TestSession::new(ServerMode::ControlOnly);
     for _ in 0..1000 {
         assert!(test.send("NOOP").starts_with("200 "));
         assert!(test.session.accepts_command());
@@ -151,7 +151,7 @@ fn control_only_mode_has_no_rate_limit() {
 
 #[test]
 fn failed_login_delay_hides_verification_time() {
-    let mut test = TestSession::new(Mode::Serving);
+    let mut test = TestSession::new(ServerMode::Serving);
     let penalty = test.settings.timings.penalty;
     test.send("USER ann");
     test.send("PASS wrong");
@@ -162,7 +162,7 @@ fn failed_login_delay_hides_verification_time() {
 
 #[test]
 fn verification_after_login_time_out_is_ignored() {
-    let mut test = TestSession::new(Mode::Serving);
+    let mut test = TestSession::new(ServerMode::Serving);
     test.send("USER ann");
     test.send("PASS secret");
     assert!(test.wait(test.settings.timings.login).starts_with("421 "));
@@ -173,7 +173,7 @@ fn verification_after_login_time_out_is_ignored() {
 
 /// A session whose client has a certificate for `ann`, which suffices for a login.
 fn with_certificate() -> TestSession {
-    let mut test = TestSession::new(Mode::Serving);
+    let mut test = TestSession::new(ServerMode::Serving);
     test.settings.security = Some(SecurityPolicy {
         certificate_login: true,
         ..SecurityPolicy::default()
@@ -181,7 +181,7 @@ fn with_certificate() -> TestSession {
     test.handle(SessionEvent::Secured(Some(b"ann".to_vec())));
     assert_eq!(test.send("USER ann"), "");
     let vouch = test.actions.pop_back();
-    assert_eq!(vouch, Some(Action::Vouch(b"ann".to_vec())));
+    assert_eq!(vouch, Some(Action::VerifyCertificate(b"ann".to_vec())));
     test
 }
 
@@ -202,7 +202,11 @@ fn certificate_logs_in_with_232() {
 
 #[test]
 fn rejected_certificate_asks_for_password() {
-    for denial in [Denial::Unproven, Denial::Expired, Denial::Crowded] {
+    for denial in [
+        Denial::WrongCredentials,
+        Denial::Expired,
+        Denial::SessionLimit,
+    ] {
         let mut test = with_certificate();
         let replies = test.handle(SessionEvent::Verified(Err(denial.into())));
         assert!(replies.starts_with("331 "), "{replies}");
@@ -215,7 +219,7 @@ fn rejected_certificate_asks_for_password() {
 
 #[test]
 fn file_commands_before_login_are_530() {
-    let mut test = TestSession::new(Mode::Serving);
+    let mut test = TestSession::new(ServerMode::Serving);
     for line in ["PWD", "CWD x", "PASV", "RETR x", "LIST", "STAT x", "SIZE x"] {
         assert!(test.send(line).starts_with("530 "), "{line}");
     }
@@ -247,13 +251,16 @@ fn storage_answer_after_close_is_dropped() {
     test.send("CWD x");
     test.with(Session::stop);
     test.replies();
-    assert_eq!(test.handle(SessionEvent::Operated(Ok(Answer::Done))), "");
+    assert_eq!(
+        test.handle(SessionEvent::StorageAnswered(Ok(Answer::Done))),
+        ""
+    );
 }
 
 #[test]
 fn foreign_protocol_is_closed_with_500() {
     for line in ["GET / HTTP/1.1", "EHLO me", "\u{16}\u{3}\u{1}"] {
-        let mut test = TestSession::new(Mode::Serving);
+        let mut test = TestSession::new(ServerMode::Serving);
         assert!(test.send(line).starts_with("500 "), "{line}");
         assert!(test.session.is_closing());
     }
@@ -261,7 +268,7 @@ fn foreign_protocol_is_closed_with_500() {
 
 #[test]
 fn over_long_lines_are_500_until_limit() {
-    let mut test = TestSession::new(Mode::Serving);
+    let mut test = TestSession::new(ServerMode::Serving);
     for _ in 1..crate::limits::LONG_LINES {
         test.with(|session, cx| session.execute(&Line::TooLong, cx));
         assert!(test.replies().starts_with("500 "));

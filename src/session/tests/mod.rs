@@ -44,7 +44,7 @@ struct TestSession {
 }
 
 impl TestSession {
-    fn new(mode: Mode) -> Self {
+    fn new(mode: ServerMode) -> Self {
         let settings = Settings {
             mode,
             ..Settings::default()
@@ -78,7 +78,7 @@ impl TestSession {
     }
 
     fn logged_in_as(account: Account) -> Self {
-        let mut test = Self::new(Mode::Serving);
+        let mut test = Self::new(ServerMode::Serving);
         test.send("USER ftp");
         test.send("PASS x");
         assert!(matches!(test.actions.pop_back(), Some(Action::Verify(_))));

@@ -29,7 +29,8 @@ fn over_long_name() -> String {
 fn assert_invalid(test: &mut TestSession, line: &str) {
     let reply = test.send(line);
     assert_eq!(reply, "501 That cannot be a path name.\r\n", "{line}");
-    test.actions.retain(|action| *action != Action::Keep);
+    test.actions
+        .retain(|action| *action != Action::KeepDataConnection);
     assert!(test.has_no_actions(), "{line}: {:?}", test.actions);
     assert!(test.session.accepts_command(), "{line}");
 }
@@ -61,13 +62,13 @@ fn query_of_bad_name_is_550_not_found() {
     let missing = "550 No such file or directory.\r\n";
     for line in ["CWD d", "SIZE f", "MDTM f", "AVBL d"] {
         assert_eq!(test.send(line), "", "{line}");
-        let reply = test.handle(SessionEvent::Operated(Err(Error::BadName)));
+        let reply = test.handle(SessionEvent::StorageAnswered(Err(Error::BadName)));
         assert_eq!(reply, missing, "{line}");
     }
     #[cfg(feature = "digests")]
     for line in ["HASH f", "XCRC f"] {
         assert_eq!(test.send(line), "", "{line}");
-        let reply = test.handle(SessionEvent::Found(Err(Error::BadName)));
+        let reply = test.handle(SessionEvent::TaskFinished(Err(Error::BadName)));
         assert_eq!(reply, missing, "{line}");
     }
 }
@@ -76,12 +77,12 @@ fn query_of_bad_name_is_550_not_found() {
 fn dsiz_distinguishes_too_large_from_missing() {
     let mut test = TestSession::logged_in();
     assert_eq!(test.send("DSIZ d"), "");
-    let reply = test.handle(SessionEvent::Found(Err(Error::TooLarge)));
+    let reply = test.handle(SessionEvent::TaskFinished(Err(Error::TooLarge)));
     assert!(
         reply.starts_with("550 There are more directories"),
         "{reply}"
     );
     assert_eq!(test.send("DSIZ d"), "");
-    let reply = test.handle(SessionEvent::Found(Err(Error::NotFound)));
+    let reply = test.handle(SessionEvent::TaskFinished(Err(Error::NotFound)));
     assert_eq!(reply, "550 No such file or directory.\r\n");
 }

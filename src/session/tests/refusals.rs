@@ -49,7 +49,11 @@ fn storage_refusal_keeps_data_connection() {
             let reply = test.handle(SessionEvent::Opened(Err(error)));
             let is_final = reply.starts_with(['4', '5']) && reply.lines().count() == 1;
             assert!(is_final && !reply.starts_with("425"), "{line}: {reply}");
-            assert_eq!(test.action(), Action::Keep, "{line} {error:?}");
+            assert_eq!(
+                test.action(),
+                Action::KeepDataConnection,
+                "{line} {error:?}"
+            );
             assert!(test.has_no_actions(), "{line} {error:?}");
         }
     }
@@ -62,7 +66,7 @@ fn storage_refusal_keeps_data_connection() {
         assert!(test.has_no_actions(), "{line}");
     }
     assert_eq!(test.send("ABOR"), "225 No transfer was in progress.\r\n");
-    assert_eq!(test.action(), Action::HangUp);
+    assert_eq!(test.action(), Action::CloseDataConnection);
 }
 
 #[test]
@@ -84,14 +88,14 @@ fn early_refusal_keeps_data_connection() {
     for (line, code) in refused {
         assert!(test.send(line).starts_with(code), "{line}");
         if code.starts_with('5') {
-            assert_eq!(test.action(), Action::Keep, "{line}");
+            assert_eq!(test.action(), Action::KeepDataConnection, "{line}");
         }
         assert!(test.has_no_actions(), "{line}");
     }
     let mut test = with_listener(Account::anonymous(Permissions::NONE));
     for line in TRANSFERS {
         assert!(test.send(line).starts_with("550 "), "{line}");
-        assert_eq!(test.action(), Action::Keep, "{line}");
+        assert_eq!(test.action(), Action::KeepDataConnection, "{line}");
     }
 }
 
@@ -121,7 +125,7 @@ fn refused_command_clears_rest_and_rang() {
 fn lost_data_connection_is_425() {
     let mut test = with_listener(Account::anonymous(Permissions::ALL));
     assert_eq!(test.send("STOR f"), "");
-    let reply = test.handle(SessionEvent::Lost);
+    let reply = test.handle(SessionEvent::DataConnectionLost);
     assert_eq!(reply, "425 Use PASV, EPSV, PORT or EPRT first.\r\n");
     assert!(test.session.accepts_command());
     assert!(test.send("STOR f").starts_with("425 "));
@@ -142,7 +146,11 @@ fn refusal_is_audited_with_path_and_cause() {
         assert_eq!(record.path.as_ref().unwrap().name(), b"f", "{error:?}");
         let reason = String::from_utf8_lossy(&record.reason);
         assert_eq!(reply, format!("{} {reason}\r\n", record.code));
-        assert_eq!(record.is_for_operator, error.is_for_operator(), "{error:?}");
+        assert_eq!(
+            record.concerns_operator,
+            error.concerns_operator(),
+            "{error:?}"
+        );
     }
     // A refusal of the session itself must not have the cause of an earlier storage error.
     let mut test = with_listener(Account::anonymous(Permissions::ALL));
@@ -151,9 +159,9 @@ fn refusal_is_audited_with_path_and_cause() {
     test.actions.clear();
     test.send("STRU R");
     test.send("STOU f");
-    let is_for_operator = |action: &Action| match action {
-        Action::Audit(record) => record.is_for_operator,
+    let concerns_operator = |action: &Action| match action {
+        Action::Audit(record) => record.concerns_operator,
         _ => false,
     };
-    assert!(!test.actions.iter().any(is_for_operator));
+    assert!(!test.actions.iter().any(concerns_operator));
 }

@@ -7,7 +7,7 @@ use crate::auth::{Accounts, Denial, Revocation, RevokedSessions};
 
 #[test]
 fn clear_login_is_refused_after_reload_requires_tls() {
-    let mut test = TestSession::new(Mode::Serving);
+    let mut test = TestSession::new(ServerMode::Serving);
     test.send("USER ftp");
     test.actions.clear();
     test.settings.security = Some(requiring(TlsRequired::Control));
@@ -15,7 +15,7 @@ fn clear_login_is_refused_after_reload_requires_tls() {
     assert!(test.has_no_actions());
     assert!(test.send("PASS x").starts_with("503 "));
 
-    let mut test = TestSession::new(Mode::Serving);
+    let mut test = TestSession::new(ServerMode::Serving);
     test.send("USER ftp");
     test.send("PASS x");
     test.settings.security = Some(requiring(TlsRequired::Control));
@@ -68,13 +68,13 @@ fn revoked(test: &mut TestSession, reason: Revocation) -> String {
 fn revocation_closes_session_in_every_state() {
     for reason in EVERY_REASON {
         let expected = closing_reply(reason);
-        let mut test = TestSession::new(Mode::Serving);
+        let mut test = TestSession::new(ServerMode::Serving);
         assert_eq!(revoked(&mut test, reason), expected);
         assert!(test.session.is_closing());
         // The reply is sent once.
         assert_eq!(revoked(&mut test, reason), "");
 
-        let mut test = TestSession::new(Mode::Serving);
+        let mut test = TestSession::new(ServerMode::Serving);
         test.send("USER ann");
         test.send("PASS secret");
         assert_eq!(revoked(&mut test, reason), expected);
@@ -84,7 +84,10 @@ fn revocation_closes_session_in_every_state() {
         let mut test = TestSession::logged_in();
         assert_eq!(test.send("DELE f"), "");
         assert_eq!(revoked(&mut test, reason), expected);
-        assert_eq!(test.handle(SessionEvent::Operated(Ok(Answer::Done))), "");
+        assert_eq!(
+            test.handle(SessionEvent::StorageAnswered(Ok(Answer::Done))),
+            ""
+        );
     }
     let texts: std::collections::HashSet<_> = EVERY_REASON.map(closing_reply).into();
     assert_eq!(texts.len(), EVERY_REASON.len());
@@ -133,7 +136,7 @@ fn revocation_keeps_reply_of_ended_transfer() {
 
 #[test]
 fn revocation_during_tls_switch_closes_silently() {
-    let mut test = TestSession::new(Mode::Serving);
+    let mut test = TestSession::new(ServerMode::Serving);
     test.settings.security = Some(requiring(TlsRequired::Control));
     test.send("AUTH TLS");
     test.handle(SessionEvent::Switching(true));
@@ -144,7 +147,7 @@ fn revocation_during_tls_switch_closes_silently() {
 
 /// A session of an account that expires after `seconds`.
 fn expiring(seconds: i64, sessions: RevokedSessions) -> TestSession {
-    let mut test = TestSession::new(Mode::Serving);
+    let mut test = TestSession::new(ServerMode::Serving);
     test.settings.revoked_sessions = sessions;
     test.send("USER ftp");
     test.send("PASS x");
@@ -170,7 +173,7 @@ fn session_ends_when_account_expires() {
     assert_eq!(test.wait(Duration::from_secs(30)), "");
     test.send("NOOP");
     test.unix_time = 30;
-    assert_eq!(test.wait(crate::limits::EXPIRY_CHECKED), expired);
+    assert_eq!(test.wait(crate::limits::EXPIRY_CHECK_INTERVAL), expired);
 
     let mut test = expiring(30, RevokedSessions::Keep);
     test.unix_time = 100;
@@ -215,5 +218,5 @@ fn review_applies_login_rules() {
         );
     }
     // A session before its login always passes.
-    assert_eq!(review(&TestSession::new(Mode::Serving)), Ok(None));
+    assert_eq!(review(&TestSession::new(ServerMode::Serving)), Ok(None));
 }

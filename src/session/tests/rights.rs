@@ -43,7 +43,7 @@ fn assert_refused_on_open(test: &mut TestSession, opened: Result<Opened, Error>)
     assert!(test.has_no_actions() && !test.session.accepts_command());
     let reply = test.handle(SessionEvent::Opened(opened));
     assert_eq!(reply, "425 No longer allowed; data connection closed.\r\n");
-    assert_eq!(test.action(), Action::HangUp);
+    assert_eq!(test.action(), Action::CloseDataConnection);
     assert!(test.session.accepts_command());
 }
 
@@ -108,18 +108,18 @@ fn appe_after_rest_requires_overwrite_permission() {
 fn lost_permission_ends_wait_for_quota_count() {
     for is_tried in [false, true] {
         let mut test = transferring("APPE f", false);
-        test.handle(SessionEvent::NotCounted);
+        test.handle(SessionEvent::CountPending);
         if is_tried {
-            test.handle(SessionEvent::TriedAgain);
+            test.handle(SessionEvent::CountRetried);
         }
         let reply = renew_account(&mut test, |account| account.permissions = Permissions::LIST);
         let reply = if is_tried {
-            reply + &test.handle(SessionEvent::NotCounted)
+            reply + &test.handle(SessionEvent::CountPending)
         } else {
             reply
         };
         assert_eq!(reply, "425 No longer allowed; data connection closed.\r\n");
-        assert_eq!(test.action(), Action::HangUp);
+        assert_eq!(test.action(), Action::CloseDataConnection);
         assert!(test.session.accepts_command());
     }
 }
@@ -149,7 +149,7 @@ fn lost_fxp_clears_foreign_data_address() {
     renew_account(&mut test, fxp(true));
     assert!(test.has_no_actions());
     renew_account(&mut test, fxp(false));
-    assert_eq!(test.action(), Action::HangUp);
+    assert_eq!(test.action(), Action::CloseDataConnection);
     assert!(test.send("RETR f").starts_with("425 "));
     assert!(test.send("PORT 192,0,2,1,100,0").starts_with("501 "));
 
@@ -189,7 +189,7 @@ fn lost_permission_aborts_file_task() {
         let reply = renew_account(&mut test, |account| account.permissions = rest);
         assert_eq!(reply, "426 No longer allowed; aborted.\r\n", "{line}");
         assert!(test.session.has_abandoned(), "{line}");
-        test.handle(SessionEvent::Dropped);
+        test.handle(SessionEvent::TaskDropped);
         assert!(test.session.accepts_command(), "{line}");
     }
 }

@@ -30,7 +30,7 @@ fn stat_reports_transfer_progress() {
 
 #[test]
 fn stat_reports_tls_state() {
-    let mut test = TestSession::new(Mode::Serving);
+    let mut test = TestSession::new(ServerMode::Serving);
     test.settings.security = Some(SecurityPolicy {
         allow_clear: true,
         ..SecurityPolicy::default()
@@ -66,7 +66,7 @@ fn truncated_stat_listing_is_marked() {
         (false, "213 End of status; LIST tells more.\r\n"),
     ] {
         assert_eq!(test.send("STAT d"), "");
-        let reply = test.handle(SessionEvent::Described(Ok((
+        let reply = test.handle(SessionEvent::ListingMade(Ok((
             b"one\r\ntwo\r\n".to_vec(),
             is_complete,
         ))));
@@ -83,7 +83,7 @@ fn summary_names_session_activity() {
         let start = "127.0.0.1:9999 ";
         line.strip_prefix(start).unwrap().to_owned()
     };
-    let mut test = TestSession::new(Mode::Serving);
+    let mut test = TestSession::new(ServerMode::Serving);
     assert_eq!(activity(&test), "(not logged in) idle");
     test.send("USER ftp");
     assert_eq!(activity(&test), "(not logged in) idle");
@@ -101,7 +101,7 @@ fn summary_names_session_activity() {
     test.send("QUIT");
     assert_eq!(activity(&test), "ftp leaving");
 
-    let mut test = TestSession::new(Mode::Serving);
+    let mut test = TestSession::new(ServerMode::Serving);
     test.settings.security = Some(requiring(TlsRequired::Nothing));
     test.send("AUTH TLS");
     assert_eq!(activity(&test), "(not logged in) securing");

@@ -170,7 +170,7 @@ fn lost_data_connection_requires_new_setup() {
     let address = "127.0.0.1:5000".parse().unwrap();
     test.handle(SessionEvent::Listening(Ok(address)));
     test.actions.clear();
-    assert_eq!(test.handle(SessionEvent::Lost), "");
+    assert_eq!(test.handle(SessionEvent::DataConnectionLost), "");
     assert!(test.send("RETR f").starts_with("425 "));
     assert!(test.send("ABOR").starts_with("226 "));
     assert!(test.has_no_actions());
@@ -200,7 +200,7 @@ fn file_task_progress_restarts_idle_timer() {
     test.send("DSIZ /");
     for _ in 0..3 {
         assert_eq!(test.wait(almost), "");
-        assert_eq!(test.handle(SessionEvent::Advanced), "");
+        assert_eq!(test.handle(SessionEvent::TaskAdvanced), "");
     }
     assert!(test.wait(idle).starts_with("421 "));
 }
@@ -214,7 +214,7 @@ fn abort_ends_read_only_file_task() {
     assert!(test.replies().starts_with("426 "));
     assert!(!test.session.may_be_aborted());
     assert!(test.session.has_abandoned() && !test.session.accepts_command());
-    assert_eq!(test.handle(SessionEvent::Dropped), "");
+    assert_eq!(test.handle(SessionEvent::TaskDropped), "");
     assert!(test.session.accepts_command());
     assert!(test.send("ABOR").starts_with("226 "));
 }
@@ -225,7 +225,10 @@ fn panic_in_aborted_file_task_sends_no_second_reply() {
     test.send("DSIZ /");
     test.with(Session::abort);
     assert!(test.replies().starts_with("426 "));
-    assert_eq!(test.handle(SessionEvent::Operated(Err(Error::Device))), "");
+    assert_eq!(
+        test.handle(SessionEvent::StorageAnswered(Err(Error::Device))),
+        ""
+    );
     assert!(test.session.accepts_command());
 }
 
@@ -238,13 +241,13 @@ fn markers_are_acknowledged_until_outbox_is_full() {
     let mut test = TestSession::with_upload_open();
     let mut all = 0;
     while !test.outbox.is_full() {
-        test.with(|session, cx| session.handle(SessionEvent::Marked(mark()), cx));
+        test.with(|session, cx| session.handle(SessionEvent::MarkerReached(mark()), cx));
         all += 1;
     }
-    test.with(|session, cx| session.handle(SessionEvent::Marked(mark()), cx));
+    test.with(|session, cx| session.handle(SessionEvent::MarkerReached(mark()), cx));
     assert_eq!(test.replies(), "110 MARK m1 = 7\r\n".repeat(all));
     test.handle(ended(Ending::Complete, 7));
-    assert_eq!(test.handle(SessionEvent::Marked(mark())), "");
+    assert_eq!(test.handle(SessionEvent::MarkerReached(mark())), "");
 }
 
 #[test]

@@ -94,7 +94,7 @@ const fn timestamps((seconds, nanoseconds): (i64, u32)) -> Timestamps {
 mod tests {
     use super::*;
     use crate::storage::disk::space::available;
-    use crate::storage::{Disk, Lookup, Operation, Storage, Umask};
+    use crate::storage::{Disk, Operation, PathLookup, Storage, Umask};
     use std::fs;
     use std::os::unix::fs::{MetadataExt as _, symlink};
 
@@ -146,7 +146,7 @@ mod tests {
         fs::write(path("root/.mioftpd-0123456789abcdef.tmp"), "").unwrap();
         let before = fs::metadata(path("outside")).unwrap();
 
-        for lookup in [Lookup::Kernel, Lookup::Walk] {
+        for lookup in [PathLookup::Kernel, PathLookup::Walk] {
             let root = Root::open(&path("root"), Some(lookup)).unwrap();
             for (name, error) in [
                 ("/out", Error::NotFound),
@@ -163,7 +163,7 @@ mod tests {
             (before.mtime(), before.mode())
         );
 
-        let root = Root::open(&path("root"), Some(Lookup::Kernel)).unwrap();
+        let root = Root::open(&path("root"), Some(PathLookup::Kernel)).unwrap();
         set(&root, &at("/in"), NEW).unwrap();
         let file = fs::metadata(path("root/file")).unwrap();
         assert_eq!((file.mtime(), file.mode() & 0o777), (1, 0o600));

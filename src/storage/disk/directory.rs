@@ -56,7 +56,7 @@ impl Directory for DiskDirectory {
         Ok(None)
     }
 
-    fn tell_allowed(&mut self) {
+    fn include_permissions(&mut self) {
         self.removable = self.names.fd().ok().map(RemovableNames::within);
     }
 }

@@ -13,7 +13,7 @@ use rustix::io::{Errno, ReadWriteFlags, retry_on_intr};
 use super::commit::{CommitStep, run_steps, sync_file};
 use super::space::SpaceAllowance;
 use super::temporary::Replacement;
-use crate::storage::{Durability, Error, File, Metadata, Policy, Result, Standing, Wait};
+use crate::storage::{CommitState, Durability, Error, File, Metadata, Policy, Result, Wait};
 
 /// A regular file.
 pub(super) struct DiskFile {
@@ -180,13 +180,13 @@ impl File for DiskFile {
         Ok(super::metadata(&rustix::fs::fstat(&self.descriptor)?))
     }
 
-    fn standing(&self) -> Result<Standing> {
+    fn commit_state(&self) -> Result<CommitState> {
         match &self.state {
-            FileState::Settled | FileState::InPlace(_) => Ok(Standing::InPlace),
+            FileState::Settled | FileState::InPlace(_) => Ok(CommitState::InPlace),
             FileState::Pending(replacement)
             | FileState::Prepared(replacement)
             | FileState::SyncFailed(replacement) => {
-                Ok(Standing::Beside(replacement.current_target()?))
+                Ok(CommitState::Uncommitted(replacement.current_target()?))
             }
         }
     }
@@ -221,16 +221,16 @@ impl File for DiskFile {
         }
     }
 
-    fn replace_nothing(&mut self) -> Result<()> {
+    fn forbid_replace(&mut self) -> Result<()> {
         match &mut self.state {
             FileState::Settled | FileState::InPlace(_) => Ok(()),
             FileState::Pending(replacement)
             | FileState::Prepared(replacement)
-            | FileState::SyncFailed(replacement) => replacement.replace_nothing(),
+            | FileState::SyncFailed(replacement) => replacement.forbid_replace(),
         }
     }
 
-    fn commit_first(&mut self, size: u64) -> Result<()> {
+    fn commit_truncated(&mut self, size: u64) -> Result<()> {
         self.state = match std::mem::replace(&mut self.state, FileState::Settled) {
             FileState::Pending(replacement) | FileState::Prepared(replacement) => {
                 FileState::Pending(replacement)
@@ -333,7 +333,7 @@ mod tests {
             // A sync of this descriptor succeeds, as a second fsync(2) does.
             file.descriptor = tempfile::tempfile().unwrap().into();
             assert_eq!(file.commit(), Err(Error::Device));
-            assert_eq!(file.commit_first(0), Err(Error::Device));
+            assert_eq!(file.commit_truncated(0), Err(Error::Device));
             drop(file);
             assert_eq!(std::fs::read(&path).unwrap(), b"old");
             assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
@@ -361,7 +361,7 @@ mod tests {
             file.descriptor = own.try_clone().unwrap().into();
             file.write_at(b"12345", 0).unwrap();
             assert_eq!(file.prepare(), Ok(()));
-            assert_eq!(file.commit_first(3), Ok(()));
+            assert_eq!(file.commit_truncated(3), Ok(()));
             assert_eq!(own.metadata().unwrap().len(), 3);
 
             let mut file = unsyncable_upload(directory.path(), durability);

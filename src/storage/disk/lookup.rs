@@ -19,7 +19,7 @@ const RETRIES: usize = 64;
 
 /// How paths are resolved; probed when the root is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lookup {
+pub enum PathLookup {
     /// openat2(2), since Linux 5.6. Links are followed unless they leave the root.
     Kernel,
     /// One openat(2) per part, with `O_NOFOLLOW`: no link is followed.
@@ -30,12 +30,12 @@ pub enum Lookup {
 #[derive(Debug)]
 pub(super) struct Root {
     directory: OwnedFd,
-    lookup: Lookup,
+    lookup: PathLookup,
 }
 
 impl Root {
     /// Opens the root; `None` probes which lookup the kernel supports.
-    pub(super) fn open(path: &Path, lookup: Option<Lookup>) -> io::Result<Self> {
+    pub(super) fn open(path: &Path, lookup: Option<PathLookup>) -> io::Result<Self> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let directory = rustix::fs::openat(CWD, path, flags, Mode::empty())?;
         let lookup = match lookup {
@@ -49,16 +49,16 @@ impl Root {
     pub(super) fn find(&self, path: &[u8], flags: OFlags, wait: Wait) -> Result<OwnedFd> {
         let flags = flags | OFlags::CLOEXEC;
         match (self.lookup, wait) {
-            (Lookup::Kernel, Wait::Allowed) => self.find_blocking(path, flags),
-            (Lookup::Kernel, Wait::Never) => {
+            (PathLookup::Kernel, Wait::Allowed) => self.find_blocking(path, flags),
+            (PathLookup::Kernel, Wait::Never) => {
                 openat2(self, path, flags, ResolveFlags::CACHED).map_err(|errno| match errno {
                     // Before Linux 5.12 there was no RESOLVE_CACHED.
                     Errno::INVAL => Error::WouldWait,
                     errno => errno.into(),
                 })
             }
-            (Lookup::Walk, Wait::Allowed) => Ok(walk(self.as_fd(), path, flags)?),
-            (Lookup::Walk, Wait::Never) => Err(Error::WouldWait),
+            (PathLookup::Walk, Wait::Allowed) => Ok(walk(self.as_fd(), path, flags)?),
+            (PathLookup::Walk, Wait::Never) => Err(Error::WouldWait),
         }
     }
 
@@ -78,7 +78,7 @@ impl Root {
 
     /// Whether links within the root are followed.
     pub(super) fn follows_links(&self) -> bool {
-        self.lookup == Lookup::Kernel
+        self.lookup == PathLookup::Kernel
     }
 
     fn find_blocking(&self, path: &[u8], flags: OFlags) -> Result<OwnedFd> {
@@ -100,11 +100,11 @@ impl AsFd for Root {
 }
 
 /// Without openat2 old kernels return `ENOSYS`, and seccomp filters `ENOSYS` or `EPERM`.
-fn probe(root: BorrowedFd<'_>) -> io::Result<Lookup> {
+fn probe(root: BorrowedFd<'_>) -> io::Result<PathLookup> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     match openat2(&root, b".", flags, ResolveFlags::empty()) {
-        Ok(_) => Ok(Lookup::Kernel),
-        Err(Errno::NOSYS | Errno::PERM) => Ok(Lookup::Walk),
+        Ok(_) => Ok(PathLookup::Kernel),
+        Err(Errno::NOSYS | Errno::PERM) => Ok(PathLookup::Walk),
         Err(error) => Err(error.into()),
     }
 }
@@ -197,8 +197,8 @@ mod tests {
         ] {
             std::os::unix::fs::symlink(target, at(link)).unwrap();
         }
-        let kernel = Root::open(&at("root"), Some(Lookup::Kernel)).unwrap();
-        let walk = Root::open(&at("root"), Some(Lookup::Walk)).unwrap();
+        let kernel = Root::open(&at("root"), Some(PathLookup::Kernel)).unwrap();
+        let walk = Root::open(&at("root"), Some(PathLookup::Walk)).unwrap();
         for path in ["inside", "a/up", "inside/../file"] {
             assert_eq!(found(&kernel, path), Ok(()), "{path}");
             assert_eq!(found(&walk, path), Err(Error::NotFound), "{path}");
@@ -234,8 +234,8 @@ mod tests {
         let root = Root::open(directory.path(), None).unwrap();
         let found = root.find(b".", OFlags::PATH, Wait::Never).map(drop);
         match root.lookup {
-            Lookup::Kernel => assert!(matches!(found, Ok(()) | Err(Error::WouldWait))),
-            Lookup::Walk => assert_eq!(found, Err(Error::WouldWait)),
+            PathLookup::Kernel => assert!(matches!(found, Ok(()) | Err(Error::WouldWait))),
+            PathLookup::Walk => assert_eq!(found, Err(Error::WouldWait)),
         }
     }
 

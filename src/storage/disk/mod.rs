@@ -25,8 +25,8 @@ use std::sync::Arc;
 
 use rustix::fs::{FileType, OFlags, Stat};
 
-pub use self::lookup::Lookup;
-pub use self::sweep::{Sweep, Swept};
+pub use self::lookup::PathLookup;
+pub use self::sweep::{Sweep, SweepResult};
 
 use self::directory::DiskDirectory;
 use self::file::DiskFile;
@@ -53,7 +53,7 @@ impl Disk {
     }
 
     /// Opens `path`, with the given lookup.
-    pub fn with_lookup(path: &Path, lookup: Lookup) -> io::Result<Self> {
+    pub fn with_lookup(path: &Path, lookup: PathLookup) -> io::Result<Self> {
         Ok(Self::new(Root::open(path, Some(lookup))?))
     }
 

@@ -22,7 +22,7 @@ use crate::storage::Wait;
 pub struct Sweep {
     root: Arc<Root>,
     state: SweepState,
-    swept: Swept,
+    swept: SweepResult,
 }
 
 /// ```text
@@ -36,13 +36,13 @@ enum SweepState {
 
 /// The result of a sweep.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Swept {
+pub struct SweepResult {
     /// Temporary files removed.
     pub removed: u64,
     /// Temporary files kept: in use, or they could not be locked or removed.
     pub kept: u64,
     /// Directories skipped: not readable, failing, or too deep.
-    pub passed_over: u64,
+    pub skipped_directories: u64,
 }
 
 impl Sweep {
@@ -50,16 +50,16 @@ impl Sweep {
         Self {
             root,
             state: SweepState::NotStarted,
-            swept: Swept {
+            swept: SweepResult {
                 removed: 0,
                 kept: 0,
-                passed_over: 0,
+                skipped_directories: 0,
             },
         }
     }
 
     /// Examines up to `entries` entries. Returns the result at the end of the walk. Blocks.
-    pub fn step(&mut self, entries: usize) -> Option<Swept> {
+    pub fn step(&mut self, entries: usize) -> Option<SweepResult> {
         for _ in 0..entries {
             match &mut self.state {
                 SweepState::NotStarted => {
@@ -76,7 +76,7 @@ impl Sweep {
                         Some(Ok(entry)) => self.examine(&entry),
                         Some(Err(_)) => {
                             open.pop();
-                            self.swept.passed_over += 1;
+                            self.swept.skipped_directories += 1;
                         }
                         None => {
                             open.pop();
@@ -124,7 +124,7 @@ impl Sweep {
             (SweepState::Walking(open), Some(directory)) if open.len() < SWEEP_DEPTH => {
                 open.push(directory);
             }
-            _ => self.swept.passed_over += 1,
+            _ => self.swept.skipped_directories += 1,
         }
     }
 
@@ -171,7 +171,7 @@ mod tests {
 
     const STALE: &str = ".mioftpd-0123456789abcdef.tmp";
 
-    fn sweep(root: &Path) -> Swept {
+    fn sweep(root: &Path) -> SweepResult {
         let mut sweep = Disk::open_root(root).unwrap().sweep();
         let mut steps = (0..100_000).filter_map(|_| sweep.step(3));
         steps.next().unwrap()
@@ -197,10 +197,10 @@ mod tests {
         fs::create_dir(at("root/many").join(STALE)).unwrap();
 
         let swept = sweep(&at("root"));
-        let expected = Swept {
+        let expected = SweepResult {
             removed: 23,
             kept: 0,
-            passed_over: 0,
+            skipped_directories: 0,
         };
         assert_eq!(swept, expected);
         assert!(at("outside").join(STALE).exists());
@@ -210,7 +210,7 @@ mod tests {
             assert!(!at(folder).join(STALE).exists());
             assert_eq!(fs::read(at(folder).join("file")).unwrap(), b"whole");
         }
-        assert_eq!(sweep(&at("root")), Swept::default());
+        assert_eq!(sweep(&at("root")), SweepResult::default());
     }
 
     #[test]
@@ -220,9 +220,9 @@ mod tests {
         let path = VirtualPath::root().join(b"file").unwrap();
         let mut upload = other.create(&path, Placement::Replace, None).unwrap();
         upload.file.write_at(b"half", 0).unwrap();
-        let kept = Swept {
+        let kept = SweepResult {
             kept: 1,
-            ..Swept::default()
+            ..SweepResult::default()
         };
         assert_eq!(sweep(directory.path()), kept);
         upload.file.write_at(b" and half", 4).unwrap();
@@ -230,7 +230,7 @@ mod tests {
         drop(upload);
         let file = fs::read(directory.path().join("file")).unwrap();
         assert_eq!(file, b"half and half");
-        assert_eq!(sweep(directory.path()), Swept::default());
+        assert_eq!(sweep(directory.path()), SweepResult::default());
     }
 
     #[test]
@@ -245,7 +245,10 @@ mod tests {
             fs::create_dir(&current).unwrap();
         }
         let swept = sweep(directory.path());
-        assert_eq!((swept.removed, swept.passed_over), (SWEEP_DEPTH as u64, 1));
+        assert_eq!(
+            (swept.removed, swept.skipped_directories),
+            (SWEEP_DEPTH as u64, 1)
+        );
         assert_eq!(stale.iter().filter(|path| path.exists()).count(), 1);
     }
 }

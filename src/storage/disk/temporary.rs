@@ -142,8 +142,8 @@ impl Replacement {
         }
     }
 
-    /// See [`File::replace_nothing`](crate::storage::File::replace_nothing).
-    pub(super) fn replace_nothing(&mut self) -> Result<()> {
+    /// See [`File::forbid_replace`](crate::storage::File::forbid_replace).
+    pub(super) fn forbid_replace(&mut self) -> Result<()> {
         if self.condition == TargetCondition::Present || self.target_exists()? {
             return Err(Error::Exists);
         }

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use self::tree::{Contents, Tree};
 use super::{
-    Answer, Directory, Entry, Error, File, Metadata, Operation, Placement, Result, Standing,
+    Answer, CommitState, Directory, Entry, Error, File, Metadata, Operation, Placement, Result,
     Storage, Umask, Upload, VirtualPath, Wait,
 };
 
@@ -91,7 +91,7 @@ impl Memory {
     }
 
     /// The number of uploads that are neither committed nor dropped.
-    pub fn temporaries(&self) -> usize {
+    pub fn pending_uploads(&self) -> usize {
         Arc::strong_count(&self.shared.pending) - 1
     }
 
@@ -282,13 +282,13 @@ impl File for MemoryFile {
         })
     }
 
-    fn standing(&self) -> Result<Standing> {
+    fn commit_state(&self) -> Result<CommitState> {
         let HandleState::Pending { target, .. } = &self.state else {
-            return Ok(Standing::InPlace);
+            return Ok(CommitState::InPlace);
         };
         match self.shared.tree().metadata(target) {
-            Ok(metadata) => Ok(Standing::Beside(Some(metadata))),
-            Err(Error::NotFound) => Ok(Standing::Beside(None)),
+            Ok(metadata) => Ok(CommitState::Uncommitted(Some(metadata))),
+            Err(Error::NotFound) => Ok(CommitState::Uncommitted(None)),
             Err(error) => Err(error),
         }
     }
@@ -309,7 +309,7 @@ impl File for MemoryFile {
         Ok(())
     }
 
-    fn replace_nothing(&mut self) -> Result<()> {
+    fn forbid_replace(&mut self) -> Result<()> {
         let HandleState::Pending {
             target, placement, ..
         } = &mut self.state
@@ -325,7 +325,7 @@ impl File for MemoryFile {
         Ok(())
     }
 
-    fn commit_first(&mut self, size: u64) -> Result<()> {
+    fn commit_truncated(&mut self, size: u64) -> Result<()> {
         if let HandleState::Pending { .. } = &self.state {
             let size = usize::try_from(size).map_err(|_| Error::TooLarge)?;
             self.contents.bytes().truncate(size);

@@ -83,20 +83,20 @@ impl File for Uncounted {
         self.file.metadata()
     }
 
-    fn standing(&self) -> Result<Standing> {
-        self.file.standing()
+    fn commit_state(&self) -> Result<CommitState> {
+        self.file.commit_state()
     }
 
     fn commit(&mut self) -> Result<()> {
         self.file.commit()
     }
 
-    fn replace_nothing(&mut self) -> Result<()> {
-        self.file.replace_nothing()
+    fn forbid_replace(&mut self) -> Result<()> {
+        self.file.forbid_replace()
     }
 
-    fn commit_first(&mut self, size: u64) -> Result<()> {
-        self.file.commit_first(size)
+    fn commit_truncated(&mut self, size: u64) -> Result<()> {
+        self.file.commit_truncated(size)
     }
 
     fn descriptor(&self) -> Option<BorrowedFd<'_>> {
@@ -164,7 +164,7 @@ fn stored(memory: &Memory) -> Option<Vec<u8>> {
 
 #[test]
 fn held_write_is_written_once_in_order_after_count() {
-    let long = vec![b'y'; HELD_BYTES / 2];
+    let long = vec![b'y'; UNCOUNTED_BYTES / 2];
     for representation in [image(), ascii()] {
         let memory = Memory::new();
         let (mut inbound, is_counted) = uncounted(&memory, representation);
@@ -233,10 +233,10 @@ fn cut_upload_is_kept_or_discarded_as_configured() {
         let (mut wire, mut moved) = (Pieces::of(&[&bytes, b""]), 0);
         let outcome = slice(&mut inbound, &mut wire, &mut moved);
         assert_eq!(outcome, SliceOutcome::Waiting(Interest::Readable));
-        assert_eq!((memory.open_handles(), memory.temporaries()), (1, 1));
+        assert_eq!((memory.open_handles(), memory.pending_uploads()), (1, 1));
         assert_eq!(inbound.abandon(is_cut), kept, "{representation} {is_cut}");
         assert_eq!(stored(&memory), kept.map(|_| bytes));
-        assert_eq!((memory.open_handles(), memory.temporaries()), (0, 0));
+        assert_eq!((memory.open_handles(), memory.pending_uploads()), (0, 0));
     }
 }
 

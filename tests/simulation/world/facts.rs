@@ -104,8 +104,8 @@ impl ConnectionFacts {
 impl World {
     /// The facts of a connection, removed or not.
     pub(crate) fn facts_of(&self, id: ConnectionId) -> ConnectionFacts {
-        let standing = self.connections.get(&id).map(|connection| connection.facts);
-        standing
+        let commit_state = self.connections.get(&id).map(|connection| connection.facts);
+        commit_state
             .or_else(|| self.past.get(&id).copied())
             .unwrap_or_default()
     }

@@ -20,7 +20,7 @@ fn every_example_value_of_an_account_is_effective() {
                 let text = base.replace(&password, line.trim_start_matches('#'));
                 let accounts = parsed(&text).accounts;
                 match &accounts.get(b"bob").unwrap().secret {
-                    Secret::Phc(_) => assert_eq!(name, "password"),
+                    Secret::Hash(_) => assert_eq!(name, "password"),
                     Secret::System(service) => {
                         assert_eq!((name, service.name()), ("pam", "mioftpd"));
                     }

@@ -174,7 +174,7 @@ fn expiry_changes_exactly_at_the_dates() {
     assert_eq!(credentials.not_before(), first);
     assert_eq!(credentials.not_after(), last);
 
-    let notice = CERTIFICATE_NOTICE.as_secs().cast_signed();
+    let notice = CERTIFICATE_EXPIRY_NOTICE.as_secs().cast_signed();
     for (now, expected) in [
         (i64::MIN, Expiry::NotYet),
         (first - 1, Expiry::NotYet),

@@ -297,14 +297,14 @@ mod tests {
                     assert_eq!(all.len(), record * if cut == 0 { 2 } else { 1 });
                     // After a partial record data is certainly missing.
                     let is_between = cut == 0;
-                    assert_eq!(server.has_unclean_end(), is_between && is_allowed);
-                    assert_eq!(server.has_wrong_end(), is_between && !is_allowed);
+                    assert_eq!(server.has_accepted_unclean_end(), is_between && is_allowed);
+                    assert_eq!(server.has_rejected_unclean_end(), is_between && !is_allowed);
                     assert_eq!(server.is_within_record(), !is_between);
                     match last {
-                        Ok(count) => assert!(count == 0 && server.has_unclean_end()),
+                        Ok(count) => assert!(count == 0 && server.has_accepted_unclean_end()),
                         Err(error) => {
                             assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
-                            assert!(!server.has_unclean_end());
+                            assert!(!server.has_accepted_unclean_end());
                         }
                     }
                     assert!(server.has_unread());
@@ -340,6 +340,6 @@ mod tests {
         *pipe.incoming.back_mut().unwrap() ^= 1;
         let (all, last) = read_all(&mut server, &mut pipe, &[CHUNK_BYTES]);
         assert_eq!(last.unwrap_err().kind(), io::ErrorKind::InvalidData);
-        assert!(all.is_empty() && server.take_remark().is_some());
+        assert!(all.is_empty() && server.take_diagnostic().is_some());
     }
 }

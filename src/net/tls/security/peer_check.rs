@@ -27,7 +27,7 @@ impl Security {
             return Ok(());
         }
         let is_refused = self.data_session == DataSession::Require;
-        self.remark = Some(not_resumed(self.binding.offer(), is_refused));
+        self.diagnostic = Some(not_resumed(self.binding.offer(), is_refused));
         if is_refused {
             return Err(io::ErrorKind::PermissionDenied.into());
         }

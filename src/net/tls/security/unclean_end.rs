@@ -29,8 +29,8 @@ impl Security {
         }
     }
 
-    /// See [`Channel::has_unclean_end`](crate::net::Channel::has_unclean_end).
-    pub fn has_unclean_end(&self) -> bool {
+    /// See [`Channel::has_accepted_unclean_end`](crate::net::Channel::has_accepted_unclean_end).
+    pub fn has_accepted_unclean_end(&self) -> bool {
         self.unclean_end == UncleanEnd::Accepted
     }
 
@@ -39,8 +39,8 @@ impl Security {
         !self.position.is_between_records()
     }
 
-    /// See [`Channel::has_wrong_end`](crate::net::Channel::has_wrong_end).
-    pub fn has_wrong_end(&self) -> bool {
+    /// See [`Channel::has_rejected_unclean_end`](crate::net::Channel::has_rejected_unclean_end).
+    pub fn has_rejected_unclean_end(&self) -> bool {
         self.unclean_end == UncleanEnd::Rejected
     }
 

@@ -24,7 +24,12 @@ fn load(directory: &Path, now: i64) -> Result<SelfSigned, CredentialsError> {
 }
 
 fn load_named(directory: &Path, list: &[&str], now: i64) -> Result<SelfSigned, CredentialsError> {
-    SelfSigned::load_or_make(Some(directory), None, Names::Chosen(&names(list)), now)
+    SelfSigned::load_or_make(
+        Some(directory),
+        None,
+        CertificateNames::Configured(&names(list)),
+        now,
+    )
 }
 
 /// The certificate file and the key file.
@@ -78,12 +83,15 @@ fn subject_is_first_name_unless_too_long() {
 #[test]
 fn name_outside_ascii_is_an_error() {
     let error = SelfSigned::make(&names(&["zoë.example"]), NOW).unwrap_err();
-    assert!(matches!(error.problem, Problem::NotMade(_)), "{error}");
+    assert!(
+        matches!(error.problem, Problem::GenerationFailed(_)),
+        "{error}"
+    );
 }
 
 #[test]
 fn certificate_lasts_from_yesterday_for_its_lifetime() {
-    let life = SELF_SIGNED_LIFE.as_secs().cast_signed();
+    let life = SELF_SIGNED_VALIDITY.as_secs().cast_signed();
     let made = make(&[], NOW);
     assert_eq!(made.not_before(), NOW - DAY);
     assert_eq!(made.not_after(), NOW + life);
@@ -109,22 +117,33 @@ fn without_directory_reload_keeps_certificate_and_restart_replaces_it() {
     };
     let fingerprint = |one: &SelfSigned| one.credentials.fingerprint();
     let (here, there) = (names(&["ftp.example"]), names(&["there.example"]));
-    let chosen = Names::Chosen(&here);
+    let chosen = CertificateNames::Configured(&here);
     let (one, other) = (read(None, chosen, NOW), read(None, chosen, NOW));
-    assert_eq!(one.origin, Origin::Passing);
+    assert_eq!(one.origin, CertificateOrigin::Ephemeral);
     assert_ne!(fingerprint(&one), fingerprint(&other));
     let present = Some(&one.credentials);
     let end = one.credentials.not_after();
     for (names, now, origin) in [
-        (chosen, NOW, Origin::Found),
-        (chosen, end, Origin::Found),
-        (Names::Usual(&there), NOW, Origin::Misnamed),
-        (chosen, end + 1, Origin::Renewed),
-        (Names::Chosen(&there), NOW, Origin::Renamed),
+        (chosen, NOW, CertificateOrigin::Loaded),
+        (chosen, end, CertificateOrigin::Loaded),
+        (
+            CertificateNames::HostDefaults(&there),
+            NOW,
+            CertificateOrigin::Misnamed,
+        ),
+        (chosen, end + 1, CertificateOrigin::Renewed),
+        (
+            CertificateNames::Configured(&there),
+            NOW,
+            CertificateOrigin::Renamed,
+        ),
     ] {
         let next = read(present, names, now);
         assert_eq!(next.origin, origin);
-        let is_kept = matches!(origin, Origin::Found | Origin::Misnamed);
+        let is_kept = matches!(
+            origin,
+            CertificateOrigin::Loaded | CertificateOrigin::Misnamed
+        );
         assert_eq!(
             fingerprint(&next) == fingerprint(&one),
             is_kept,
@@ -137,7 +156,7 @@ fn without_directory_reload_keeps_certificate_and_restart_replaces_it() {
     // Credentials that the server has not generated are not kept.
     let foreign = make(&["ftp.example"], NOW);
     let own = read(Some(&foreign), chosen, NOW);
-    assert_eq!(own.origin, Origin::Passing);
+    assert_eq!(own.origin, CertificateOrigin::Ephemeral);
     assert_ne!(fingerprint(&own), foreign.fingerprint());
 }
 
@@ -145,11 +164,11 @@ fn without_directory_reload_keeps_certificate_and_restart_replaces_it() {
 fn stored_certificate_is_loaded_again() {
     let directory = TempDir::new().unwrap();
     let made = load(directory.path(), NOW).unwrap();
-    assert_eq!(made.origin, Origin::Made);
+    assert_eq!(made.origin, CertificateOrigin::Generated);
     // Also when the clock has gone back.
     for now in [NOW, NOW - 10 * DAY, made.credentials.not_after()] {
         let found = load(directory.path(), now).unwrap();
-        assert_eq!(found.origin, Origin::Found);
+        assert_eq!(found.origin, CertificateOrigin::Loaded);
         assert_eq!(
             found.credentials.fingerprint(),
             made.credentials.fingerprint()
@@ -175,10 +194,13 @@ fn expired_certificate_is_renewed() {
     let old = load(directory.path(), NOW).unwrap().credentials;
     let after = old.not_after() + 1;
     let new = load(directory.path(), after).unwrap();
-    assert_eq!(new.origin, Origin::Renewed);
+    assert_eq!(new.origin, CertificateOrigin::Renewed);
     assert_ne!(new.credentials.fingerprint(), old.fingerprint());
     assert_eq!(new.credentials.expiry(after), Expiry::Valid);
-    assert_eq!(load(directory.path(), after).unwrap().origin, Origin::Found);
+    assert_eq!(
+        load(directory.path(), after).unwrap().origin,
+        CertificateOrigin::Loaded
+    );
 }
 
 #[test]
@@ -186,26 +208,31 @@ fn configured_names_replace_certificate_and_host_names_do_not() {
     let directory = TempDir::new().unwrap();
     let list = ["ftp.example", "192.0.2.1", "2001:db8::1", "FTP.example"];
     let first = load_named(directory.path(), &list, NOW).unwrap();
-    assert_eq!(first.origin, Origin::Made);
+    assert_eq!(first.origin, CertificateOrigin::Generated);
     let again = ["2001:DB8:0::1", "FTP.EXAMPLE", "192.0.2.1"];
     let same = load_named(directory.path(), &again, NOW).unwrap();
-    assert_eq!(same.origin, Origin::Found);
+    assert_eq!(same.origin, CertificateOrigin::Loaded);
     let usual = names(&["another", "192.0.2.1"]);
-    let kept = SelfSigned::load_or_make(Some(directory.path()), None, Names::Usual(&usual), NOW);
+    let kept = SelfSigned::load_or_make(
+        Some(directory.path()),
+        None,
+        CertificateNames::HostDefaults(&usual),
+        NOW,
+    );
     let kept = kept.unwrap();
-    assert_eq!(kept.origin, Origin::Misnamed);
+    assert_eq!(kept.origin, CertificateOrigin::Misnamed);
     let fingerprint = |one: &SelfSigned| one.credentials.fingerprint();
     assert_eq!(fingerprint(&kept), fingerprint(&first));
     for other in [&["another", "192.0.2.1"][..], &["ftp.example"], &[]] {
         let new = load_named(directory.path(), other, NOW).unwrap();
-        assert_eq!(new.origin, Origin::Renamed, "{other:?}");
+        assert_eq!(new.origin, CertificateOrigin::Renamed, "{other:?}");
         assert_ne!(fingerprint(&new), fingerprint(&first));
         let found = load_named(directory.path(), other, NOW).unwrap();
         assert_eq!(
             (found.origin, fingerprint(&found)),
-            (Origin::Found, fingerprint(&new))
+            (CertificateOrigin::Loaded, fingerprint(&new))
         );
-        let kept = SelfSigned::kept_names(directory.path()).unwrap();
+        let kept = SelfSigned::stored_names(directory.path()).unwrap();
         let mut sorted = names(other);
         sorted.sort();
         assert_eq!(kept, sorted);
@@ -232,7 +259,10 @@ fn unreadable_files_are_not_replaced() {
     assert_eq!(error.file.unwrap(), key);
 
     fs::write(&key, key_pem).unwrap();
-    assert_eq!(load(directory.path(), NOW).unwrap().origin, Origin::Found);
+    assert_eq!(
+        load(directory.path(), NOW).unwrap().origin,
+        CertificateOrigin::Loaded
+    );
 }
 
 #[test]
@@ -246,9 +276,15 @@ fn interrupted_store_is_repeated() {
         fs::write(directory.path().join(format!(".{name}.tmp")), "half").unwrap();
     }
     let left = fs::read(&key).unwrap();
-    assert_eq!(load(directory.path(), NOW).unwrap().origin, Origin::Made);
+    assert_eq!(
+        load(directory.path(), NOW).unwrap().origin,
+        CertificateOrigin::Generated
+    );
     assert_ne!(fs::read(&key).unwrap(), left);
-    assert_eq!(load(directory.path(), NOW).unwrap().origin, Origin::Found);
+    assert_eq!(
+        load(directory.path(), NOW).unwrap().origin,
+        CertificateOrigin::Loaded
+    );
     assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 2);
 }
 

@@ -7,7 +7,7 @@
 use std::net::IpAddr;
 
 /// Whether an address is unicast. An IPv4-mapped IPv6 address counts as its IPv4 address.
-pub const fn is_of_one_host(address: IpAddr) -> bool {
+pub const fn is_unicast(address: IpAddr) -> bool {
     match address.to_canonical() {
         IpAddr::V4(address) => {
             let [first, ..] = address.octets();
@@ -67,7 +67,7 @@ mod tests {
             ("::ffff:224.0.0.1", false),
             ("::ffff:255.255.255.255", false),
         ] {
-            let found = is_of_one_host(address.parse().unwrap());
+            let found = is_unicast(address.parse().unwrap());
             assert_eq!(found, expected, "{address}");
         }
     }
