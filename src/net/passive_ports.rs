@@ -34,13 +34,6 @@ pub struct PortLease {
     leased: Option<Arc<Leased>>,
 }
 
-impl PortLease {
-    /// The port.
-    pub const fn port(&self) -> u16 {
-        self.port
-    }
-}
-
 impl Drop for PortLease {
     fn drop(&mut self) {
         if let Some(leased) = &self.leased {
@@ -101,8 +94,8 @@ impl PassivePorts {
         if self.is_preference {
             return listen_anywhere(network, here, token);
         }
-        let reason = "every passive port is in use";
-        Err(io::Error::new(io::ErrorKind::AddrNotAvailable, reason))
+        let kind = io::ErrorKind::AddrNotAvailable;
+        Err(io::Error::new(kind, "every passive port is in use"))
     }
 
     /// The number of ports that are not leased; `None` if any port will do.
@@ -277,7 +270,7 @@ mod tests {
 
     fn take(ports: &mut PassivePorts, network: &mut Fake) -> io::Result<PortLease> {
         let (listener, lease) = ports.listen(network, LOOPBACK, Token(1))?;
-        assert_eq!(listener.local_address().port(), lease.port());
+        assert_eq!(listener.local_address().port(), lease.port);
         Ok(lease)
     }
 
@@ -290,7 +283,7 @@ mod tests {
             let mut leases: Vec<_> = (0..size)
                 .map(|_| take(&mut ports, &mut network).unwrap())
                 .collect();
-            let distinct: HashSet<u16> = leases.iter().map(PortLease::port).collect();
+            let distinct: HashSet<u16> = leases.iter().map(|lease| lease.port).collect();
             assert_eq!(distinct, (5000..5000 + size).collect());
             assert_eq!(ports.available(), Some(0));
 
@@ -303,10 +296,10 @@ mod tests {
             );
 
             let returned = leases.remove(0);
-            let port = returned.port();
+            let port = returned.port;
             drop(returned);
             assert_eq!(ports.available(), Some(1));
-            assert_eq!(take(&mut ports, &mut network).unwrap().port(), port);
+            assert_eq!(take(&mut ports, &mut network).unwrap().port, port);
         }
     }
 
@@ -318,7 +311,7 @@ mod tests {
             ..Fake::default()
         };
         let last = take(&mut ports, &mut network).unwrap();
-        assert_eq!(last.port(), 6009);
+        assert_eq!(last.port, 6009);
         network.asked.clear();
         take(&mut ports, &mut network).unwrap_err();
         network.asked.sort_unstable();
@@ -355,7 +348,7 @@ mod tests {
         let mut ports = PassivePorts::new(Some(10_000..=60_000));
         let mut network = Fake::default();
         let distinct: HashSet<u16> = (0..8)
-            .map(|_| take(&mut ports, &mut network).unwrap().port())
+            .map(|_| take(&mut ports, &mut network).unwrap().port)
             .collect();
         assert!(distinct.len() > 1);
     }
@@ -367,8 +360,7 @@ mod tests {
         let mut free = Fake::default();
         let (listener, lease) = ports.listen(&mut free, LOOPBACK, Token(1)).unwrap();
         assert!(
-            EPHEMERAL.contains(&lease.port())
-                && EPHEMERAL.contains(&listener.local_address().port())
+            EPHEMERAL.contains(&lease.port) && EPHEMERAL.contains(&listener.local_address().port())
         );
         let mut taken = Fake {
             refused: EPHEMERAL.collect(),
@@ -387,7 +379,7 @@ mod tests {
         let mut any = PassivePorts::new(None);
         let (listener, lease) = any.listen(&mut network, here, Token(1)).unwrap();
         let port = listener.local_address().port();
-        assert_eq!((lease.port(), any.available()), (port, None));
+        assert_eq!((lease.port, any.available()), (port, None));
 
         let mut only = PassivePorts::new(Some(port..=port));
         let taken = only.listen(&mut network, here, Token(2)).map(drop);

@@ -38,6 +38,7 @@ mod proxy_header;
 mod review;
 mod securing;
 mod socket_role;
+mod stopping;
 mod turn;
 mod upload_decision;
 mod upload_end;
@@ -55,7 +56,7 @@ use close_reason::CloseReason;
 use connection::Connection;
 use context::LoopContext;
 use control::ControlTurn;
-use drain::{Drain, Step};
+use drain::Drain;
 use listen_socket::ListenSocket;
 pub use parts::{Parts, StorageByAccount};
 use socket_role::SocketRole;
@@ -65,7 +66,7 @@ use crate::event_loop::{Key, MAX_SLOTS, Semaphore, Slots, Timers};
 use crate::limits::{self, HANDSHAKES_PER_PASS, SESSIONS_SHOWN};
 use crate::net::Event;
 use crate::observe::{Records, Subscription};
-use crate::session::{Session, SessionEvent};
+use crate::session::SessionEvent;
 use crate::workers::Completion;
 
 /// The event loop and everything that it drives.
@@ -164,38 +165,6 @@ impl Reactor {
     /// Whether the server has not stopped yet.
     pub fn is_running(&self) -> bool {
         self.drain != Drain::Stopped
-    }
-
-    /// Begins a graceful shutdown: no connection is accepted, idle sessions get 421, transfers may end
-    /// within the grace period. A second call waits for no client, and only shortly for the workers to
-    /// clean up; a third waits for nothing.
-    pub fn stop(&mut self) {
-        if self.drain.is_running() {
-            self.begin_to_stop();
-        } else {
-            log::warn!("Stopping at once");
-            let step = self.drain.hurry(self.context.now);
-            self.take(step);
-        }
-        self.drain_further();
-    }
-
-    fn begin_to_stop(&mut self) {
-        log::info!("Stopping");
-        self.listen_sockets.clear();
-        let until = self.context.now + self.context.policy.settings.timings.grace;
-        self.drain = Drain::Draining(until);
-        self.tell_all(Session::stop);
-    }
-
-    /// A turn for each connection, in which its session is told this.
-    fn tell_all(&mut self, act: fn(&mut Session, &mut crate::session::Context<'_>)) {
-        for key in self.connections.keys() {
-            self.run_turn(key, |connection, context| {
-                connection.converse(context, act);
-                Ok(Next::Done)
-            });
-        }
     }
 
     fn latch_events(&mut self) {
@@ -375,29 +344,6 @@ impl Reactor {
             log::info!("{} disconnected", connection.peer);
         } else {
             self.lose_proxy(connection.peer, reason);
-        }
-    }
-
-    fn drain_further(&mut self) {
-        loop {
-            let has_jobs = self.context.io.runner.outstanding() > 0;
-            let is_empty = self.connections.is_empty() && !has_jobs;
-            match self.drain.step(self.context.now, is_empty) {
-                Step::Nothing => return,
-                step => self.take(step),
-            }
-        }
-    }
-
-    fn take(&mut self, step: Step) {
-        match step {
-            Step::Nothing => {}
-            Step::Cut => self.tell_all(Session::stop_now),
-            Step::Leave => {
-                for key in self.connections.keys() {
-                    self.close(key, CloseReason::Stopped);
-                }
-            }
         }
     }
 }

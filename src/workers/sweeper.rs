@@ -66,7 +66,8 @@ fn report(swept: SweepResult) {
     }
     if skipped_directories > 0 {
         log::warn!(
-            "Unfinished uploads may remain in {skipped_directories} directories that are unreadable or too deep"
+            "Unfinished uploads may remain in {skipped_directories} directories, which are \
+             unreadable or too deep"
         );
     }
 }

@@ -1,7 +1,7 @@
 //! Which module may import which: layers, and no circles among siblings.
 //!
-//! A circle between two files means that neither can be read, tested or moved without the other. A `mod.rs` and
-//! its children are no siblings: a module may use what its parent defines.
+//! A circle between two files means that neither can be read, tested or moved without the other. A `mod.rs`
+//! and its children are no siblings: a module may use what its parent defines.
 
 use std::collections::{BTreeMap, BTreeSet};
 
