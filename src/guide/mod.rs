@@ -8,6 +8,7 @@
 //! - [`fail2ban`]: a filter and a jail for failed logins.
 //! - [`logrotate`]: rotation of the server's log files.
 //! - [`devices`]: exceptions for cameras, scanners and old clients.
+//! - [`limits`]: what the server cannot do, and why.
 //! - [`proxy`]: `HAProxy`, nginx and load balancers in front of the server.
 
 #[doc = include_str!("accounts.md")]
@@ -25,6 +26,9 @@ pub mod devices {}
 #[doc = include_str!("jail.conf")]
 #[doc = "```"]
 pub mod fail2ban {}
+
+#[doc = include_str!("limits.md")]
+pub mod limits {}
 
 #[doc = include_str!("logrotate.md")]
 #[doc = "```text"]
