@@ -49,7 +49,7 @@ fn reset_upload_is_kept_and_resumed() {
     let data = begun(&mut control, "STOR f", &content[..130_000]);
     abort_connection(data);
     expect_kept(&mut control, 130_000);
-    server.wait_for_log("/f has 130000 bytes");
+    server.wait_for_log("Kept the partial upload /f: 130000 bytes");
     assert!(fs::read(server.file("f")).unwrap() == content[..130_000]);
     assert_eq!(control.command("SIZE f", 213).text(), "130000");
     let data = control.passive();

@@ -47,7 +47,7 @@
 //! | ALLO accepts a size that does not fit | `allo_too_large.txt` |
 //! | times cannot be set, or only by one of three commands | `mfmt.txt` `mdtm_sets.txt` `site.txt` |
 //! | a connection is closed without a reason | `session::idle_session_closes_with_421_and_time_out` `session::login_time_out_closes_with_421_and_time_out` |
-//! | sockets and devices are listed as pipes | `storage::each_type_of_file_is_a_kind` `protocol::facts_of_each_type_and_permission` |
+//! | sockets and devices are listed as pipes | `storage::file_type_maps_to_kind` `protocol::facts_of_each_type_and_permission` |
 //! | a name with a bracket or an asterisk cannot be listed | `list_literal.txt` |
 //! | devices that only use PORT and STOR are not supported | `device.txt` |
 //! | SITE UMASK overrides the umask of the account | `site_umask_not_allowed.txt` |

@@ -236,7 +236,7 @@ fn sweep_at_startup_keeps_uploads_of_another_server() {
         // The sweeper has the lowest priority: a busy loop here could starve it.
         thread::sleep(Duration::from_millis(1));
         let log = LOG.lock().unwrap();
-        log.contains("left; 1 are in use").then_some(())
+        log.contains("; 1 are in use").then_some(())
     });
     std::io::Write::write_all(&mut input, b" the other").unwrap();
     drop(input);

@@ -52,7 +52,7 @@ fn logrotate_with_the_guides_rules_loses_no_line() {
         String::from_utf8_lossy(&output.stderr)
     );
     for name in LOGS {
-        server.wait_for_log(&format!("{name} again"));
+        server.wait_for_log(&format!("Reopened the log {}", file(name).display()));
     }
     control.store("after", b"x");
     for name in LOGS {
