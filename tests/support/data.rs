@@ -14,12 +14,12 @@ use super::{Control, DEADLINE, until};
 
 /// A negotiated data connection: not yet accepted in active mode, and before its TLS handshake.
 pub struct DataChannel {
-    socket: Socket,
+    socket: DataSocket,
     /// `None` is in the clear.
     client: Option<TlsClient>,
 }
 
-enum Socket {
+enum DataSocket {
     /// Passive mode (EPSV, PASV): the client has connected.
     Connected(TcpStream),
     /// Active mode (PORT, EPRT): the server will connect.
@@ -44,7 +44,7 @@ impl DataChannel {
         let listener = TcpListener::bind((control.local().ip(), 0)).unwrap();
         let address = listener.local_addr().unwrap();
         control.command(&format!("PORT {}", host_port(address)), 200);
-        Self::new(control, Socket::Listening(listener))
+        Self::new(control, DataSocket::Listening(listener))
     }
 
     /// EPRT.
@@ -57,21 +57,21 @@ impl DataChannel {
         let family = if address.is_ipv4() { 1 } else { 2 };
         let (ip, port) = (address.ip(), address.port());
         control.command(&format!("EPRT |{family}|{ip}|{port}|"), 200);
-        Self::new(control, Socket::Listening(listener))
+        Self::new(control, DataSocket::Listening(listener))
     }
 
     /// Closes the client's listener before the server connects.
     ///
     /// Dropping it is not enough: a child process that another test starts has a copy until its `exec`.
     pub fn refuse(self) {
-        if let Socket::Listening(listener) = self.socket {
+        if let DataSocket::Listening(listener) = self.socket {
             rustix::net::shutdown(&listener, rustix::net::Shutdown::Both).unwrap();
         }
     }
 
     /// Whether the mode is active: the server connects after the transfer command.
     pub fn is_active(&self) -> bool {
-        matches!(self.socket, Socket::Listening(_))
+        matches!(self.socket, DataSocket::Listening(_))
     }
 
     /// Sets the TLS client; `None` is in the clear.
@@ -97,8 +97,8 @@ impl DataChannel {
     /// Accepts the connection in active mode, and skips TLS.
     pub fn stream(self) -> TcpStream {
         let stream = match self.socket {
-            Socket::Connected(stream) => stream,
-            Socket::Listening(listener) => accept(&listener),
+            DataSocket::Connected(stream) => stream,
+            DataSocket::Listening(listener) => accept(&listener),
         };
         stream.set_read_timeout(Some(DEADLINE)).unwrap();
         stream.set_write_timeout(Some(DEADLINE)).unwrap();
@@ -120,7 +120,7 @@ impl DataChannel {
         let _ = link.finish();
     }
 
-    fn new(control: &Control, socket: Socket) -> Self {
+    fn new(control: &Control, socket: DataSocket) -> Self {
         let client = control.data_client();
         Self { socket, client }
     }
@@ -131,7 +131,7 @@ impl DataChannel {
         let stream = TcpStream::connect_timeout(&address, DEADLINE);
         let stream = stream
             .unwrap_or_else(|e| control.fail(&format!("cannot connect to the data port: {e}")));
-        Self::new(control, Socket::Connected(stream))
+        Self::new(control, DataSocket::Connected(stream))
     }
 }
 

@@ -3,10 +3,10 @@
 //! A [`Transcript`] is a parsed file; playing it starts a server of its own.
 //!
 //! ```text
-//! # subject (RFC 959 §4.1.3)              title; it cites its source
+//! # subject (RFC 959 §4.1.3)               title; it cites its source
 //! ! mode: writable                         control-only | serve | writable | user (alice, "secret")
 //! ! address: ipv6                          default ipv4
-//! ! option: --allow-combine               an argument for the server
+//! ! option: --allow-combine                an argument for the server
 //! ! feature: digests                       skipped if the program is built without it
 //! ! tls            ! tls: implicit         a self-signed certificate; the same with implicit TLS
 //! ! tls: client NAME                       the same with a client certificate for this common name
@@ -36,9 +36,9 @@ use super::{Control, DataChannel, Server, Starter};
 /// A parsed transcript.
 #[derive(Debug, Default)]
 pub struct Transcript {
-    /// The first line.
+    /// The text of the first line.
     pub title: String,
-    mode: Mode,
+    mode: ServerMode,
     ipv6: bool,
     tls: Tls,
     login: bool,
@@ -50,7 +50,7 @@ pub struct Transcript {
 }
 
 #[derive(Debug, Default)]
-enum Mode {
+enum ServerMode {
     ControlOnly,
     #[default]
     Serve,
@@ -138,7 +138,7 @@ impl Transcript {
         if self.login {
             player.control.expect(220);
             let (user, password) = match self.mode {
-                Mode::User => ("alice", "secret"),
+                ServerMode::User => ("alice", "secret"),
                 _ => ("anonymous", "tests@example.org"),
             };
             player.control.log_in(user, password);
@@ -152,10 +152,10 @@ impl Transcript {
     fn header(&mut self, text: &str) {
         let (key, value) = text.split_once(' ').unwrap_or((text, ""));
         match (key, value) {
-            ("mode:", "control-only") => self.mode = Mode::ControlOnly,
-            ("mode:", "serve") => self.mode = Mode::Serve,
-            ("mode:", "writable") => self.mode = Mode::Writable,
-            ("mode:", "user") => self.mode = Mode::User,
+            ("mode:", "control-only") => self.mode = ServerMode::ControlOnly,
+            ("mode:", "serve") => self.mode = ServerMode::Serve,
+            ("mode:", "writable") => self.mode = ServerMode::Writable,
+            ("mode:", "user") => self.mode = ServerMode::User,
             ("address:", "ipv4") => self.ipv6 = false,
             ("address:", "ipv6") => self.ipv6 = true,
             // The caller has skipped the transcript if the feature is missing.
@@ -225,10 +225,10 @@ impl Transcript {
                 .argument(authority.file()),
         };
         let starter = match self.mode {
-            Mode::ControlOnly => return starter.start(),
-            Mode::Serve => starter,
-            Mode::Writable => starter.argument("--writable"),
-            Mode::User => (starter.argument("--user").argument("alice"))
+            ServerMode::ControlOnly => return starter.start(),
+            ServerMode::Serve => starter,
+            ServerMode::Writable => starter.argument("--writable"),
+            ServerMode::User => (starter.argument("--user").argument("alice"))
                 .variable("MIOFTPD_PASSWORD", "secret"),
         };
         let options = self.options.iter().cloned();
