@@ -1,8 +1,7 @@
-//! A `NOOP` in the steady state allocates nothing: the server turns in this process, under
-//! an allocator that counts.
+//! A `NOOP` in the steady state allocates no memory.
 //!
-//! Client and server take turns on one thread, so that every allocation that is counted has
-//! one cause. Nothing else may be tested in this program.
+//! The server runs in this process, under a counting allocator. Client and server alternate on one
+//! thread, so that each counted allocation has one cause. This program must have no other test.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
@@ -18,8 +17,8 @@ use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
-/// The server's other threads allocate when they start, which on a busy machine may be late: so many
-/// times the counting begins again. What a NOOP allocates is counted each time.
+/// The number of measurements, of which one must count no allocation. The server's other threads allocate
+/// when they start, which may be late on a busy machine; an allocation by NOOP appears in all of them.
 const TRIES: usize = 10;
 
 const GREETING: &[u8] = b"220 Service ready for new user.\r\n";
@@ -28,9 +27,9 @@ const LOGGED_IN: &[u8] = b"230 User logged in, proceed.\r\n";
 const OK: &[u8] = b"200 Command okay.\r\n";
 
 #[test]
-fn a_noop_in_the_steady_state_allocates_nothing() {
+fn noop_allocates_nothing_in_steady_state() {
     let (server, client) = connect(None);
-    allocates_nothing(server, client);
+    assert_no_allocations(server, client);
 
     let root = tempfile::tempdir().unwrap();
     let (mut server, mut client) = connect(Some(root.path().to_owned()));
@@ -41,11 +40,11 @@ fn a_noop_in_the_steady_state_allocates_nothing() {
         client.write_all(command.as_bytes()).unwrap();
         expect(&mut server, &mut client, reply);
     }
-    have_the_worker_begin(&mut server, &mut client);
-    allocates_nothing(server, client);
+    start_worker(&mut server, &mut client);
+    assert_no_allocations(server, client);
 }
 
-/// A client that has heard the greeting of a server of this directory.
+/// Starts a server, and connects a client that has read the greeting.
 fn connect(root: Option<PathBuf>) -> (Server, TcpStream) {
     let config = Config {
         listen: vec!["127.0.0.1:0".parse().unwrap()],
@@ -61,7 +60,7 @@ fn connect(root: Option<PathBuf>) -> (Server, TcpStream) {
     (server, client)
 }
 
-fn allocates_nothing(mut server: Server, mut client: TcpStream) {
+fn assert_no_allocations(mut server: Server, mut client: TcpStream) {
     let mut changes = Vec::with_capacity(TRIES);
     for _ in 0..TRIES {
         let region = Region::new(ALLOCATOR);
@@ -70,7 +69,7 @@ fn allocates_nothing(mut server: Server, mut client: TcpStream) {
         }
         let change = region.change();
         if change.allocations + change.reallocations == 0 {
-            // The counter counts.
+            // Check that the counter works.
             drop(std::hint::black_box(Box::new([0_u8; 100])));
             assert_eq!(region.change().allocations, 1);
             return;
@@ -80,8 +79,8 @@ fn allocates_nothing(mut server: Server, mut client: TcpStream) {
     panic!("no steady state: {changes:?}");
 }
 
-/// Its thread makes itself room when it begins, which on a busy machine is late.
-fn have_the_worker_begin(server: &mut Server, client: &mut TcpStream) {
+/// Runs a command on the worker, since its thread allocates when it starts.
+fn start_worker(server: &mut Server, client: &mut TcpStream) {
     client.write_all(b"MLST /\r\n").unwrap();
     let mut reply = Vec::new();
     while !reply.ends_with(b"\r\n250 End.\r\n") {
@@ -101,7 +100,7 @@ fn noop(server: &mut Server, client: &mut TcpStream) {
     expect(server, client, OK);
 }
 
-/// Turns the server until the client has read what it expects.
+/// Runs turns of the server until the client has read `expected`.
 fn expect(server: &mut Server, client: &mut TcpStream, expected: &[u8]) {
     let (mut buffer, mut filled) = ([0; 128], 0);
     for _ in 0..100 {

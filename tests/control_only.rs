@@ -1,7 +1,6 @@
-//! The server without a directory: its wording is fixed, byte for byte, and so is its log.
+//! The server without a directory: the exact replies and log lines (codes: RFC 959 §4.2).
 //!
-//! This is the behaviour that latency is measured with and that a newcomer reads first
-//! (RFC 959 §4.2 for the codes).
+//! The latency benchmark measures this mode.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
@@ -18,7 +17,7 @@ const SYNTAX_ERROR: &str = "500 Syntax error, command unrecognized.";
 const GOODBYE: &str = "221 Service closing control connection.";
 const STOPPED: &str = "421 Service not available, closing control connection.";
 
-/// A client that has seen the exact greeting.
+/// Connects a client, and checks the greeting.
 fn client(server: &Server) -> Control {
     let mut control = Control::silent(server.address());
     assert_eq!(control.line(), GREETING);
@@ -26,7 +25,7 @@ fn client(server: &Server) -> Control {
 }
 
 #[test]
-fn the_dialogue_is_exact_to_the_byte() {
+fn control_only_replies_are_exact() {
     let server = Server::control_only();
     let mut control = Control::silent(server.address());
     control.send_raw(b"NOOP\r\nSTOR /path/to/file.txt\r\nUNKNOWN command\r\nQUIT\r\n");
@@ -35,7 +34,7 @@ fn the_dialogue_is_exact_to_the_byte() {
 }
 
 #[test]
-fn a_verb_may_have_any_letter_case() {
+fn verbs_are_case_insensitive() {
     let server = Server::control_only();
     let mut control = client(&server);
     for (line, reply) in [
@@ -54,7 +53,7 @@ fn a_verb_may_have_any_letter_case() {
 }
 
 #[test]
-fn extensions_are_not_commands_here() {
+fn control_only_rejects_extensions() {
     let server = Server::control_only();
     let mut control = client(&server);
     for line in ["FEAT", "EPSV", "MLSD", "SIZE x", "AUTH TLS", "", " NOOP"] {
@@ -64,7 +63,7 @@ fn extensions_are_not_commands_here() {
 }
 
 #[test]
-fn a_line_that_is_not_ascii_is_one_error() {
+fn non_ascii_line_is_one_syntax_error() {
     let server = Server::control_only();
     let mut control = client(&server);
     for line in [&b"NOOP \xc3\xa9\r\n"[..], b"\xe9\r\n", b"\x80NOOP\r\n"] {
@@ -76,14 +75,14 @@ fn a_line_that_is_not_ascii_is_one_error() {
 }
 
 #[test]
-fn a_line_may_be_4096_bytes_long_and_no_longer() {
+fn line_limit_is_4096_bytes() {
     let server = Server::control_only();
     let mut control = client(&server);
     for (length, reply) in [(4095, OK), (4096, OK), (4097, SYNTAX_ERROR)] {
         control.send(&format!("NOOP {}", "x".repeat(length - "NOOP ".len())));
         assert_eq!(control.line(), reply, "{length} bytes");
     }
-    // What is behind the limit is no command.
+    // The rest of an over-long line is not parsed as a command.
     let tail = format!("{}\nNOOP\r\n", "QUIT ".repeat(2000));
     control.send_raw(tail.as_bytes());
     assert_eq!(control.line(), SYNTAX_ERROR);
@@ -91,10 +90,10 @@ fn a_line_may_be_4096_bytes_long_and_no_longer() {
 }
 
 #[test]
-fn segments_are_not_lines() {
+fn lines_are_independent_of_segments() {
     let server = Server::control_only();
     let mut control = client(&server);
-    // Each byte in a segment of its own (TCP_NODELAY), two commands and a half in the last.
+    // One segment per byte (TCP_NODELAY), then one with two and a half commands.
     for byte in b"NOOP\r\nUNKNOWN command\r" {
         control.send_raw(&[*byte]);
     }
@@ -123,7 +122,7 @@ fn pipelined_commands_are_answered_in_order() {
 }
 
 #[test]
-fn a_client_that_ends_its_side_still_gets_its_replies() {
+fn replies_are_sent_after_client_half_closes() {
     let server = Server::control_only();
     let mut control = client(&server);
     control.send_raw(b"NOOP\r\nNOOP\r\nNO");
@@ -135,9 +134,9 @@ fn a_client_that_ends_its_side_still_gets_its_replies() {
 }
 
 #[test]
-fn ipv4_and_ipv6_are_served_side_by_side() {
+fn ipv4_and_ipv6_are_both_served() {
     if TcpListener::bind("[::1]:0").is_err() {
-        eprintln!("no IPv6 here: skipped");
+        eprintln!("skipped: this host has no IPv6");
         return;
     }
     let starter = Starter::default().listen("[::1]:0");
@@ -157,7 +156,7 @@ fn ipv4_and_ipv6_are_served_side_by_side() {
 }
 
 #[test]
-fn the_log_tells_the_dialogue() {
+fn log_shows_connections_and_commands() {
     let server = Server::control_only();
     let address = server.address();
     let mut control = client(&server);
@@ -192,16 +191,19 @@ fn the_log_tells_the_dialogue() {
     ] {
         let mut lines = rest.lines();
         let line = lines.find(|line| line.ends_with(&text));
-        let line = line.unwrap_or_else(|| panic!("no line {text:?} in order in\n{log}"));
+        let line = line.unwrap_or_else(|| panic!("the log lacks {text:?} at its position:\n{log}"));
         assert!(line.contains(level), "{level}: {line}");
         let end = line.as_ptr() as usize - rest.as_ptr() as usize + line.len();
         rest = &rest[end..];
     }
-    assert!(!log.contains("tellnobody"), "a password in\n{log}");
+    assert!(
+        !log.contains("tellnobody"),
+        "the log has a password:\n{log}"
+    );
 }
 
 #[test]
-fn what_a_client_sends_cannot_forge_a_log_line() {
+fn control_characters_cannot_forge_log_lines() {
     let server = Server::control_only();
     let mut control = client(&server);
     control.send_raw(b"NOOP \x1b[2J\rforged\r\n");
@@ -211,7 +213,7 @@ fn what_a_client_sends_cannot_forge_a_log_line() {
 }
 
 #[test]
-fn a_stopped_server_says_so_to_everybody() {
+fn sigterm_sends_421_to_all_clients() {
     let mut server = Server::control_only();
     let mut idle = client(&server);
     let mut busy = client(&server);
@@ -226,7 +228,7 @@ fn a_stopped_server_says_so_to_everybody() {
 }
 
 #[test]
-fn no_password_is_logged_however_it_was_typed() {
+fn passwords_are_never_logged() {
     let server = Server::control_only();
     let mut control = client(&server);
     let lines: [&[u8]; 7] = [

@@ -1,7 +1,6 @@
-//! Every command that is served has a transcript that sends it.
+//! Every implemented command occurs in a transcript.
 //!
-//! The table of commands is the library's own; so nobody can serve a command and forget to
-//! say, in a dialogue, what it does.
+//! The list of commands is the library's own table, so a command without a transcript fails this test.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
@@ -13,7 +12,7 @@ use std::path::Path;
 use mioftpd::protocol::command::TABLE;
 use support::transcript::Transcript;
 
-/// The verbs that the transcripts send.
+/// The commands that the transcripts send.
 fn verbs() -> BTreeSet<String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/transcripts");
     let mut verbs = BTreeSet::new();

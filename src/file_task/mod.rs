@@ -1,10 +1,9 @@
 //! Long-running commands without a data connection: digests (HASH), tree sizes (DSIZ), concatenation
 //! (COMB).
 //!
-//! A [`FileTask`] is to such a command what a transfer is to RETR: it owns its open files, runs in
-//! bounded slices on any free worker, and returns to the event loop after each. So a digest of a whole
-//! disk delays no other client, and a task is cancelled by dropping it between two slices. It knows
-//! neither sessions nor replies.
+//! A [`FileTask`] owns its open files, runs in bounded slices on a worker, and returns to the event loop
+//! after each. So a digest of a whole disk delays no other client, and dropping a task between two slices
+//! cancels it. It knows neither sessions nor replies.
 
 mod algorithm;
 mod combining;
@@ -47,13 +46,13 @@ pub enum TaskSpec {
         parts: Vec<VirtualPath>,
         /// Whether the target may or must exist.
         placement: Placement,
-        /// Used instead of the process's umask.
+        /// The umask for the new file; `None`: that of the process.
         umask: Option<Umask>,
     },
 }
 
 impl TaskSpec {
-    /// Whether it keeps lists of paths in memory, and so needs a [`Permit`].
+    /// Whether the task needs a [`Permit`], since it keeps lists of paths in memory.
     pub const fn needs_permit(&self) -> bool {
         match self {
             Self::Digest { .. } => false,
@@ -65,7 +64,7 @@ impl TaskSpec {
 /// The result of a task.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TaskResult {
-    /// Of [`TaskSpec::Digest`].
+    /// The result of [`TaskSpec::Digest`].
     Digest {
         /// The digest; CRC32 is big-endian.
         value: Vec<u8>,
@@ -74,9 +73,9 @@ pub enum TaskResult {
         /// The number of bytes digested.
         length: u64,
     },
-    /// Of [`TaskSpec::Measure`], in bytes.
+    /// The result of [`TaskSpec::Measure`], in bytes.
     Size(u64),
-    /// Of [`TaskSpec::Combine`].
+    /// The result of [`TaskSpec::Combine`].
     Combined,
 }
 
@@ -109,13 +108,13 @@ enum TaskState {
 }
 
 impl FileTask {
-    /// Opens no file yet.
+    /// Creates a task; the first slice opens its files.
     pub const fn new(spec: TaskSpec, permit: Option<Permit>) -> Self {
         let state = TaskState::NotStarted(spec);
         Self { state, permit }
     }
 
-    /// Runs one bounded slice. After the last one all files are closed. Blocks.
+    /// Runs one bounded slice. Blocks on the disk. After [`TaskStep::Over`] all files are closed.
     pub fn slice(&mut self, storage: &Arc<dyn Storage>, scratch: &mut Scratch) -> TaskStep {
         let Some(result) = self.advance(storage.as_ref(), scratch).transpose() else {
             return TaskStep::More;
@@ -160,7 +159,7 @@ impl TaskState {
             } => {
                 let upload = storage.create(target, *placement, *umask)?;
                 if upload.in_place.is_some() {
-                    // The target may be a part, which writing in place would destroy.
+                    // The target may be one of the parts: writing in place would destroy it.
                     return Err(Error::Denied);
                 }
                 Self::Combining(Box::new(Combining::new(upload, target, parts)))

@@ -1,10 +1,9 @@
-//! The network seam: the operating system's sockets behind three small traits.
+//! The network abstraction: the operating system's sockets and clocks behind three small traits.
 //!
-//! The reactor reaches the network through [`Network`], [`Listener`] and [`Stream`] and
-//! nothing else; a [`Channel`] puts TLS over any stream. Production is [`SystemNetwork`] (mio and
-//! rustix); the simulator has its own, on virtual time. Nothing here knows FTP, sessions or files.
-//!
-//! Every call answers at once; what would have to wait says [`io::ErrorKind::WouldBlock`].
+//! The reactor uses the network only through [`Network`], [`Listener`] and [`Stream`]; a [`Channel`] adds
+//! TLS to any stream. [`SystemNetwork`] is the implementation on mio and rustix; the simulator has one on
+//! virtual time. All calls except [`Network::poll`] are non-blocking and fail with
+//! [`io::ErrorKind::WouldBlock`]. Nothing here knows sessions or commands.
 
 mod address_rules;
 mod channel;
@@ -35,34 +34,34 @@ pub use crate::event_loop::{Readiness, Token};
 pub use crate::protocol::cidr::{Cidr, CidrError};
 use crate::storage::File;
 
-/// One thing that [`Network::poll`] reports.
+/// An event that [`Network::poll`] returns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
     /// The socket registered under the token may be ready.
     Ready(Token, Readiness),
-    /// The process was asked to stop (SIGTERM or SIGINT).
+    /// The process received SIGTERM or SIGINT.
     StopSignal,
-    /// The process was asked to read its files again (SIGHUP).
+    /// The process received SIGHUP: reload the configuration.
     ReloadSignal,
 }
 
-/// A pair of streams of which [`Network::ends`] tells which has ended first.
+/// Identifies a pair of streams that [`Network::watch_ends`] watches.
 #[derive(Debug)]
 pub struct EndWatch(pub u64);
 
-/// Which peers of a watched pair have ended their sides, by FIN or reset.
+/// The peers of a watched pair that have ended their sides, by FIN or reset, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ends {
     /// Neither.
     Neither,
-    /// That of this stream.
+    /// The peer of this stream.
     Only(Token),
-    /// Both, and this one first.
+    /// Both, the peer of this stream first.
     Both(Token),
 }
 
 impl Ends {
-    /// With one more.
+    /// Adds a peer that has ended its side.
     #[must_use]
     pub fn and(self, token: Token) -> Self {
         match self {
@@ -73,42 +72,41 @@ impl Ends {
     }
 }
 
-/// Interrupts a [`Network::poll`] from another thread; wakes coalesce.
+/// Interrupts [`Network::poll`] from another thread. Wake-ups coalesce.
 pub type Waker = Arc<dyn Fn() + Send + Sync>;
 
 /// The operating system's network and clocks.
 ///
-/// Sockets are registered once, for both directions, edge triggered, and leave the poller
-/// when they are dropped.
+/// Sockets are registered once, edge-triggered, for both directions. Dropping a socket deregisters it.
 pub trait Network: Send {
     /// The monotonic clock.
     fn now(&self) -> Instant;
 
-    /// The wall clock in whole seconds since 1970-01-01 UTC; may jump.
+    /// The wall clock in whole seconds since 1970-01-01 UTC. It may jump.
     fn unix_time(&self) -> i64;
 
-    /// Binds, listens and registers. Accepted streams inherit `TCP_NODELAY` and in-line
-    /// urgent data; an IPv6 listener takes IPv6 only.
+    /// Binds, listens and registers. Accepted streams inherit `TCP_NODELAY` and `SO_OOBINLINE`; an IPv6
+    /// listener accepts IPv6 only.
     fn listen(&mut self, address: SocketAddr, token: Token) -> io::Result<Box<dyn Listener>>;
 
-    /// Registers a socket that listens already, as one of [`listen`](Self::listen).
+    /// Registers an inherited listening socket, with the options of [`listen`](Self::listen).
     ///
     /// # Errors
-    /// `Unsupported` where there are no sockets of the system's.
+    /// `Unsupported` if the implementation has no system sockets.
     fn adopt(&mut self, socket: TcpListener, token: Token) -> io::Result<Box<dyn Listener>> {
         let _ = (socket, token);
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    /// Whether an address is one of this host.
+    /// Whether this host has the address.
     fn is_own(&self, address: IpAddr) -> bool;
 
-    /// Starts to connect from a local address to `to`; [`Stream::connected`] says when it is done.
-    /// Port 0 of `from` is any.
+    /// Starts a connection from a local address to `to`; [`Stream::connected`] tells when it is complete.
+    /// Port 0 in `from` is any port.
     ///
     /// # Errors
-    /// `AddrInUse` where another socket holds the port, `AddrNotAvailable` where there is a connection
-    /// between these two addresses already, `PermissionDenied` where the process may not have the port.
+    /// `AddrInUse` if another socket holds the port, `AddrNotAvailable` if a connection between these two
+    /// addresses exists, `PermissionDenied` if the port is privileged.
     fn connect(
         &mut self,
         from: SocketAddr,
@@ -116,88 +114,89 @@ pub trait Network: Send {
         token: Token,
     ) -> io::Result<Box<dyn Stream>>;
 
-    /// Appends events to `events`; waits at most `timeout` (`None`: for ever) for the first.
-    /// A signal or a wake may end it early with no event.
+    /// Appends events to `events`, and blocks at most `timeout` (`None`: without limit) for the first.
+    /// May return early without an event, after a signal or a wake-up.
     fn poll(&mut self, timeout: Option<Duration>, events: &mut Vec<Event>) -> io::Result<()>;
 
-    /// From now on watches in which order the peers of two streams end their sides. The first may
-    /// be watched already, for a pair that was [forgotten](Self::forget_ends). A stream that has
-    /// ended before counts as ending now, the first before the second.
+    /// Starts to record the order in which the peers of two streams end their sides. The first stream may
+    /// still be registered for a pair that was [forgotten](Self::forget_ends). Streams whose peers have
+    /// ended already count in the order of `pair`.
     ///
     /// # Errors
-    /// `Unsupported` where nothing can tell; what the system says otherwise.
+    /// `Unsupported` if the implementation cannot tell the order; the system's error otherwise.
     fn watch_ends(&mut self, pair: [(&dyn Stream, Token); 2]) -> io::Result<EndWatch> {
         let _ = pair;
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    /// Which of the pair have ended by now.
+    /// The peers of the pair that have ended their sides by now.
     fn ends(&mut self, watch: &EndWatch) -> Ends {
         let _ = watch;
         Ends::Neither
     }
 
-    /// The pair is not asked for any more.
+    /// Stops watching a pair.
     fn forget_ends(&mut self, watch: EndWatch) {
         let _ = watch;
     }
 
-    /// A handle that ends [`poll`](Self::poll) early.
+    /// Returns a handle that makes [`poll`](Self::poll) return early.
     fn waker(&self) -> Waker;
 }
 
-/// A listening socket; dropped, it is closed.
+/// A listening socket. Dropping it closes it.
 pub trait Listener: Send {
-    /// Takes one connection and registers it under `token`; the peer's address is
-    /// canonical (never an IPv4-mapped IPv6 address).
+    /// Accepts one connection and registers it under `token`. The peer's address is never an IPv4-mapped
+    /// IPv6 address.
     ///
     /// # Errors
-    /// `WouldBlock` when none waits; what `accept4` says otherwise.
+    /// `WouldBlock` if the backlog is empty; the error of `accept4` otherwise.
     fn accept(&mut self, token: Token) -> io::Result<(Box<dyn Stream>, SocketAddr)>;
 
-    /// The address it is bound to, with the port that the system chose.
+    /// The bound address, with the actual port if it was bound to port 0.
     fn local_address(&self) -> SocketAddr;
 }
 
-/// A connected, or connecting, byte stream; dropped, it is closed.
+/// A connected or connecting byte stream. Dropping it closes it.
 pub trait Stream: Send {
-    /// Reads what is there; 0 is the end of the peer's side.
+    /// Reads available bytes; 0 is the end of the stream.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize>;
 
-    /// Writes what there is room for.
+    /// Writes as many bytes as the socket buffer has room for.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize>;
 
-    /// As [`write`](Self::write), from several pieces; it may stop behind the first.
-    fn write_vectored(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
-        match pieces.iter().find(|piece| !piece.is_empty()) {
-            Some(piece) => self.write(piece),
+    /// As [`write`](Self::write), from several buffers. It may write only the first.
+    fn write_vectored(&mut self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
+        match buffers.iter().find(|buffer| !buffer.is_empty()) {
+            Some(buffer) => self.write(buffer),
             None => Ok(0),
         }
     }
 
-    /// Sends up to `count` bytes of `file` from `offset` without copying them through
-    /// this process where the system can; 0 means the file ends at `offset`.
-    /// May wait for the disk, never for the network.
+    /// Sends up to `count` bytes of `file` from `offset`, with `sendfile(2)` if possible; 0 means that the
+    /// file ends at `offset`. May block on the disk, never on the network.
     fn send_file(&mut self, file: &dyn File, offset: u64, count: usize) -> io::Result<usize>;
 
-    /// Whether an outgoing connection stands: `WouldBlock` until it does, then `Ok`, or
-    /// why it failed.
+    /// The state of an outgoing connection: `WouldBlock` while it is connecting, `Ok` once it is connected.
+    ///
+    /// # Errors
+    /// The reason that it failed.
     fn connected(&mut self) -> io::Result<()>;
 
     /// The local address of the connection.
     fn local_address(&self) -> io::Result<SocketAddr>;
 
-    /// Half-close: no more output; the peer reads an end after what was written.
+    /// Half-closes the stream: the peer reads the end of the stream after the bytes written so far.
     ///
     /// # Errors
-    /// `WouldBlock` where something must be written first: then again, when there is room.
+    /// `WouldBlock` if output is pending (such as a TLS alert): call again once the stream is writable.
     fn shutdown(&mut self) -> io::Result<()>;
 
-    /// Makes the coming close a reset that throws away what the peer has not read, so that
-    /// a cut transfer cannot be taken for a whole one.
+    /// Makes the close a reset (`SO_LINGER` 0), so that the peer cannot mistake an aborted transfer for a
+    /// complete one. Unsent bytes are discarded.
     fn reset_on_close(&mut self);
 
-    /// The descriptor behind it, where there is one.
+    /// The file descriptor, if the stream has one.
     fn descriptor(&self) -> Option<BorrowedFd<'_>> {
         None
     }

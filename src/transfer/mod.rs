@@ -1,9 +1,9 @@
-//! One file's bytes between a data connection and the storage, a bounded slice at a time.
+//! Moves the bytes of one file between a data connection and the storage, in bounded slices.
 //!
-//! A [`Transfer`] owns its stream and its file. [`Transfer::slice`] moves a bounded number
-//! of bytes and says what it needs next; it never waits for the network, and for the disk
-//! only where it is told that it may. So the same code runs on the loop and on a worker, and
-//! whoever holds the transfer holds all of it. It knows no session and no reply. RFC 959 §3.
+//! A [`Transfer`] owns its stream and its file. [`Transfer::slice`] moves a bounded number of bytes and
+//! returns the reason it stopped. It never blocks on the network, and on the disk only with [`Wait`]'s
+//! permission, so the same code runs on the event loop and on a worker; a transfer moves between the two
+//! as a whole. It knows neither sessions nor replies. RFC 959 §3.
 
 mod converting;
 mod decoder;
@@ -33,55 +33,55 @@ use listing::ListingSender;
 use outbound::Outbound;
 use rate_limiter::RateLimiter;
 
-/// What came of a slice.
+/// The outcome of a slice: why it stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SliceOutcome {
-    /// The budget is used up and there is more to do at once.
+    /// The budget is used up; the transfer is still ready.
     Again,
-    /// The network must move first.
+    /// The data connection is not ready.
     Waiting(Interest),
-    /// The disk would have to be waited for: only with [`Wait::Never`].
+    /// The next operation blocks on the disk. Only with [`Wait::Never`].
     WouldWait,
-    /// There may be room for more when the files that a quota is for have been counted.
+    /// The quota is not known to suffice until the count of the account's files is complete.
     NotCounted,
-    /// An upload has its last byte and may be committed.
+    /// An upload is complete and can be committed.
     Received,
-    /// All is done, and the file is closed.
+    /// The transfer succeeded; the file is closed.
     Done,
-    /// It is over; the file is closed and an upload's temporary one removed.
+    /// The transfer failed; the file is closed, and an upload's temporary file removed or kept in part.
     Failed(Failure),
 }
 
 /// Why a transfer failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Failure {
-    /// The data connection was cut.
+    /// The data connection failed.
     Connection,
-    /// The data connection was to be secured, and could not be.
+    /// The TLS handshake of the data connection failed.
     Security,
-    /// What came is not what MODE and STRU say that it is.
+    /// The received data violates the format that MODE and STRU define.
     Malformed,
-    /// A listing has come to its bounds: what it shows is right, and not all.
+    /// A listing reached a limit: its entries are correct, but incomplete.
     Bounded,
-    /// The storage failed, or the file turned out shorter than it was.
+    /// The storage failed, or the file was truncated during the transfer.
     Storage(storage::Error),
 }
 
-/// A restart marker of the client's, up to which an upload is written (RFC 959 §3.5).
+/// A restart marker of the client's, and the offset it stands for (RFC 959 §3.5).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mark {
-    /// What the client calls the place: printable, without spaces.
+    /// The client's marker: printable, without spaces.
     pub theirs: Vec<u8>,
-    /// The offset in the file.
+    /// The offset in the file; all bytes before it are written.
     pub ours: u64,
 }
 
-/// The file side of a transfer, opened and not yet joined to a data connection.
+/// The opened file of a transfer that has no data connection yet, or no longer.
 pub struct TransferSource {
     flow: Flow,
-    /// Where what it does needs one.
+    /// Held until the end by a transfer that needs one.
     permit: Option<Permit>,
-    /// The most bytes a second.
+    /// The rate limit in bytes per second.
     rate: Option<u64>,
 }
 
@@ -89,7 +89,7 @@ enum Flow {
     Outbound(Outbound),
     Inbound(Inbound),
     ListingSender(Box<ListingSender>),
-    /// It has come to this end, and what it held is closed.
+    /// Finished or failed with this outcome; the file is closed.
     Over(SliceOutcome),
 }
 
@@ -99,20 +99,20 @@ impl TransferSource {
         matches!(self.flow, Flow::Inbound(_))
     }
 
-    /// Whether its bytes say where the file ends, whatever they are sent over.
+    /// Whether the representation marks the end of the file, so that the end of the connection need not.
     pub fn announces_end(&self) -> bool {
         matches!(&self.flow, Flow::Inbound(inbound) if inbound.announces_end())
     }
 
-    /// Closes the file side of a transfer that was cut: an upload's temporary file is removed,
-    /// unless a part of it stays. How long the file is then. Waits for the disk.
+    /// Closes the file of an aborted transfer. An upload's temporary file is removed, unless the account
+    /// keeps interrupted uploads: then returns the size of the file that is left. Blocks on the disk.
     pub fn abandon(self) -> Option<u64> {
         self.flow.abandon(true)
     }
 }
 
 impl Flow {
-    /// What it waits for before its first slice.
+    /// The readiness to wait for before the first slice.
     const fn first_interest(&self) -> Interest {
         match self {
             Self::Inbound(_) => Interest::Readable,
@@ -128,29 +128,30 @@ impl Flow {
     }
 }
 
-/// A data connection and a file, and the bytes between them.
+/// A transfer in progress: a data connection and a file.
 pub struct Transfer {
     stream: Channel,
     flow: Flow,
-    /// What it was joined with, also when that is over.
+    /// As of the source, since `flow` is replaced at the end.
     is_inbound: bool,
     permit: Option<Permit>,
+    /// In bytes.
     moved: u64,
-    /// Of an upload that has failed: how long the file is in which bytes of it are.
+    /// After a failed upload: the size of the file that keeps its bytes, if any.
     kept: Option<u64>,
     speed: Speed,
 }
 
-/// How fast a transfer may be.
+/// The rate limit of a transfer.
 enum Speed {
-    /// As fast as it can.
-    Free,
-    /// At an even rate; so many bytes have been granted for the next slice.
-    Paced(RateLimiter, u64),
+    /// None.
+    Unlimited,
+    /// The limiter, and the bytes granted for the next slice.
+    Limited(RateLimiter, u64),
 }
 
 impl Transfer {
-    /// Joins a data connection and a file.
+    /// Creates a transfer of a file over a data connection.
     pub fn new(stream: Channel, source: TransferSource) -> Self {
         Self {
             stream,
@@ -160,13 +161,13 @@ impl Transfer {
             moved: 0,
             kept: None,
             speed: match source.rate {
-                Some(rate) => Speed::Paced(RateLimiter::new(rate), 0),
-                None => Speed::Free,
+                Some(rate) => Speed::Limited(RateLimiter::new(rate), 0),
+                None => Speed::Unlimited,
             },
         }
     }
 
-    /// What it waits for before its first slice.
+    /// The readiness to wait for before the first slice.
     pub fn first_interest(&self) -> Interest {
         if self.stream.is_handshaking() {
             return Interest::Readable;
@@ -174,32 +175,32 @@ impl Transfer {
         self.flow.first_interest()
     }
 
-    /// Whether its data connection is as it should be: secured, if it is to be.
+    /// Whether the data connection can carry data: no TLS handshake is pending.
     pub fn is_connected(&self) -> bool {
         !self.stream.is_handshaking()
     }
 
-    /// What an operator should hear of its data connection's handshake.
+    /// Returns a message for the log about the data connection's handshake, once.
     pub fn take_diagnostic(&mut self) -> Option<String> {
         self.stream.take_diagnostic()
     }
 
-    /// Whether its data connection has ended without `close_notify`, where it may.
+    /// Whether the client ended the data connection without `close_notify`, and this was accepted.
     pub fn has_accepted_unclean_end(&self) -> bool {
         self.stream.has_accepted_unclean_end()
     }
 
-    /// Whether it has, and may not.
+    /// Whether the client ended the data connection without `close_notify`, and this was rejected.
     pub fn has_rejected_unclean_end(&self) -> bool {
         self.stream.has_rejected_unclean_end()
     }
 
-    /// Bytes that went over the data connection so far.
+    /// The bytes that went over the data connection so far.
     pub const fn moved(&self) -> u64 {
         self.moved
     }
 
-    /// From where a client can go on in a file that has bytes of an upload which has failed, if one has.
+    /// After a failed upload: the offset at which the client can resume, if the received part is kept.
     pub const fn kept(&self) -> Option<u64> {
         self.kept
     }
@@ -209,16 +210,19 @@ impl Transfer {
         self.is_inbound
     }
 
-    /// Asks for the next slice: it may be made now, or from a later time on.
+    /// Requests the bytes of the next slice from the rate limiter.
+    ///
+    /// # Errors
+    /// The time to try again.
     pub fn grant(&mut self, now: Instant) -> Result<(), Instant> {
-        if let Speed::Paced(rate_limiter, granted) = &mut self.speed {
+        if let Speed::Limited(rate_limiter, granted) = &mut self.speed {
             *granted = rate_limiter.grant(self.moved, now)?;
         }
         Ok(())
     }
 
-    /// Moves up to about `budget` bytes, or as many as were granted. After `Done` and `Failed` the
-    /// file is closed, and the stream is ended: half-closed, or marked to be reset.
+    /// Moves about `budget` bytes at most, and at most those granted. After `Done` and `Failed` the file
+    /// is closed, and the stream is half-closed or marked to be reset.
     pub fn slice(&mut self, budget: usize, wait: Wait, scratch: &mut Scratch) -> SliceOutcome {
         if let Flow::Over(outcome) = self.flow {
             return self.end_stream(outcome);
@@ -229,8 +233,8 @@ impl Transfer {
             return self.conclude(outcome);
         }
         let budget = match self.speed {
-            Speed::Free => budget,
-            Speed::Paced(_, granted) => {
+            Speed::Unlimited => budget,
+            Speed::Limited(_, granted) => {
                 usize::try_from(granted).map_or(budget, |granted| granted.min(budget))
             }
         };
@@ -240,13 +244,13 @@ impl Transfer {
                 outbound.slice(stream, budget, wait, scratch, &mut self.moved)
             }
             Flow::Inbound(inbound) => inbound.slice(stream, budget, wait, scratch, &mut self.moved),
-            Flow::ListingSender(listed) => listed.slice(stream, wait, scratch, &mut self.moved),
+            Flow::ListingSender(sender) => sender.slice(stream, wait, scratch, &mut self.moved),
             Flow::Over(outcome) => *outcome,
         };
         self.conclude(outcome)
     }
 
-    /// Puts a received upload in its place: `Done` or `Failed`. Waits for the disk.
+    /// Commits a received upload under its final name: `Done` or `Failed`. Blocks on the disk.
     pub fn commit(&mut self) -> SliceOutcome {
         let committed = match &mut self.flow {
             Flow::Inbound(inbound) => inbound.commit(),
@@ -258,15 +262,15 @@ impl Transfer {
         })
     }
 
-    /// After [`SliceOutcome::NotCounted`]: what there is no room for in the next slice is refused.
+    /// After [`SliceOutcome::NotCounted`]: a write that does not fit the quota now fails.
     pub const fn stop_waiting(&mut self) {
         if let Flow::Inbound(inbound) = &mut self.flow {
             inbound.stop_waiting();
         }
     }
 
-    /// A restart marker that was reached in the last slice and is to be acknowledged now:
-    /// taken, it is a promise that what is before it stays.
+    /// Takes the restart marker that the last slice reached, to be acknowledged now. The acknowledgement
+    /// promises that the bytes before it are kept.
     pub fn take_mark(&mut self) -> Option<Mark> {
         match &mut self.flow {
             Flow::Inbound(inbound) => inbound.take_mark(),
@@ -274,8 +278,8 @@ impl Transfer {
         }
     }
 
-    /// Cuts the data connection off, at once, and leaves the file side to be closed where
-    /// one may wait for it.
+    /// Resets the data connection at once. The caller has the returned source abandoned on a thread that
+    /// may block.
     pub fn cut(self) -> TransferSource {
         let Self {
             mut stream,
@@ -288,8 +292,8 @@ impl Transfer {
         TransferSource { flow, permit, rate }
     }
 
-    /// Goes on with securing the data connection; on a worker, for it costs a signature. `None`
-    /// is progress.
+    /// Continues the TLS handshake, on a worker only, since a signature takes long. `None` once it is
+    /// complete.
     fn continue_handshake(&mut self, wait: Wait) -> Option<SliceOutcome> {
         if wait == Wait::Never {
             return Some(SliceOutcome::WouldWait);
@@ -305,7 +309,7 @@ impl Transfer {
         })
     }
 
-    /// Closes the file side of what has come to its end.
+    /// Closes the file if the outcome is final, and ends the stream.
     fn conclude(&mut self, outcome: SliceOutcome) -> SliceOutcome {
         if !matches!(outcome, SliceOutcome::Done | SliceOutcome::Failed(_)) {
             return outcome;
@@ -316,22 +320,23 @@ impl Transfer {
             self.kept = flow.abandon(outcome == SliceOutcome::Failed(Failure::Connection));
         }
         let end = self.end_stream(outcome);
-        // What is stored is stored, also where its client, who has said its end, has no room for ours.
+        // A stored upload has succeeded, even if the client's socket buffer has no room for our
+        // close_notify.
         if is_stored { outcome } else { end }
     }
 
-    /// Ends the stream: in order, or so that it cannot be taken for that. A reset would destroy the
-    /// alert which says as much.
+    /// Ends the stream: by a shutdown, or by a reset, so that a client cannot mistake an aborted transfer
+    /// for a complete one. After a failure of TLS no reset: it would discard the alert.
     fn end_stream(&mut self, outcome: SliceOutcome) -> SliceOutcome {
-        let is_in_order = matches!(
+        let is_orderly = matches!(
             outcome,
             SliceOutcome::Done | SliceOutcome::Failed(Failure::Bounded)
         );
-        if !is_in_order && !self.stream.has_failed() {
+        if !is_orderly && !self.stream.has_failed() {
             self.stream.reset_on_close();
             return outcome;
         }
-        // A peer that is gone already has all that it wanted.
+        // Other errors mean that the peer has closed already.
         let ended = self.stream.shutdown().map_err(|error| error.kind());
         if ended == Err(ErrorKind::WouldBlock) {
             return SliceOutcome::Waiting(Interest::Writable);
@@ -340,14 +345,15 @@ impl Transfer {
     }
 }
 
-/// What a write to the data connection came to, for the flows that send.
+/// The result of [`send`].
 enum Sent {
     All,
+    /// The bytes written before the socket buffer was full.
     Part(usize),
     Failed,
 }
 
-/// Writes until all is sent or the connection takes no more.
+/// Writes until all bytes are sent or the stream would block.
 fn send(stream: &mut dyn Stream, bytes: &[u8], moved: &mut u64) -> Sent {
     let mut sent = 0;
     while let Some(rest) = bytes.get(sent..).filter(|rest| !rest.is_empty()) {

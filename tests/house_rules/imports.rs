@@ -1,13 +1,13 @@
-//! Which module may import which: layers, and no circles among siblings.
+//! Checks imports between modules: layers, and no cycles among siblings.
 //!
-//! A circle between two files means that neither can be read, tested or moved without the other. A `mod.rs`
-//! and its children are no siblings: a module may use what its parent defines.
+//! Modules in a cycle cannot be read, tested or moved without each other. A `mod.rs` and its children are
+//! not siblings: a module may import what its parent defines.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::sources::{Source, none, sources};
+use crate::sources::{Source, assert_none, sources};
 
-/// What a layer may import besides itself; a layer that is not here may import all.
+/// The modules that a layer may import besides itself. Modules without an entry may import all.
 const LAYERS: [(&str, &[&str]); 12] = [
     ("event_loop", &[]),
     ("protocol", &[]),
@@ -72,15 +72,15 @@ const LAYERS: [(&str, &[&str]); 12] = [
 
 #[test]
 fn imports_follow_the_layers() {
-    let mut wrong = Vec::new();
+    let mut violations = Vec::new();
     for (layer, allowed) in LAYERS {
         for source in sources(&format!("src/{layer}")) {
             let module = source.path.trim_end_matches("/mod.rs");
-            let leaves = "super::".repeat(module.matches('/').count());
+            let outside = "super::".repeat(module.matches('/').count());
             for (number, line) in source.product() {
-                if line.contains(&leaves) {
-                    wrong.push(format!(
-                        "{}:{number}: leaves its layer by super",
+                if line.contains(&outside) {
+                    violations.push(format!(
+                        "{}:{number}: imports from outside of its layer by `super`",
                         source.path
                     ));
                 }
@@ -89,7 +89,7 @@ fn imports_follow_the_layers() {
                     .iter()
                     .find(|m| **m != layer && !allowed.contains(m));
                 if let Some(module) = bad {
-                    wrong.push(format!(
+                    violations.push(format!(
                         "{}:{number}: {layer} imports {module}",
                         source.path
                     ));
@@ -97,33 +97,33 @@ fn imports_follow_the_layers() {
             }
         }
     }
-    none("imports against the rule", &wrong);
+    assert_none("imports that violate the layers", &violations);
 }
 
-/// The top-level modules of the crate that a line names.
+/// The top-level modules in the paths of a line.
 fn imported(line: &str) -> Vec<&str> {
     let end = |c: char| !c.is_ascii_alphanumeric() && c != '_';
-    let behind = line.split("crate::").skip(1);
-    // `use crate::{a, b}` hides what it imports; nothing needs it.
-    behind
+    let after = line.split("crate::").skip(1);
+    // `use crate::{a, b}` is not recognized; the sources do not use it.
+    after
         .map(|rest| rest.split(end).next().unwrap_or(""))
         .collect()
 }
 
-/// A module by the path of its names, from the root of its crate.
+/// The path of a module from the root of its crate.
 type Module = Vec<String>;
 
 #[test]
-fn siblings_import_each_other_in_no_circle() {
-    let mut circles = Vec::new();
+fn sibling_modules_have_no_import_cycles() {
+    let mut cycles = Vec::new();
     for root in ["src", "benches/latency"] {
         let sources = sources(root);
         let product = sources.iter().filter(|source| !source.is_test);
         let texts = product.map(|source| (module_of(root, source), code(source)));
         let texts: Vec<_> = texts.collect();
-        circles.extend(circles_among(&texts).map(|circle| format!("{root}: {circle}")));
+        cycles.extend(cycles_among(&texts).map(|cycle| format!("{root}: {cycle}")));
     }
-    none("modules that import each other", &circles);
+    assert_none("modules in an import cycle", &cycles);
 }
 
 fn module_of(root: &str, source: &Source) -> Module {
@@ -143,15 +143,15 @@ fn code(source: &Source) -> String {
     lines.join("\n")
 }
 
-/// The siblings that reach themselves by imports.
-fn circles_among(texts: &[(Module, String)]) -> impl Iterator<Item = String> {
+/// The modules that import themselves indirectly, each by its siblings.
+fn cycles_among(texts: &[(Module, String)]) -> impl Iterator<Item = String> {
     let modules: BTreeSet<&[String]> = texts
         .iter()
         .flat_map(|(module, _)| (1..=module.len()).map(|depth| &module[..depth]))
         .collect();
     let mut imports: BTreeMap<&[String], BTreeSet<&[String]>> = BTreeMap::new();
     for (module, text) in texts {
-        for target in named(module, text) {
+        for target in paths_in(module, text) {
             let same = module
                 .iter()
                 .zip(&target)
@@ -173,18 +173,18 @@ fn circles_among(texts: &[(Module, String)]) -> impl Iterator<Item = String> {
         }
         seen.contains(start)
     };
-    let circles: Vec<_> = modules.iter().copied().filter(reaches).collect();
-    circles
+    let cycles: Vec<_> = modules.iter().copied().filter(reaches).collect();
+    cycles
         .into_iter()
         .map(|module| module.join("::"))
         .collect::<Vec<_>>()
         .into_iter()
 }
 
-/// What a module names by a path that begins with `crate` or `super`; items of a group each.
-fn named(module: &[String], text: &str) -> Vec<Module> {
+/// The paths in a module's code that begin with `crate` or `super`, with one for each item of a group.
+fn paths_in(module: &[String], text: &str) -> Vec<Module> {
     let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    let mut named = Vec::new();
+    let mut paths = Vec::new();
     for start in ["crate::", "super::"] {
         for (at, _) in text.match_indices(start) {
             if text[..at].ends_with(|c: char| is_name(c) || c == ':') {
@@ -192,25 +192,25 @@ fn named(module: &[String], text: &str) -> Vec<Module> {
             }
             let mut rest = &text[at..];
             let mut base = module.to_vec();
-            if let Some(behind) = rest.strip_prefix("crate::") {
-                (rest, base) = (behind, Vec::new());
+            if let Some(after) = rest.strip_prefix("crate::") {
+                (rest, base) = (after, Vec::new());
             }
-            while let Some(behind) = rest.strip_prefix("super::") {
+            while let Some(after) = rest.strip_prefix("super::") {
                 base.pop();
-                rest = behind;
+                rest = after;
             }
-            for path in alternatives(rest) {
+            for path in expand_group(rest) {
                 let parts = path.split("::").map(|part| part.trim().to_owned());
                 let parts = parts.take_while(|part| !part.is_empty() && part.chars().all(is_name));
-                named.push(base.iter().cloned().chain(parts).collect());
+                paths.push(base.iter().cloned().chain(parts).collect());
             }
         }
     }
-    named
+    paths
 }
 
-/// The paths that a `use` names behind its first part: one, or those of a group.
-fn alternatives(rest: &str) -> Vec<&str> {
+/// The paths after the prefix of a `use`: one, or those of a group.
+fn expand_group(rest: &str) -> Vec<&str> {
     let Some(group) = rest.strip_prefix('{') else {
         let is_path = |c: char| c.is_ascii_alphanumeric() || "_:".contains(c);
         return vec![rest.split(|c| !is_path(c)).next().unwrap_or("")];
@@ -234,7 +234,7 @@ fn alternatives(rest: &str) -> Vec<&str> {
 }
 
 #[test]
-fn planted_imports_are_found() {
+fn checks_detect_import_violations() {
     assert_eq!(imported("use crate::net::Stream;"), ["net"]);
     assert_eq!(imported("let x: crate::session::Session;"), ["session"]);
 
@@ -243,12 +243,12 @@ fn planted_imports_are_found() {
         (names.collect::<Module>(), text.to_owned())
     };
     let one = text("a::one", "use super::{Up, two::Two};");
-    let circles = |other: &str| {
+    let cycles = |other: &str| {
         let texts = [one.clone(), text("a", "mod one;"), text("a::two", other)];
-        circles_among(&texts).collect::<Vec<_>>()
+        cycles_among(&texts).collect::<Vec<_>>()
     };
-    assert_eq!(circles("use super::one::One;"), ["a::one", "a::two"]);
-    assert_eq!(circles("let x: crate::a::one::One;"), ["a::one", "a::two"]);
-    // What both import from their parent is no circle, nor is a test's import.
-    assert!(circles("use super::Up;\nuse crate::b::{C, D};").is_empty());
+    assert_eq!(cycles("use super::one::One;"), ["a::one", "a::two"]);
+    assert_eq!(cycles("let x: crate::a::one::One;"), ["a::one", "a::two"]);
+    // Imports from a common parent or from other modules are not a cycle.
+    assert!(cycles("use super::Up;\nuse crate::b::{C, D};").is_empty());
 }

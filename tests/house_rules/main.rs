@@ -1,7 +1,7 @@
-//! The rules of the house, checked on the sources: which module may import which, the length of files and
-//! functions, the width of lines, where the clock is read, what may not panic.
+//! Code conventions, checked on the source text: imports between modules, the length of files, functions
+//! and lines, reading of clocks, and panics.
 //!
-//! They work on lines as `rustfmt` leaves them; that is enough, and needs no parser.
+//! The checks work on lines as `rustfmt` formats them, without a parser.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
@@ -12,13 +12,13 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::process::Command;
 
-use sources::{none, root, sources};
+use sources::{assert_none, root, sources};
 
 const FILE_LINES: usize = 400;
 const FUNCTION_LINES: usize = 70;
 const COLUMNS: usize = 110;
 
-/// Where the clocks are read: everybody else is told the time.
+/// The files that may read a clock; all other code gets the time as an argument.
 const CLOCKS: [&str; 3] = [
     "src/net/system.rs",
     "src/configuration.rs",
@@ -26,18 +26,18 @@ const CLOCKS: [&str; 3] = [
 ];
 
 #[test]
-fn every_file_says_what_it_is() {
+fn every_file_has_a_module_comment() {
     let all = ["src", "tests", "benches"]
         .map(sources)
         .into_iter()
         .flatten();
-    let silent = all.filter(|source| !source.text.starts_with("//!"));
-    let silent: Vec<_> = silent.map(|source| source.path).collect();
-    none("files that do not begin with `//!`", &silent);
+    let undocumented = all.filter(|source| !source.text.starts_with("//!"));
+    let undocumented: Vec<_> = undocumented.map(|source| source.path).collect();
+    assert_none("files that do not begin with `//!`", &undocumented);
 }
 
 #[test]
-fn no_file_is_too_long() {
+fn files_have_at_most_400_lines() {
     let mut long = Vec::new();
     for source in ["src", "tests", "benches"]
         .map(sources)
@@ -49,11 +49,11 @@ fn no_file_is_too_long() {
             long.push(format!("{}: {lines} lines", source.path));
         }
     }
-    none("files to be split", &long);
+    assert_none("files with too many lines", &long);
 }
 
 #[test]
-fn no_line_is_too_wide() {
+fn lines_have_at_most_110_columns() {
     let mut wide = Vec::new();
     for source in ["src", "tests", "benches"]
         .map(sources)
@@ -61,16 +61,16 @@ fn no_line_is_too_wide() {
         .flatten()
     {
         let lines = source.text.lines().enumerate();
-        // A row of a table in the documentation cannot be broken.
+        // Markdown has no line breaks in table rows.
         let lines = lines.filter(|(_, line)| !line.starts_with("//! |"));
         let lines = lines.filter(|(_, line)| line.chars().count() > COLUMNS);
         wide.extend(lines.map(|(n, _)| format!("{}:{}", source.path, n + 1)));
     }
-    none("lines to be broken", &wide);
+    assert_none("lines with too many columns", &wide);
 }
 
 #[test]
-fn every_function_fits_a_screen() {
+fn functions_have_at_most_70_lines() {
     let mut long = Vec::new();
     for source in ["src", "tests", "benches"]
         .map(sources)
@@ -83,10 +83,10 @@ fn every_function_fits_a_screen() {
             }
         }
     }
-    none("functions to be split", &long);
+    assert_none("functions with too many lines", &long);
 }
 
-/// Where functions begin and how long they are: to the brace in the same column.
+/// The first line and the length of each function, which ends at the closing brace of the same indentation.
 fn functions(text: &str) -> Vec<(usize, usize)> {
     let lines: Vec<_> = text.lines().collect();
     let mut functions = Vec::new();
@@ -98,7 +98,7 @@ fn functions(text: &str) -> Vec<(usize, usize)> {
         }
         let indent = &line[..line.len() - code.len()];
         let close = format!("{indent}}}");
-        // A declaration in a trait ends before its column is left.
+        // A declaration in a trait has no body.
         let mut body = lines[start..]
             .iter()
             .take_while(|line| !is_declaration(line, indent));
@@ -109,14 +109,14 @@ fn functions(text: &str) -> Vec<(usize, usize)> {
     functions
 }
 
-/// Whether a line ends a function without a body.
+/// Whether the line ends a function declaration without a body.
 fn is_declaration(line: &str, indent: &str) -> bool {
     let code = line.strip_prefix(indent).unwrap_or(line);
     !code.starts_with(' ') && code.ends_with(';')
 }
 
 #[test]
-fn only_the_system_reads_the_clock() {
+fn only_listed_files_read_the_clock() {
     let mut readers = Vec::new();
     for source in sources("src") {
         let path = source.path.as_str();
@@ -127,11 +127,11 @@ fn only_the_system_reads_the_clock() {
             }
         }
     }
-    none("readers of the clock", &readers);
+    assert_none("code that reads a clock", &readers);
 }
 
 #[test]
-fn nothing_in_the_product_unwraps() {
+fn product_code_never_unwraps() {
     let mut found = Vec::new();
     for source in sources("src") {
         for (number, line) in source.product() {
@@ -140,13 +140,13 @@ fn nothing_in_the_product_unwraps() {
             }
         }
     }
-    none("what may panic", &found);
+    assert_none("calls that may panic", &found);
 }
 
 #[test]
-fn the_readme_describes_the_options_that_there_are() {
+fn readme_documents_exactly_the_options_of_help() {
     let Ok(readme) = fs::read_to_string(root().join("README.md")) else {
-        eprintln!("there is no README yet: skipped");
+        eprintln!("skipped: no README.md");
         return;
     };
     let help = Command::new(env!("CARGO_BIN_EXE_mioftpd"))
@@ -157,7 +157,7 @@ fn the_readme_describes_the_options_that_there_are() {
     assert_eq!(options(&readme), options(&help));
 }
 
-/// The long options that the text describes: those at the beginning of a line or of a row.
+/// The long options that a text documents: those at the beginning of a line or of a table row.
 fn options(text: &str) -> BTreeSet<&str> {
     let lines = text
         .lines()
@@ -166,7 +166,7 @@ fn options(text: &str) -> BTreeSet<&str> {
     described.filter_map(long_option).collect()
 }
 
-/// The first `--name` of a line that begins with an option.
+/// The first `--name` in a line that begins with an option.
 fn long_option(line: &str) -> Option<&str> {
     let from = line.find("--").filter(|&from| from <= "-x`, `".len())?;
     let name = &line[from..];
@@ -178,7 +178,7 @@ fn long_option(line: &str) -> Option<&str> {
 }
 
 #[test]
-fn the_rules_can_be_broken() {
+fn checks_detect_violations() {
     let long = format!("    pub fn f() {{\n{}    }}\n", "        x;\n".repeat(80));
     assert_eq!(functions(&long), [(1, 82)]);
     let text =

@@ -1,19 +1,21 @@
-//! The source files that the rules read.
+//! Finds the source files that the checks read.
+//!
+//! It tells product code from code that only tests compile.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A source file.
 pub(crate) struct Source {
-    /// From the root of the package.
+    /// Relative to the root of the package.
     pub(crate) path: String,
     pub(crate) text: String,
-    /// Only compiled for tests.
+    /// Whether only tests compile the file.
     pub(crate) is_test: bool,
 }
 
 impl Source {
-    /// The numbered lines of code that are part of the product.
+    /// The product's lines of code with their numbers, without comments and unit tests.
     pub(crate) fn product(&self) -> impl Iterator<Item = (usize, &str)> {
         let tests = self.text.find("#[cfg(test)]\nmod tests {");
         let end = if self.is_test { Some(0) } else { tests };
@@ -27,7 +29,7 @@ pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// All Rust files below a folder.
+/// All Rust files below a directory.
 pub(crate) fn sources(folder: &str) -> Vec<Source> {
     let mut paths = Vec::new();
     collect(&root().join(folder), &mut paths);
@@ -61,7 +63,7 @@ fn collect(folder: &Path, paths: &mut Vec<PathBuf>) {
     }
 }
 
-/// The files, without extension, that this one compiles for tests only.
+/// The files, without extension, of the modules that this file declares for tests only.
 fn test_modules(path: &Path, text: &str) -> Vec<PathBuf> {
     let own = matches!(
         path.file_stem().unwrap().to_str(),
@@ -72,13 +74,13 @@ fn test_modules(path: &Path, text: &str) -> Vec<PathBuf> {
     } else {
         path.with_extension("")
     };
-    let behind = text.split("#[cfg(test)]\n").skip(1);
-    let lines = behind.filter_map(|rest| rest.lines().next());
+    let after = text.split("#[cfg(test)]\n").skip(1);
+    let lines = after.filter_map(|rest| rest.lines().next());
     let names = lines.filter_map(|line| line.split_once("mod ")?.1.strip_suffix(';'));
     names.map(|name| folder.join(name)).collect()
 }
 
-/// Fails with all that was found.
-pub(crate) fn none(what: &str, found: &[String]) {
+/// Fails with a list of the violations, if any.
+pub(crate) fn assert_none(what: &str, found: &[String]) {
     assert!(found.is_empty(), "{what}:\n{}", found.join("\n"));
 }

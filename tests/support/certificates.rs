@@ -1,7 +1,7 @@
-//! Certificates that tests make for themselves: an authority, and what it signs.
+//! Certificates for tests: an authority, and the identities that it signs.
 //!
-//! All of them are PEM files in one temporary directory, as an operator would have them, and
-//! gone with it. Their dates are far away from any day on which the tests are run.
+//! An [`Authority`] owns a temporary directory, which holds the PEM files of all of them. Their validity
+//! does not depend on the day on which the tests run.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
@@ -16,7 +16,7 @@ use rcgen::{
 use rustls::pki_types::CertificateDer;
 use tempfile::TempDir;
 
-/// Signs certificates.
+/// A certificate authority.
 pub struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
     folder: TempDir,
@@ -26,7 +26,7 @@ pub struct Authority {
 pub struct Identity {
     /// The certificate.
     pub certificate: CertificateDer<'static>,
-    /// Its key.
+    /// The private key.
     pub key: KeyPair,
     /// The certificate's file.
     pub certificate_file: PathBuf,
@@ -35,12 +35,12 @@ pub struct Identity {
 }
 
 impl Authority {
-    /// A new one.
+    /// Creates an authority with a default name.
     pub fn new() -> Self {
         Self::called("Tests' authority")
     }
 
-    /// One of this name.
+    /// Creates an authority with this common name.
     pub fn called(name: &str) -> Self {
         let mut params = params(name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -50,22 +50,22 @@ impl Authority {
         Self { issuer, folder }
     }
 
-    /// The file with its certificate.
+    /// The file of the authority's certificate.
     pub fn file(&self) -> PathBuf {
         self.folder.path().join("ca.pem")
     }
 
-    /// Where it puts its files.
+    /// The directory of all files.
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    /// A server's, kept in files with this name.
+    /// Issues a server certificate, in files with this name.
     pub fn server(&self, name: &str) -> Identity {
         self.sign(name, &server_params())
     }
 
-    /// A server's whose last day was long ago.
+    /// Issues an expired server certificate.
     pub fn expired_server(&self) -> Identity {
         let mut params = server_params();
         params.not_before = date_time_ymd(2020, 1, 1);
@@ -73,19 +73,19 @@ impl Authority {
         self.sign("expired", &params)
     }
 
-    /// A server's that will expire after this.
+    /// Issues a server certificate that expires after `left`.
     pub fn expiring_server(&self, left: Duration) -> Identity {
         let mut params = server_params();
         params.not_after = date_time_ymd(1970, 1, 1) + (UNIX_EPOCH.elapsed().unwrap() + left);
         self.sign("expiring", &params)
     }
 
-    /// A client's whose common name is the name of an account.
+    /// Issues a client certificate with an account's name as common name.
     pub fn client(&self, account: &str) -> Identity {
         self.sign(account, &client_params(account))
     }
 
-    /// A client's whose last day was long ago.
+    /// Issues an expired client certificate.
     pub fn expired_client(&self, account: &str) -> Identity {
         let mut params = client_params(account);
         params.not_before = date_time_ymd(2020, 1, 1);
@@ -93,7 +93,7 @@ impl Authority {
         self.sign(&format!("expired-{account}"), &params)
     }
 
-    /// A client's that is an authority itself, as `openssl req -x509` makes them.
+    /// Issues a client certificate with the CA flag, which `openssl req -x509` sets.
     pub fn authority_below(&self, account: &str) -> Identity {
         let mut params = client_params(account);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -116,7 +116,7 @@ impl Authority {
     }
 }
 
-/// As a key should be kept: others cannot read it.
+/// Writes a file with mode 0600, as the server requires for keys.
 fn write_private(path: &Path, bytes: &[u8]) {
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(true).mode(0o600);

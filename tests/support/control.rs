@@ -1,8 +1,8 @@
-//! A client's side of the control connection, every read under a deadline (RFC 959 §4.2), in the
-//! clear or secured (RFC 4217).
+//! The client's end of a control connection, in the clear or with TLS (RFC 959 §4.2, RFC 4217).
 //!
-//! It insists on what the RFC promises: lines end in CRLF, a multi-line reply ends in its own
-//! code, nothing comes that was not asked for.
+//! It is strict: lines end in CRLF, and a multi-line reply ends with its own code. Every read has a
+//! time-out. It tracks PROT, so that data connections are protected as negotiated. A failure prints the
+//! dialogue.
 
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -11,17 +11,17 @@ use std::time::Duration;
 use super::tls::{Link, TlsClient};
 use super::{DEADLINE, DataChannel, end_connection};
 
-/// One whole reply.
+/// A reply.
 #[derive(Debug)]
 pub struct Reply {
     /// The code.
     pub code: u16,
-    /// The lines as they came, without their CRLF.
+    /// The lines, without their CRLF.
     pub lines: Vec<String>,
 }
 
 impl Reply {
-    /// The text behind the code of the last line.
+    /// The text after the code of the last line.
     pub fn text(&self) -> &str {
         self.lines.last().and_then(|l| l.get(4..)).unwrap_or("")
     }
@@ -30,15 +30,15 @@ impl Reply {
 /// A control connection.
 pub struct Control {
     stream: BufReader<Link>,
-    /// How it was secured, and data connections will be.
+    /// The TLS client of the control connection and of data connections.
     client: Option<TlsClient>,
-    /// Whether data connections are to be secured,
+    /// Whether data connections use TLS.
     protects_data: bool,
-    /// and whether they are when nothing has been said of it.
+    /// Whether the connection uses implicit TLS, so that data connections use TLS by default.
     is_implicit: bool,
-    /// The line that was sent last, in upper case.
-    asked: Vec<u8>,
-    /// What was said, for the message of a failure.
+    /// The last command, in upper case.
+    last_command: Vec<u8>,
+    /// Printed when a check fails.
     dialogue: Vec<String>,
 }
 
@@ -55,7 +55,7 @@ impl Control {
         Self::over(TcpStream::connect_timeout(&address, DEADLINE).unwrap())
     }
 
-    /// Speaks over an existing connection.
+    /// Uses an existing connection.
     pub fn over(stream: TcpStream) -> Self {
         stream.set_read_timeout(Some(DEADLINE)).unwrap();
         stream.set_write_timeout(Some(DEADLINE)).unwrap();
@@ -65,7 +65,7 @@ impl Control {
             client: None,
             protects_data: false,
             is_implicit: false,
-            asked: Vec::new(),
+            last_command: Vec::new(),
             dialogue: Vec::new(),
         }
     }
@@ -78,7 +78,7 @@ impl Control {
         control
     }
 
-    /// Connects to where TLS begins at once, and reads the greeting.
+    /// Connects to an address for implicit TLS, and reads the greeting.
     pub fn implicit(address: SocketAddr, client: &TlsClient) -> Self {
         let mut control = Self::silent(address);
         control.secure(client);
@@ -86,7 +86,7 @@ impl Control {
         control
     }
 
-    /// Connects, and goes over to TLS.
+    /// Connects, and starts TLS.
     pub fn secured(address: SocketAddr, client: &TlsClient) -> Self {
         let mut control = Self::connect(address);
         control.command("AUTH TLS", 234);
@@ -94,7 +94,7 @@ impl Control {
         control
     }
 
-    /// Connects, goes over to TLS, logs in as anonymous, and protects data connections.
+    /// Connects, starts TLS, logs in as anonymous, and protects data connections.
     pub fn private(address: SocketAddr, client: &TlsClient) -> Self {
         let mut control = Self::secured(address, client);
         control.log_in("anonymous", "tests@example.org");
@@ -104,19 +104,19 @@ impl Control {
         control
     }
 
-    /// Makes the handshake: the server has said 234, or listens for it.
+    /// Completes a TLS handshake, after 234 or at once for implicit TLS.
     pub fn secure(&mut self, client: &TlsClient) {
         let secured = self.try_secure(client);
-        secured.unwrap_or_else(|e| self.fail(&format!("no handshake: {e}")));
+        secured.unwrap_or_else(|e| self.fail(&format!("the TLS handshake failed: {e}")));
     }
 
-    /// Makes the handshake, if the server makes it.
+    /// Attempts a TLS handshake.
     pub fn try_secure(&mut self, client: &TlsClient) -> io::Result<()> {
         if !self.stream.buffer().is_empty() {
-            self.fail("something comes before the handshake");
+            self.fail("data arrived before the TLS handshake");
         }
         let link = client.handshake(self.socket().try_clone()?)?;
-        // Before anything was said this is implicit TLS, whose data is private by itself.
+        // TLS before any line is implicit TLS, which protects data connections by default.
         self.is_implicit = self.dialogue.is_empty();
         self.protects_data |= self.is_implicit;
         self.dialogue.push("(TLS)".to_owned());
@@ -125,26 +125,26 @@ impl Control {
         Ok(())
     }
 
-    /// Ends TLS and goes on in the clear: the server has said 200 to CCC.
+    /// Ends TLS and continues in the clear, after the server's 200 to CCC.
     pub fn unsecure(&mut self) {
         let clear = Link::Clear(self.socket().try_clone().unwrap());
         let link = std::mem::replace(&mut self.stream, BufReader::new(clear));
         let ended = link.into_inner().into_clear();
-        ended.unwrap_or_else(|e| self.fail(&format!("no end of TLS: {e}")));
+        ended.unwrap_or_else(|e| self.fail(&format!("TLS did not end: {e}")));
         self.dialogue.push("(no TLS)".to_owned());
     }
 
-    /// The connection, with what TLS knows of it.
+    /// The connection.
     pub fn link(&self) -> &Link {
         self.stream.get_ref()
     }
 
-    /// What secures the next data connection, where that has been agreed on.
+    /// The TLS client for the next data connection, if PROT protects it.
     pub fn data_client(&self) -> Option<TlsClient> {
         self.client.clone().filter(|_| self.protects_data)
     }
 
-    /// Data connections, where they are secured, are so by another client's TLS.
+    /// Uses another TLS client for data connections from now on.
     pub fn secure_data_by(&mut self, client: &TlsClient) {
         self.client = Some(client.clone());
     }
@@ -155,12 +155,12 @@ impl Control {
         self.command(&format!("PASS {password}"), 230);
     }
 
-    /// The socket itself.
+    /// The socket.
     pub fn socket(&self) -> &TcpStream {
         self.link().socket()
     }
 
-    /// The address of this end.
+    /// The local address.
     pub fn local(&self) -> SocketAddr {
         self.socket().local_addr().unwrap()
     }
@@ -180,33 +180,33 @@ impl Control {
         if bytes.len() < 1024 {
             self.dialogue.push(format!("C: {}", bytes.escape_ascii()));
         }
-        self.asked = bytes.trim_ascii_end().to_ascii_uppercase();
+        self.last_command = bytes.trim_ascii_end().to_ascii_uppercase();
         let link = self.stream.get_mut();
         let sent = link.write_all(bytes).and_then(|()| link.flush());
         sent.unwrap_or_else(|e| self.fail(&format!("cannot send: {e}")));
     }
 
-    /// The next line without its CRLF; `None` at the end of the connection.
+    /// The next line without its CRLF; `None` at the end of the stream or after a reset.
     pub fn try_line(&mut self) -> Option<Vec<u8>> {
         let mut line = Vec::new();
         match self.stream.read_until(b'\n', &mut line) {
             Ok(0) => return None,
             Ok(_) => {}
             Err(e) if e.kind() == ErrorKind::ConnectionReset => return None,
-            Err(e) => self.fail(&format!("no line: {e}")),
+            Err(e) => self.fail(&format!("cannot read a line: {e}")),
         }
         self.dialogue.push(format!("S: {}", line.escape_ascii()));
         if !line.ends_with(b"\r\n") {
             self.fail("a line without CRLF");
         }
         line.truncate(line.len() - 2);
-        self.note(&line);
+        self.track_protection(&line);
         Some(line)
     }
 
-    /// Keeps in mind what was agreed on about data connections (RFC 4217 §12, RFC 2228 §3).
-    fn note(&mut self, reply: &[u8]) {
-        match (self.asked.as_slice(), reply.get(..3)) {
+    /// Tracks the protection level of data connections (RFC 4217 §12, RFC 2228 §3).
+    fn track_protection(&mut self, reply: &[u8]) {
+        match (self.last_command.as_slice(), reply.get(..3)) {
             (b"PROT P", Some(b"200")) | (b"AUTH SSL" | b"AUTH TLS-P", Some(b"234")) => {
                 self.protects_data = true;
             }
@@ -241,7 +241,7 @@ impl Control {
         Reply { code, lines }
     }
 
-    /// The next reply, which must have this code.
+    /// Reads the next reply, which must have this code.
     pub fn expect(&mut self, code: u16) -> Reply {
         let reply = self.reply();
         if reply.code != code {
@@ -250,7 +250,7 @@ impl Control {
         reply
     }
 
-    /// The next reply must have one of these codes.
+    /// Reads the next reply, which must have one of these codes.
     pub fn expect_one_of(&mut self, codes: &[u16]) -> Reply {
         let reply = self.reply();
         if !codes.contains(&reply.code) {
@@ -259,20 +259,20 @@ impl Control {
         reply
     }
 
-    /// Sends a line and expects a reply.
+    /// Sends a command, and expects a reply with this code.
     pub fn command(&mut self, line: &str, code: u16) -> Reply {
         self.send(line);
         self.expect(code)
     }
 
-    /// The server must close, with nothing more to say.
+    /// Expects the end of the stream, with no further line.
     pub fn expect_end(&mut self) {
         if self.try_line().is_some() {
             self.fail("expected the end of the connection");
         }
     }
 
-    /// The server must refuse a handshake, and close (RFC 8446 §6.2).
+    /// Expects a fatal TLS alert and the end of the stream (RFC 8446 §6.2).
     pub fn expect_alert(&mut self) {
         let mut bytes = Vec::new();
         let end = self.stream.read_to_end(&mut bytes);
@@ -283,24 +283,24 @@ impl Control {
         }
     }
 
-    /// Whether a reply has begun to come within `patience`, in the clear.
-    pub fn has_reply(&self, patience: Duration) -> bool {
+    /// Whether the first byte of a reply arrives within `timeout`. Only in the clear.
+    pub fn has_reply(&self, timeout: Duration) -> bool {
         if !self.stream.buffer().is_empty() {
             return true;
         }
-        self.socket().set_read_timeout(Some(patience)).unwrap();
+        self.socket().set_read_timeout(Some(timeout)).unwrap();
         let mut byte = [0];
-        let seen = self.socket().peek(&mut byte).is_ok();
+        let has_arrived = self.socket().peek(&mut byte).is_ok();
         self.socket().set_read_timeout(Some(DEADLINE)).unwrap();
-        seen
+        has_arrived
     }
 
-    /// EPSV and a connection to it.
+    /// Opens a data connection with EPSV.
     pub fn passive(&mut self) -> DataChannel {
         DataChannel::epsv(self)
     }
 
-    /// Fetches a file over a new passive connection.
+    /// Downloads a file over a new passive connection.
     pub fn retrieve(&mut self, path: &str) -> Vec<u8> {
         let data = self.passive();
         self.command(&format!("RETR {path}"), 150);
@@ -309,7 +309,7 @@ impl Control {
         bytes
     }
 
-    /// Stores a file over a new passive connection.
+    /// Uploads a file over a new passive connection.
     pub fn store(&mut self, path: &str, bytes: &[u8]) {
         let data = self.passive();
         self.command(&format!("STOR {path}"), 150);
@@ -317,15 +317,15 @@ impl Control {
         self.expect(226);
     }
 
-    /// All bytes until the server closes.
+    /// The remaining bytes until the server closes.
     pub fn rest(mut self) -> Vec<u8> {
         let mut bytes = Vec::new();
         let end = self.stream.read_to_end(&mut bytes);
-        end.unwrap_or_else(|e| self.fail(&format!("no end: {e}")));
+        end.unwrap_or_else(|e| self.fail(&format!("the stream did not end: {e}")));
         bytes
     }
 
-    /// Panics with the dialogue so far.
+    /// Panics with the end of the dialogue.
     pub fn fail(&self, what: &str) -> ! {
         let from = self.dialogue.len().saturating_sub(20);
         panic!(

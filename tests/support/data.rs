@@ -1,5 +1,7 @@
-//! Data connections as a client arranges them (RFC 959 §3.2, RFC 2428), and the rough
-//! things that a client can do to a socket: resets, urgent bytes, odd source addresses.
+//! The client's end of data connections (RFC 959 §3.2, RFC 2428), and socket operations of unusual
+//! clients: resets, urgent data, chosen source addresses.
+//!
+//! A [`DataChannel`] owns the socket between the command that negotiates it and the transfer.
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -10,44 +12,44 @@ use rustix::net::{AddressFamily, SendFlags, SocketType, sockopt};
 use super::tls::{Link, TlsClient};
 use super::{Control, DEADLINE, until};
 
-/// A data channel that is arranged, and neither connected where the client listens, nor secured
-/// where it is to be.
+/// A negotiated data connection: not yet accepted in active mode, and before its TLS handshake.
 pub struct DataChannel {
-    socket: Arranged,
+    socket: DataSocket,
+    /// `None` is in the clear.
     client: Option<TlsClient>,
 }
 
-enum Arranged {
-    /// EPSV or PASV: the client has connected.
+enum DataSocket {
+    /// Passive mode (EPSV, PASV): the client has connected.
     Connected(TcpStream),
-    /// PORT or EPRT: the server will connect.
+    /// Active mode (PORT, EPRT): the server will connect.
     Listening(TcpListener),
 }
 
 impl DataChannel {
-    /// Extended passive.
+    /// EPSV.
     pub fn epsv(control: &mut Control) -> Self {
         let port = epsv_port(control);
-        Self::dial(control, port)
+        Self::connect(control, port)
     }
 
-    /// Passive, IPv4 only.
+    /// PASV, IPv4 only.
     pub fn pasv(control: &mut Control) -> Self {
         let port = pasv_port(control);
-        Self::dial(control, port)
+        Self::connect(control, port)
     }
 
-    /// Active, IPv4 only.
+    /// PORT, IPv4 only.
     pub fn port(control: &mut Control) -> Self {
         let listener = TcpListener::bind((control.local().ip(), 0)).unwrap();
         let address = listener.local_addr().unwrap();
         control.command(&format!("PORT {}", host_port(address)), 200);
-        Self::new(control, Arranged::Listening(listener))
+        Self::new(control, DataSocket::Listening(listener))
     }
 
-    /// Extended active.
+    /// EPRT.
     pub fn eprt(control: &mut Control) -> Self {
-        // Not of the IP alone: a link-local one needs its link.
+        // The socket address, not only the IP: a link-local address needs its scope id.
         let mut here = control.local();
         here.set_port(0);
         let listener = TcpListener::bind(here).unwrap();
@@ -55,37 +57,36 @@ impl DataChannel {
         let family = if address.is_ipv4() { 1 } else { 2 };
         let (ip, port) = (address.ip(), address.port());
         control.command(&format!("EPRT |{family}|{ip}|{port}|"), 200);
-        Self::new(control, Arranged::Listening(listener))
+        Self::new(control, DataSocket::Listening(listener))
     }
 
     /// Closes the client's listener before the server connects.
     ///
-    /// Dropped alone, it might still accept: a process that another test is starting has a copy of it
-    /// until its `exec`.
+    /// Dropping it is not enough: a child process that another test starts has a copy until its `exec`.
     pub fn refuse(self) {
-        if let Arranged::Listening(listener) = self.socket {
+        if let DataSocket::Listening(listener) = self.socket {
             rustix::net::shutdown(&listener, rustix::net::Shutdown::Both).unwrap();
         }
     }
 
-    /// Whether the client listens: the connection then comes after the command.
+    /// Whether the mode is active: the server connects after the transfer command.
     pub fn is_active(&self) -> bool {
-        matches!(self.socket, Arranged::Listening(_))
+        matches!(self.socket, DataSocket::Listening(_))
     }
 
-    /// The same, secured by this client's TLS, or not at all.
+    /// Sets the TLS client; `None` is in the clear.
     pub fn secured_by(mut self, client: Option<TlsClient>) -> Self {
         self.client = client;
         self
     }
 
-    /// The connection, accepted and secured if need be. The server begins to secure it when it
-    /// has said 150.
+    /// Accepts the connection in active mode and completes its TLS handshake if it is protected. The
+    /// server starts the handshake after its 150.
     pub fn link(self) -> Link {
         self.try_link().unwrap()
     }
 
-    /// The connection, if it can be secured where it must.
+    /// As [`link`](Self::link), but returns the error of the handshake.
     pub fn try_link(self) -> io::Result<Link> {
         match self.client.clone() {
             None => Ok(Link::Clear(self.stream())),
@@ -93,47 +94,48 @@ impl DataChannel {
         }
     }
 
-    /// The socket itself, accepted if need be and not secured.
+    /// Accepts the connection in active mode, and skips TLS.
     pub fn stream(self) -> TcpStream {
         let stream = match self.socket {
-            Arranged::Connected(stream) => stream,
-            Arranged::Listening(listener) => accept(&listener),
+            DataSocket::Connected(stream) => stream,
+            DataSocket::Listening(listener) => accept(&listener),
         };
         stream.set_read_timeout(Some(DEADLINE)).unwrap();
         stream.set_write_timeout(Some(DEADLINE)).unwrap();
         stream
     }
 
-    /// Everything that comes until the server closes.
+    /// Reads until the server closes.
     pub fn receive(self) -> Vec<u8> {
         let mut bytes = Vec::new();
         self.link().read_to_end(&mut bytes).unwrap();
         bytes
     }
 
-    /// Sends and closes.
+    /// Sends `bytes` and closes.
     pub fn send(self, bytes: &[u8]) {
         let mut link = self.link();
         link.write_all(bytes).unwrap();
-        // Whether all of it was taken, the reply says.
+        // The reply tells whether the server received all of it.
         let _ = link.finish();
     }
 
-    fn new(control: &Control, socket: Arranged) -> Self {
+    fn new(control: &Control, socket: DataSocket) -> Self {
         let client = control.data_client();
         Self { socket, client }
     }
 
-    fn dial(control: &Control, port: u16) -> Self {
+    fn connect(control: &Control, port: u16) -> Self {
         let mut address = control.socket().peer_addr().unwrap();
         address.set_port(port);
         let stream = TcpStream::connect_timeout(&address, DEADLINE);
-        let stream = stream.unwrap_or_else(|e| control.fail(&format!("data port: {e}")));
-        Self::new(control, Arranged::Connected(stream))
+        let stream = stream
+            .unwrap_or_else(|e| control.fail(&format!("cannot connect to the data port: {e}")));
+        Self::new(control, DataSocket::Connected(stream))
     }
 }
 
-/// EPSV without a connection to it.
+/// The port of an EPSV reply.
 pub fn epsv_port(control: &mut Control) -> u16 {
     let reply = control.command("EPSV", 229);
     let number = reply.text().split('|').nth(3).map(str::parse);
@@ -143,7 +145,7 @@ pub fn epsv_port(control: &mut Control) -> u16 {
     }
 }
 
-/// PASV without a connection to it.
+/// The port of a PASV reply.
 pub fn pasv_port(control: &mut Control) -> u16 {
     let reply = control.command("PASV", 227);
     let text = reply.text();
@@ -155,14 +157,14 @@ pub fn pasv_port(control: &mut Control) -> u16 {
     }
 }
 
-/// An IPv4 address as PORT writes it.
+/// An IPv4 address in the notation of PORT.
 pub fn host_port(address: SocketAddr) -> String {
     let ip = address.ip().to_string().replace('.', ",");
     let [high, low] = address.port().to_be_bytes();
     format!("{ip},{high},{low}")
 }
 
-/// Waits for the server to connect, under the deadline.
+/// Waits for the server to connect.
 fn accept(listener: &TcpListener) -> TcpStream {
     listener.set_nonblocking(true).unwrap();
     let (stream, _) = until("the server's data connection", || listener.accept().ok());
@@ -170,7 +172,7 @@ fn accept(listener: &TcpListener) -> TcpStream {
     stream
 }
 
-/// Everything until the end of the stream.
+/// Reads to the end of the stream.
 pub fn read_all(stream: &mut TcpStream) -> Vec<u8> {
     stream.set_read_timeout(Some(DEADLINE)).unwrap();
     let mut bytes = Vec::new();
@@ -178,30 +180,30 @@ pub fn read_all(stream: &mut TcpStream) -> Vec<u8> {
     bytes
 }
 
-/// Closes, and the peer's system hears of it before anything that is done next.
+/// Closes a connection, and sends the FIN before it returns.
 ///
-/// A close alone may be late: a process that another test is starting has copies of all sockets
-/// until its `exec`, and the connection ends when the last copy is closed.
+/// A close alone may be late: a child process that another test starts has a copy of the socket until its
+/// `exec`, and only the last close sends the FIN.
 pub fn end_connection(stream: TcpStream) {
     stream.shutdown(Shutdown::Write).ok();
     drop(stream);
 }
 
-/// Closes so that the peer sees a reset instead of an end, at once, too: connecting to nowhere
-/// resets, however many copies there are.
+/// Resets a connection before it returns. Disconnecting (`AF_UNSPEC`) resets it at once, even if the
+/// socket has copies.
 pub fn abort_connection(stream: TcpStream) {
     sockopt::set_socket_linger(&stream, Some(Duration::ZERO)).unwrap();
     rustix::net::connect_unspec(&stream).unwrap();
     drop(stream);
 }
 
-/// Sends bytes of which the last is urgent (RFC 959 §3.5: the Telnet Synch).
+/// Sends bytes with the last one as urgent data (the Synch signal, RFC 854).
 pub fn send_urgent(stream: &TcpStream, bytes: &[u8]) {
     let sent = rustix::net::send(stream, bytes, SendFlags::OOB).unwrap();
     assert_eq!(sent, bytes.len());
 }
 
-/// Connects from a chosen loopback address.
+/// Connects from a chosen IPv4 address.
 pub fn connect_from(from: Ipv4Addr, to: SocketAddr) -> rustix::io::Result<TcpStream> {
     let socket = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None)?;
     rustix::net::bind(&socket, &SocketAddr::from((from, 0)))?;

@@ -1,20 +1,20 @@
-//! A certificate for tests in which the same must happen every time.
+//! A server certificate for deterministic tests, created once per test program.
 //!
-//! Signatures by Ed25519 have one length, where those of other keys differ by a byte now and
-//! then: so every handshake is as long as the one before. Made once for the whole program.
+//! Ed25519 signatures have a fixed length, unlike DER-encoded ECDSA signatures, so all handshakes have
+//! the same length.
 
 use std::sync::OnceLock;
 
 use mioftpd::net::tls::Credentials;
 use rcgen::{CertificateParams, KeyPair, PKCS_ED25519};
 
-/// What the server proves itself with, as `localhost`.
+/// A self-signed certificate for `localhost`, and its key.
 pub(crate) fn credentials() -> Credentials {
-    static MADE: OnceLock<Credentials> = OnceLock::new();
-    MADE.get_or_init(make).clone()
+    static CREDENTIALS: OnceLock<Credentials> = OnceLock::new();
+    CREDENTIALS.get_or_init(create).clone()
 }
 
-fn make() -> Credentials {
+fn create() -> Credentials {
     let key = KeyPair::generate_for(&PKCS_ED25519).expect("a key");
     let names = vec!["localhost".to_owned()];
     let params = CertificateParams::new(names).expect("a name");

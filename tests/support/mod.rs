@@ -1,11 +1,10 @@
-//! What the tests over real sockets share: the server as a child process, a client that
-//! speaks plain FTP under deadlines, and a script of one dialogue in a text file.
+//! Shared support for tests over real sockets: the server as a child process, an FTP client with
+//! time-outs, and transcripts (dialogues in text files).
 //!
-//! Nothing here knows the server's insides: these are the eyes of a client.
-//!
+//! It treats the server as a black box: it knows only the protocol, the command line and the log.
 //! `MIOFTPD_TEST_SERVER=PATH` tests another binary, for example a static release build.
 
-// Every test program compiles this module and uses a part of it; none is seen from outside.
+// Each test program compiles this module and uses a part of it.
 #![allow(dead_code, unused_imports, unreachable_pub)]
 
 pub mod certificates;
@@ -28,29 +27,27 @@ pub use data::{
 pub use ports::free_ports;
 pub use server::{Server, Starter, binary, mioftpd};
 
-/// How long anything may take that should be quick: generous, because a busy machine is no
-/// failure (a thread with the lowest priority waits for seconds there), and finite, because a hanging
-/// test tells nothing.
+/// The time-out of every operation that should be fast. Long, because a thread of the lowest priority
+/// may wait for seconds on a busy machine; finite, because a hanging test reports nothing.
 pub const DEADLINE: Duration = Duration::from_secs(60);
 
-/// Most of these rounds are as they should be. It is for what depends on the order in which two
-/// connections end: the kernel does not always hear of that in the order in which it was, because a
-/// segment waits while its connection is in a call, and one processor does not wait for another; and
-/// a busy machine is late.
+/// Asserts that most of 20 rounds succeed. For results that depend on the order in which two connections
+/// end: the kernel may process the segments in another order, since a segment is deferred while a system
+/// call holds its socket, and CPUs process segments in parallel.
 pub fn mostly(round: impl FnMut(&u8) -> bool) {
-    let right = (0..20).filter(round).count();
-    assert!(right > 12, "{right} of 20");
+    let succeeded = (0..20).filter(round).count();
+    assert!(succeeded > 12, "only {succeeded} of 20 rounds succeeded");
 }
 
-/// Tries until `probe` has an answer or the deadline is over; the probe has to wait for
-/// something itself (a reply, a read), so that this does not spin.
+/// Calls `probe` until it returns a value; panics after [`DEADLINE`]. The probe should block (on a reply
+/// or a read), so that this does not spin.
 pub fn until<T>(what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
     let end = Instant::now() + DEADLINE;
     loop {
-        if let Some(answer) = probe() {
-            return answer;
+        if let Some(value) = probe() {
+            return value;
         }
-        assert!(Instant::now() < end, "waited in vain for {what}");
+        assert!(Instant::now() < end, "timed out waiting for {what}");
         std::thread::yield_now();
     }
 }

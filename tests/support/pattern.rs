@@ -1,14 +1,14 @@
-//! The two small notations of the transcripts: escaped bytes, and patterns with `*`.
+//! The two notations of transcripts: escaped bytes, and patterns with `*`.
 //!
-//! Escapes are `\r \n \t \s \\ \* \xNN` (`\s` is a space, for the end of a line).
+//! Escapes are `\r \n \t \s \\ \* \xNN`; `\s` is a space, for the end of a line.
 
-/// Escaped text as bytes.
+/// Parses escaped bytes; a `*` stands for itself.
 pub fn unescape(text: &str) -> Vec<u8> {
     let pieces = pieces(text).into_iter();
     pieces.map(|piece| piece.unwrap_or(b'*')).collect()
 }
 
-/// Bytes in which a `*` stands for any bytes, none included.
+/// A pattern of bytes, in which `*` matches any number of any bytes.
 #[derive(Clone, Debug, Default)]
 pub struct Pattern {
     /// `None` is a `*`.
@@ -16,7 +16,7 @@ pub struct Pattern {
 }
 
 impl Pattern {
-    /// A pattern as it is written.
+    /// Parses a pattern.
     pub fn new(text: &str) -> Self {
         Self {
             pieces: pieces(text),
@@ -28,24 +28,24 @@ impl Pattern {
         self.pieces.extend(&other.pieces);
     }
 
-    /// Whether all of `bytes` is what the pattern says.
+    /// Whether the pattern matches all of `bytes`.
     pub fn matches(&self, bytes: &[u8]) -> bool {
         let (mut at, mut byte) = (0, 0);
-        // Where to resume when the last `*` has to take one byte more.
-        let mut resume = None;
+        // The last `*`, and the byte at which the rest of the pattern was tried: for backtracking.
+        let mut backtrack = None;
         while byte < bytes.len() {
             match self.pieces.get(at) {
                 Some(None) => {
-                    resume = Some((at, byte));
+                    backtrack = Some((at, byte));
                     at += 1;
                 }
-                Some(Some(wanted)) if *wanted == bytes[byte] => {
+                Some(Some(expected)) if *expected == bytes[byte] => {
                     at += 1;
                     byte += 1;
                 }
-                _ => match resume {
+                _ => match backtrack {
                     Some((star, from)) => {
-                        resume = Some((star, from + 1));
+                        backtrack = Some((star, from + 1));
                         at = star + 1;
                         byte = from + 1;
                     }
@@ -57,7 +57,7 @@ impl Pattern {
     }
 }
 
-/// One piece a byte; a bare `*` is `None`.
+/// One piece per byte; an unescaped `*` is `None`.
 fn pieces(text: &str) -> Vec<Option<u8>> {
     let mut pieces = Vec::new();
     let mut bytes = text.bytes();
@@ -72,7 +72,7 @@ fn pieces(text: &str) -> Vec<Option<u8>> {
 }
 
 fn escape(bytes: &mut impl Iterator<Item = u8>) -> u8 {
-    match bytes.next().expect("something behind a backslash") {
+    match bytes.next().expect("a character after a backslash") {
         b'r' => b'\r',
         b'n' => b'\n',
         b't' => b'\t',

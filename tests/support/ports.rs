@@ -1,7 +1,7 @@
-//! Ports for servers that are told which ones to take.
+//! Free ports for servers that are configured with fixed ports.
 //!
-//! Not found by binding one: the socket would have copies, until their `exec`, in the processes that
-//! other tests start meanwhile, and its port would be taken as long.
+//! They come from `/proc/net/tcp`, not from binding a socket: a child process that another test starts
+//! has a copy of the socket until its `exec`, and the copy holds the port.
 
 use std::fs;
 use std::process;
@@ -9,27 +9,27 @@ use std::sync::atomic::{AtomicU16, Ordering};
 
 use super::until;
 
-/// How many ports in a row there are at most.
-const ROW: u16 = 16;
+/// The number of consecutive ports in a block.
+const BLOCK: u16 = 16;
 
-/// The first of [`ROW`] ports that nobody has, at no address: below those that the system gives by
-/// itself, so that nobody is given one before it is taken.
+/// The first of [`BLOCK`] consecutive ports that are unused on all addresses. They are below the ephemeral
+/// range, so the kernel assigns none of them before the server binds it.
 pub fn free_ports() -> u16 {
     static CALLS: AtomicU16 = AtomicU16::new(0);
     until("free ports", || {
         let calls = CALLS.fetch_add(1, Ordering::Relaxed);
-        // Not where others begin who run tests at the same time.
-        let row = (process::id() % 750 * 97 + u32::from(calls)) % 750;
-        let first = 20_000 + u16::try_from(row).unwrap() * ROW;
+        // Concurrent test programs start at different blocks.
+        let block = (process::id() % 750 * 97 + u32::from(calls)) % 750;
+        let first = 20_000 + u16::try_from(block).unwrap() * BLOCK;
         let taken = taken_ports();
         let is_free = |port: &u16| !taken.contains(port);
-        (first..first + ROW)
+        (first..first + BLOCK)
             .all(|port| is_free(&port))
             .then_some(first)
     })
 }
 
-/// The local ports of all TCP sockets, with what copies there are of them.
+/// The local ports of all TCP sockets, with those that only child processes hold.
 fn taken_ports() -> Vec<u16> {
     let tables = ["/proc/net/tcp", "/proc/net/tcp6"].map(fs::read_to_string);
     let port = |line: &str| {

@@ -1,7 +1,7 @@
-//! The server as a child process: started on a port that the system chooses, its log
-//! drained and searchable, killed when the test is over.
+//! The server as a child process, on a port that the kernel chooses.
 //!
-//! The port is learnt as a user learns it, from the log line `Start serving at …`.
+//! A [`Server`] owns its process, its log, and the served directory; dropping it kills the process. A
+//! thread collects the log. The port comes from the log line `Start serving at …`.
 
 use std::ffi::{OsStr, OsString};
 use std::io::{BufRead, BufReader};
@@ -22,7 +22,7 @@ pub fn binary() -> OsString {
     std::env::var_os("MIOFTPD_TEST_SERVER").unwrap_or_else(|| env!("CARGO_BIN_EXE_mioftpd").into())
 }
 
-/// The program under test with an environment that cannot change what it does.
+/// The program under test, without environment variables that affect it.
 pub fn mioftpd<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(arguments: I) -> Command {
     let mut command = Command::new(binary());
     command
@@ -33,7 +33,7 @@ pub fn mioftpd<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(arguments: I) -> Comm
     command
 }
 
-/// How a server is to be started; `Server::…` has the usual ones.
+/// Builds a server process; the constructors of [`Server`] cover the usual ones.
 #[derive(Default)]
 pub struct Starter {
     listen: Vec<String>,
@@ -45,13 +45,13 @@ pub struct Starter {
 }
 
 impl Starter {
-    /// Adds an address to listen on; with none at all it is `127.0.0.1:0`.
+    /// Adds an address to listen on; the default is `127.0.0.1:0`.
     pub fn listen(mut self, address: &str) -> Self {
         self.listen.push(address.into());
         self
     }
 
-    /// Adds an address where TLS begins at once.
+    /// Adds an address for implicit TLS.
     pub fn listen_for_tls(mut self, address: &str) -> Self {
         self.listen_for_tls.push(address.into());
         self
@@ -69,12 +69,12 @@ impl Starter {
         self
     }
 
-    /// Has it show its descriptors to who started it: in its sandbox only root sees them.
+    /// Makes the server's descriptors visible to its parent: for a sandboxed process only root sees them.
     pub fn observable(self) -> Self {
         self.argument("--no-sandbox")
     }
 
-    /// Serves a new temporary directory that `fill` may put something into.
+    /// Serves a new temporary directory with the files that `fill` creates in it.
     pub fn serving(mut self, fill: impl FnOnce(&Path)) -> Self {
         let directory = tempfile::tempdir().unwrap();
         fill(directory.path());
@@ -82,24 +82,24 @@ impl Starter {
         self
     }
 
-    /// Serves a directory that another server had.
+    /// Serves the directory of an earlier server.
     pub fn serving_again(mut self, directory: TempDir) -> Self {
         self.directory = Some(directory);
         self
     }
 
-    /// Starts another program than the one under test, which takes no arguments of ours: it finds
-    /// what to serve in `MIOFTPD_TEST_ROOT`, and logs what the one under test would.
-    pub fn program(mut self, words: impl IntoIterator<Item = impl Into<OsString>>) -> Self {
-        self.program = Some(words.into_iter().map(Into::into).collect());
+    /// Starts another program instead of the one under test. It gets no further arguments: the variable
+    /// `MIOFTPD_TEST_ROOT` is the directory to serve, and its log must have the same lines.
+    pub fn program(mut self, command_line: impl IntoIterator<Item = impl Into<OsString>>) -> Self {
+        self.program = Some(command_line.into_iter().map(Into::into).collect());
         self
     }
 
     fn command(&self) -> Command {
         let root = self.directory.as_ref().map(TempDir::path);
-        if let Some(words) = &self.program {
-            let mut command = Command::new(&words[0]);
-            command.args(&words[1..]).stdin(Stdio::null());
+        if let Some(command_line) = &self.program {
+            let mut command = Command::new(&command_line[0]);
+            command.args(&command_line[1..]).stdin(Stdio::null());
             command.envs(root.map(|root| ("MIOFTPD_TEST_ROOT", root)));
             return command;
         }
@@ -117,7 +117,7 @@ impl Starter {
         command
     }
 
-    /// Starts the server and waits until it serves.
+    /// Starts the server and waits until it accepts connections.
     pub fn start(self) -> Server {
         let mut command = self.command();
         let mut child = command
@@ -148,10 +148,10 @@ impl Starter {
 
 fn address(text: &str) -> SocketAddr {
     text.parse()
-        .unwrap_or_else(|e| panic!("not an address in the log: {text:?}: {e}"))
+        .unwrap_or_else(|e| panic!("the log has an invalid address {text:?}: {e}"))
 }
 
-/// A running server; dropped, it is killed.
+/// A running server. Dropping it kills the process.
 pub struct Server {
     child: Child,
     log: Arc<Log>,
@@ -161,17 +161,17 @@ pub struct Server {
 }
 
 impl Server {
-    /// A server that exports nothing.
+    /// A server without a directory.
     pub fn control_only() -> Self {
         Starter::default().start()
     }
 
-    /// A server whose directory anonymous may read.
+    /// A server with a read-only directory for anonymous.
     pub fn read_only(fill: impl FnOnce(&Path)) -> Self {
         Starter::default().serving(fill).start()
     }
 
-    /// A server whose directory anonymous may write.
+    /// A server with a writable directory for anonymous.
     pub fn writable(fill: impl FnOnce(&Path)) -> Self {
         Starter::default()
             .argument("--writable")
@@ -179,22 +179,22 @@ impl Server {
             .start()
     }
 
-    /// The first address that it serves at.
+    /// The first address.
     pub fn address(&self) -> SocketAddr {
         self.addresses[0]
     }
 
-    /// All addresses that it serves at, in the order of the command line.
+    /// All addresses, in the order of the command line.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
     }
 
-    /// The first address where TLS begins at once.
+    /// The first address for implicit TLS.
     pub fn secure_address(&self) -> SocketAddr {
         self.secure_addresses[0]
     }
 
-    /// The directory that is served.
+    /// The served directory.
     pub fn root(&self) -> &Path {
         self.directory.as_ref().expect("a served directory").path()
     }
@@ -204,7 +204,7 @@ impl Server {
         self.root().join(name)
     }
 
-    /// The names in the served directory, hidden ones too, sorted.
+    /// The names in the served directory, sorted, with hidden ones.
     pub fn names(&self) -> Vec<OsString> {
         let entries = std::fs::read_dir(self.root()).unwrap();
         let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name()).collect();
@@ -212,45 +212,44 @@ impl Server {
         names
     }
 
-    /// A client that has read the greeting.
+    /// Connects a client, which reads the greeting.
     pub fn connect(&self) -> Control {
         Control::connect(self.address())
     }
 
-    /// A client that is logged in as anonymous.
+    /// Connects a client, which logs in as anonymous.
     pub fn login(&self) -> Control {
         Control::login(self.address())
     }
 
-    /// A client whose control connection is secured, and whose data connections are, logged in
-    /// as anonymous.
+    /// Connects a client with TLS on the control and data connections, which logs in as anonymous.
     pub fn private(&self, client: &TlsClient) -> Control {
         Control::private(self.address(), client)
     }
 
-    /// The first log line with `needle` in it, waited for.
+    /// Waits for a log line that contains `needle`, and returns the first.
     pub fn wait_for_log(&self, needle: &str) -> String {
         self.log.wait_for(needle)
     }
 
-    /// Everything that was logged until now.
+    /// The log so far.
     pub fn log(&self) -> String {
         self.log.state.lock().unwrap().text.clone()
     }
 
-    /// Sends SIGKILL, waits for the end, and hands over what was served.
+    /// Sends SIGKILL, waits for the process, and returns the served directory.
     pub fn kill(mut self) -> TempDir {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
         self.directory.take().expect("a served directory")
     }
 
-    /// Its process id, as /proc has it.
+    /// The process id.
     pub fn process_id(&self) -> u32 {
         self.child.id()
     }
 
-    /// Has it read its certificate again: SIGHUP.
+    /// Makes the server reload its certificate: sends SIGHUP.
     pub fn reload(&self) {
         kill_process(self.pid(), Signal::HUP).unwrap();
     }
@@ -265,24 +264,24 @@ impl Server {
         kill_process(self.pid(), Signal::HUP).unwrap();
     }
 
-    /// Has it stand still, whatever comes, until it is to [`resume`](Self::resume).
+    /// Sends SIGSTOP: the process stops until [`resume`](Self::resume).
     pub fn pause(&self) {
         kill_process(self.pid(), Signal::STOP).unwrap();
     }
 
-    /// Has it go on.
+    /// Sends SIGCONT.
     pub fn resume(&self) {
         kill_process(self.pid(), Signal::CONT).unwrap();
     }
 
-    /// Waits for the process to end by itself.
+    /// Waits for the process to exit.
     pub fn wait(&mut self) -> ExitStatus {
-        // Its end closes its standard error: that can be waited for with a deadline.
+        // Waiting for the end of standard error has a time-out, unlike `Child::wait`.
         self.log.wait_for_end();
         self.child.wait().unwrap()
     }
 
-    /// Whether one of its threads has this name.
+    /// Whether the process has a thread of this name.
     pub fn has_thread(&self, name: &str) -> bool {
         let folder = format!("/proc/{}/task", self.child.id());
         let mut tasks = std::fs::read_dir(folder).unwrap();
@@ -292,13 +291,13 @@ impl Server {
         })
     }
 
-    /// How many descriptors it has open, where it is [observable](Starter::observable).
+    /// The number of open descriptors; the server must be [observable](Starter::observable).
     pub fn descriptors(&self) -> usize {
         let folder = format!("/proc/{}/fd", self.child.id());
         std::fs::read_dir(folder).unwrap().count()
     }
 
-    /// Its resident memory in KiB.
+    /// The resident memory in KiB.
     pub fn resident(&self) -> u64 {
         let path = format!("/proc/{}/status", self.child.id());
         let status = std::fs::read_to_string(path).unwrap();
@@ -307,7 +306,7 @@ impl Server {
         number.parse().unwrap()
     }
 
-    /// Sets one of its limits.
+    /// Sets a resource limit of the process.
     pub fn set_limit(&self, resource: Resource, limit: Rlimit) {
         prlimit(Some(self.pid()), resource, limit).unwrap();
     }
@@ -325,22 +324,22 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It may be gone already, which is what is wanted.
+        // Fails only if the process has exited.
         let _ = self.child.kill();
         let _ = self.child.wait();
         if std::thread::panicking() {
             return eprintln!("--- log of the server\n{}---", self.log());
         }
-        // Whatever has failed in a test, its log says it in words.
+        // The messages of the server describe errors in words, never as `(os error N)`.
         assert!(!self.log().contains("(os error "), "{}", self.log());
     }
 }
 
-/// What the server wrote on standard error, growing.
+/// The server's standard error so far.
 #[derive(Default)]
 struct Log {
     state: Mutex<LogState>,
-    grown: Condvar,
+    changed: Condvar,
 }
 
 #[derive(Default)]
@@ -350,17 +349,17 @@ struct LogState {
 }
 
 impl Log {
-    /// Reads to the end, so that the server never waits on a full pipe.
+    /// Reads to the end, so that the server never blocks on a full pipe.
     fn drain(&self, stderr: ChildStderr) {
         for line in BufReader::new(stderr).split(b'\n') {
             let Ok(line) = line else { break };
             let mut state = self.state.lock().unwrap();
             state.text.push_str(&String::from_utf8_lossy(&line));
             state.text.push('\n');
-            self.grown.notify_all();
+            self.changed.notify_all();
         }
         self.state.lock().unwrap().ended = true;
-        self.grown.notify_all();
+        self.changed.notify_all();
     }
 
     fn wait_for(&self, needle: &str) -> String {
@@ -370,26 +369,26 @@ impl Log {
         };
         self.wait(|state| found(state).is_some() || state.ended);
         let line = found(&self.state.lock().unwrap());
-        // Not with the lock held: the server that is dropped then wants to print its log.
+        // Panic without the lock: dropping the server prints its log.
         line.unwrap_or_else(|| panic!("no log line {needle:?}"))
     }
 
     fn wait_for_end(&self) {
         self.wait(|state| state.ended);
         let ended = self.state.lock().unwrap().ended;
-        assert!(ended, "the server does not end");
+        assert!(ended, "the server does not exit");
     }
 
-    /// Until `enough`, or the deadline is over.
-    fn wait(&self, enough: impl Fn(&LogState) -> bool) {
+    /// Waits until `condition` holds, at most [`DEADLINE`].
+    fn wait(&self, condition: impl Fn(&LogState) -> bool) {
         let end = Instant::now() + DEADLINE;
         let mut state = self.state.lock().unwrap();
-        while !enough(&state) {
+        while !condition(&state) {
             let left = end.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return;
             }
-            state = self.grown.wait_timeout(state, left).unwrap().0;
+            state = self.changed.wait_timeout(state, left).unwrap().0;
         }
     }
 }

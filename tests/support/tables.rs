@@ -1,10 +1,11 @@
-//! Tables in the documentation of a test file whose last column names tests, each in backquotes: a
-//! transcript, or `place::function`, where the place is a file or folder of `tests` or of `src`.
+//! Checks tables in the documentation of a test file whose last column names tests in backquotes.
+//!
+//! A name is a transcript, or `path::function`, where the path is a file or directory of `tests` or `src`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The names in the rows of this source that are no tests, and how many are.
+/// The names in the tables of a source file that are not tests, and the number of those that are.
 pub fn missing_tests(source: &str) -> (Vec<&str>, usize) {
     let rows = source.lines().filter(|line| line.starts_with("//! |"));
     let tests = rows.filter_map(|row| row.rsplit('|').nth(1));
@@ -19,11 +20,11 @@ pub fn missing_tests(source: &str) -> (Vec<&str>, usize) {
 
 fn exists(name: &str) -> bool {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let Some((place, function)) = name.split_once("::") else {
+    let Some((location, function)) = name.split_once("::") else {
         return root.join("tests/transcripts").join(name).is_file();
     };
     let mut open: Vec<PathBuf> = ["tests", "src"]
-        .map(|folder| root.join(folder).join(place))
+        .map(|folder| root.join(folder).join(location))
         .into();
     open.extend(open.clone().iter().map(|path| path.with_extension("rs")));
     while let Some(path) = open.pop() {

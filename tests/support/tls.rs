@@ -1,9 +1,8 @@
-//! TLS as a client has it, over a blocking socket under the suite's deadlines.
+//! The client's end of TLS, over a blocking socket with time-outs.
 //!
-//! A [`TlsClient`] is how one client begins TLS: versions, sessions to resume, protocols that it
-//! offers, a certificate. It believes every certificate that it is shown: who the server is is
-//! not the question here. A [`Link`] is one connection, in the clear or secured; an end of it
-//! that TLS does not announce is an error (RFC 8446 §6.1).
+//! A [`TlsClient`] is a configuration: versions, a session cache, ALPN protocols, a certificate. It
+//! accepts any server certificate. A [`Link`] is one connection, in the clear or with TLS; the end of a
+//! TLS connection without `close_notify` is an error (RFC 8446 §6.1).
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -22,8 +21,8 @@ use rustls::{
 use super::DEADLINE;
 use super::certificates::Identity;
 
-/// How many TLS 1.3 tickets a client keeps, and how many servers' TLS 1.2 sessions.
-const SESSIONS_KEPT: usize = 256;
+/// The size of the session cache: TLS 1.3 tickets, or servers with a TLS 1.2 session.
+const CACHED_SESSIONS: usize = 256;
 
 /// A version of TLS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +34,7 @@ pub enum Version {
 }
 
 impl Version {
-    /// Both.
+    /// All versions.
     pub const ALL: [Self; 2] = [Self::V12, Self::V13];
 
     const fn supported(self) -> &'static SupportedProtocolVersion {
@@ -46,34 +45,34 @@ impl Version {
     }
 }
 
-/// How a client begins TLS. Copies share the sessions that they resume.
+/// The TLS configuration of a client. Copies share the session cache.
 #[derive(Clone, Debug)]
 pub struct TlsClient {
     config: Arc<ClientConfig>,
 }
 
 impl TlsClient {
-    /// One that takes the newest version.
+    /// Supports all versions.
     pub fn new() -> Self {
-        Self::made(&Version::ALL, None)
+        Self::with(&Version::ALL, None)
     }
 
-    /// One that knows only this version.
+    /// Supports only this version.
     pub fn of(version: Version) -> Self {
-        Self::made(&[version], None)
+        Self::with(&[version], None)
     }
 
-    /// One of the newest version that shows a certificate where it is asked for one.
+    /// Supports all versions, and presents a certificate if the server requests one.
     pub fn showing(identity: &Identity) -> Self {
-        Self::made(&Version::ALL, Some(identity))
+        Self::with(&Version::ALL, Some(identity))
     }
 
-    /// As [`showing`](Self::showing), knowing only this version.
+    /// As [`showing`](Self::showing), with only this version.
     pub fn showing_by(version: Version, identity: &Identity) -> Self {
-        Self::made(&[version], Some(identity))
+        Self::with(&[version], Some(identity))
     }
 
-    fn made(versions: &[Version], identity: Option<&Identity>) -> Self {
+    fn with(versions: &[Version], identity: Option<&Identity>) -> Self {
         let provider = Arc::new(default_provider());
         let versions: Vec<_> = versions.iter().map(|version| version.supported()).collect();
         let builder = ClientConfig::builder_with_provider(provider)
@@ -95,23 +94,25 @@ impl TlsClient {
         .with_other_sessions()
     }
 
-    /// The same, with sessions of its own: it has none to resume yet.
+    /// Replaces the session cache by an empty one.
     pub fn with_other_sessions(self) -> Self {
-        self.changed(|config| config.resumption = Resumption::in_memory_sessions(SESSIONS_KEPT))
+        self.configured(|config| {
+            config.resumption = Resumption::in_memory_sessions(CACHED_SESSIONS)
+        })
     }
 
-    /// The same, and never resumes one.
+    /// Disables resumption.
     pub fn without_sessions(self) -> Self {
-        self.changed(|config| config.resumption = Resumption::disabled())
+        self.configured(|config| config.resumption = Resumption::disabled())
     }
 
-    /// The same, and offers these protocols (ALPN, RFC 7301).
+    /// Offers these protocols in ALPN (RFC 7301).
     pub fn offering(self, protocols: &[&str]) -> Self {
         let protocols = protocols.iter().map(|name| name.as_bytes().to_vec());
-        self.changed(|config| config.alpn_protocols = protocols.collect())
+        self.configured(|config| config.alpn_protocols = protocols.collect())
     }
 
-    fn changed(self, change: impl FnOnce(&mut ClientConfig)) -> Self {
+    fn configured(self, change: impl FnOnce(&mut ClientConfig)) -> Self {
         let mut config = ClientConfig::clone(&self.config);
         change(&mut config);
         Self {
@@ -119,29 +120,29 @@ impl TlsClient {
         }
     }
 
-    /// A connection whose hello is still to be sent.
+    /// Creates a connection that has not sent its ClientHello.
     pub fn begin(&self) -> ClientConnection {
         let name = ServerName::try_from("localhost").unwrap();
         ClientConnection::new(Arc::clone(&self.config), name).unwrap()
     }
 
-    /// Makes the handshake.
+    /// Completes the handshake on a connected socket.
     pub fn handshake(&self, socket: TcpStream) -> io::Result<Link> {
         Link::over(self.begin(), socket)
     }
 }
 
-/// A connection, in the clear or secured.
+/// A connection, in the clear or with TLS.
 #[derive(Debug)]
 pub enum Link {
     /// In the clear.
     Clear(TcpStream),
-    /// Behind a handshake.
+    /// With TLS, after the handshake.
     Secured(Box<StreamOwned<ClientConnection, TcpStream>>),
 }
 
 impl Link {
-    /// Makes the handshake, or what is left of it.
+    /// Completes the handshake, which may have begun.
     pub fn over(tls: ClientConnection, socket: TcpStream) -> io::Result<Self> {
         socket.set_read_timeout(Some(DEADLINE))?;
         socket.set_write_timeout(Some(DEADLINE))?;
@@ -152,7 +153,7 @@ impl Link {
         Ok(Self::Secured(Box::new(stream)))
     }
 
-    /// The socket itself.
+    /// The socket.
     pub const fn socket(&self) -> &TcpStream {
         match self {
             Self::Clear(socket) => socket,
@@ -160,7 +161,7 @@ impl Link {
         }
     }
 
-    /// What TLS knows of the connection, which must be secured.
+    /// The TLS state; panics in the clear.
     pub fn tls(&self) -> &ClientConnection {
         match self {
             Self::Clear(_) => panic!("the connection is in the clear"),
@@ -168,12 +169,12 @@ impl Link {
         }
     }
 
-    /// Whether it is secured, by a session of before.
+    /// Whether the TLS session was resumed; panics in the clear.
     pub fn is_resumed(&self) -> bool {
         self.tls().handshake_kind() == Some(HandshakeKind::Resumed)
     }
 
-    /// Says that nothing more comes: the end of TLS where it is secured, and that of the socket.
+    /// Sends `close_notify` with TLS, and half-closes the socket.
     pub fn end(&mut self) -> io::Result<()> {
         if let Self::Secured(stream) = self {
             stream.conn.send_close_notify();
@@ -182,8 +183,8 @@ impl Link {
         self.socket().shutdown(Shutdown::Write)
     }
 
-    /// As [`end`](Self::end), and where it is secured waits for the peer to end too: to close a
-    /// socket over bytes that nobody has read, the tickets of TLS 1.3, resets it.
+    /// As [`end`](Self::end), and with TLS reads to the end of the stream: closing a socket with unread
+    /// bytes, such as TLS 1.3 tickets, would reset it.
     pub fn finish(mut self) -> io::Result<()> {
         self.end()?;
         if let Self::Secured(stream) = &mut self {
@@ -192,7 +193,7 @@ impl Link {
         Ok(())
     }
 
-    /// Ends TLS both ways, and goes on in the clear (RFC 4217 §7: CCC).
+    /// Ends TLS in both directions, and continues in the clear (CCC, RFC 4217 §7).
     pub fn into_clear(mut self) -> io::Result<TcpStream> {
         if let Self::Secured(stream) = &mut self {
             stream.conn.send_close_notify();
@@ -200,7 +201,7 @@ impl Link {
                 stream.conn.write_tls(&mut stream.sock)?;
             }
             let rest = stream.read(&mut [0])?;
-            assert_eq!(rest, 0, "something comes before the end of TLS");
+            assert_eq!(rest, 0, "data arrived before `close_notify`");
         }
         Ok(match self {
             Self::Clear(socket) => socket,
@@ -234,14 +235,14 @@ impl Write for Link {
     }
 }
 
-/// Believes every certificate, though not every signature.
+/// Accepts every certificate, but verifies the signatures of the handshake.
 #[derive(Debug)]
 pub struct Trusting {
     algorithms: WebPkiSupportedAlgorithms,
 }
 
 impl Trusting {
-    /// With everything that ring can verify.
+    /// Supports all signature algorithms of ring.
     pub fn new() -> Self {
         Self {
             algorithms: default_provider().signature_verification_algorithms,

@@ -1,29 +1,30 @@
-//! One dialogue in a text file: what a client sends and what it must see, line by line.
+//! Transcripts: dialogues in text files, with the lines of the client and the expected replies.
+//!
+//! A [`Transcript`] is a parsed file; playing it starts a server of its own.
 //!
 //! ```text
-//! # what it shows (RFC 959 §4.1.3)        the first line cites its source
+//! # subject (RFC 959 §4.1.3)               title; it cites its source
 //! ! mode: writable                         control-only | serve | writable | user (alice, "secret")
 //! ! address: ipv6                          default ipv4
-//! ! option: --allow-combine                 an argument for the server
-//! ! feature: digests                       only where the program was built with it
-//! ! tls            ! tls: implicit         with a certificate; and TLS from the first byte
-//! ! tls: client NAME                       and the client shows one with this common name
-//! ! login                                  begins logged in; otherwise with the greeting
-//! ! file NAME CONTENT     ! dir NAME       what is served
-//! C: RETR x      R: bytes\xff              the client sends a line, or bytes as they are
-//! S: 250 *       S: ...      S: <closed>   a line comes; any lines up to the next; the end
-//! T: <tls>         T: <tls 1.2>            the client's handshake; with this version only
-//! T: <alert>       T: <clear>              refused, and closed; the end of TLS, both ways
-//! D: EPSV                                  arranges data: EPSV, PASV, PORT or EPRT
-//! D> hello\r\n                             all that comes on it until its end
-//! D~ *name\r\n   D? *\r\n                  lines in any order, each once; D? need not come
-//! D< hello                                 sends on it and closes
-//! F: NAME CONTENT   F- NAME   F/ NAME      on the disk now: a file, nothing, a directory
+//! ! option: --allow-combine                an argument for the server
+//! ! feature: digests                       skipped if the program is built without it
+//! ! tls            ! tls: implicit         a self-signed certificate; the same with implicit TLS
+//! ! tls: client NAME                       the same with a client certificate for this common name
+//! ! login                                  log in first; by default the greeting is the first line
+//! ! file NAME CONTENT     ! dir NAME       the served files
+//! C: RETR x      R: bytes\xff              send a line, or raw bytes
+//! S: 250 *       S: ...      S: <closed>   expect a line; skip lines up to the next `S:`; the end
+//! T: <tls>         T: <tls 1.2>            the handshake; with this version only
+//! T: <alert>       T: <clear>              expect a fatal alert and the end; end TLS both ways
+//! D: EPSV                                  set up the data connection: EPSV, PASV, PORT, EPRT
+//! D> hello\r\n                             expect these bytes on it, and its end
+//! D~ *name\r\n   D? *\r\n                  expect lines in any order, each once; `D?` is optional
+//! D< hello                                 send these bytes on it, and close
+//! F: NAME CONTENT   F- NAME   F/ NAME      check the disk: a file, no file, a directory
 //! ```
 //!
-//! Data connections are secured by themselves where PROT, AUTH or implicit TLS has it so.
-//! Repeated `D>`, `D<` and `D~` lines belong together. Bytes and patterns are those of
-//! [`pattern`](super::pattern).
+//! Data connections use TLS as negotiated by PROT, AUTH or implicit TLS. Consecutive `D>`, `D<` or `D~`
+//! lines are one step. [`pattern`](super::pattern) defines bytes and patterns.
 
 use std::path::Path;
 
@@ -32,24 +33,24 @@ use super::pattern::{Pattern, unescape};
 use super::tls::{TlsClient, Version};
 use super::{Control, DataChannel, Server, Starter};
 
-/// A parsed file.
+/// A parsed transcript.
 #[derive(Debug, Default)]
 pub struct Transcript {
-    /// What the first line says.
+    /// The text of the first line.
     pub title: String,
-    mode: Mode,
+    mode: ServerMode,
     ipv6: bool,
     tls: Tls,
     login: bool,
     options: Vec<String>,
     files: Vec<(String, Vec<u8>)>,
     directories: Vec<String>,
-    /// Each with the number of its line.
+    /// Each with its line number.
     steps: Vec<(usize, Step)>,
 }
 
 #[derive(Debug, Default)]
-enum Mode {
+enum ServerMode {
     ControlOnly,
     #[default]
     Serve,
@@ -63,7 +64,7 @@ enum Tls {
     None,
     Explicit,
     Implicit,
-    /// With the name that the client's certificate has.
+    /// Explicit, with a client certificate for this common name.
     Certified(String),
 }
 
@@ -74,13 +75,13 @@ enum Step {
     AnyLines,
     LineAfterOthers(Pattern),
     Closed,
-    /// With a version, if only that will do.
+    /// With this version only, if given.
     Secure(Option<Version>),
     Alert,
     Unsecure,
-    Arrange(String),
+    OpenData(String),
     Receive(Pattern),
-    /// With whether the line has to come.
+    /// Each with whether the line is required.
     ReceiveLines(Vec<(Pattern, bool)>),
     Upload(Vec<u8>),
     File(String, Vec<u8>),
@@ -89,7 +90,7 @@ enum Step {
 }
 
 impl Transcript {
-    /// Reads the notation; panics with the line on what is none.
+    /// Parses a transcript; panics on an invalid line.
     pub fn parse(text: &str) -> Self {
         let mut transcript = Self::default();
         for (index, line) in text.lines().enumerate() {
@@ -105,10 +106,10 @@ impl Transcript {
         transcript
     }
 
-    /// The verbs that the client sends.
+    /// The commands that the client sends, without arguments.
     pub fn verbs(&self) -> impl Iterator<Item = String> {
         self.steps.iter().filter_map(|(_, step)| match step {
-            Step::Arrange(verb) => Some(verb.clone()),
+            Step::OpenData(verb) => Some(verb.clone()),
             Step::Send(line) => {
                 let verb = line.split(|b| !b.is_ascii_alphanumeric()).next()?;
                 Some(String::from_utf8_lossy(verb).to_ascii_uppercase())
@@ -117,7 +118,7 @@ impl Transcript {
         })
     }
 
-    /// Plays the client against a new server; `line` follows where it is.
+    /// Plays the dialogue with a new server; calls `line` with the line number of each step.
     pub fn play(&self, mut line: impl FnMut(usize)) {
         let authority = matches!(self.tls, Tls::Certified(_)).then(Authority::new);
         let server = self.server(authority.as_ref());
@@ -137,7 +138,7 @@ impl Transcript {
         if self.login {
             player.control.expect(220);
             let (user, password) = match self.mode {
-                Mode::User => ("alice", "secret"),
+                ServerMode::User => ("alice", "secret"),
                 _ => ("anonymous", "tests@example.org"),
             };
             player.control.log_in(user, password);
@@ -151,13 +152,13 @@ impl Transcript {
     fn header(&mut self, text: &str) {
         let (key, value) = text.split_once(' ').unwrap_or((text, ""));
         match (key, value) {
-            ("mode:", "control-only") => self.mode = Mode::ControlOnly,
-            ("mode:", "serve") => self.mode = Mode::Serve,
-            ("mode:", "writable") => self.mode = Mode::Writable,
-            ("mode:", "user") => self.mode = Mode::User,
+            ("mode:", "control-only") => self.mode = ServerMode::ControlOnly,
+            ("mode:", "serve") => self.mode = ServerMode::Serve,
+            ("mode:", "writable") => self.mode = ServerMode::Writable,
+            ("mode:", "user") => self.mode = ServerMode::User,
             ("address:", "ipv4") => self.ipv6 = false,
             ("address:", "ipv6") => self.ipv6 = true,
-            // Whoever plays it has looked for this.
+            // The caller has skipped the transcript if the feature is missing.
             ("feature:", _) => {}
             ("tls", "") => self.tls = Tls::Explicit,
             ("tls:", "implicit") => self.tls = Tls::Implicit,
@@ -174,7 +175,7 @@ impl Transcript {
                 let (name, content) = rest.split_once(' ').unwrap_or((rest, ""));
                 self.files.push((name.into(), unescape(content)));
             }
-            _ => panic!("not a header: {text:?}"),
+            _ => panic!("invalid header: {text:?}"),
         }
     }
 
@@ -196,7 +197,7 @@ impl Transcript {
             ("S:", _) if text == "<closed>" => Step::Closed,
             ("S:", _) => Step::Line(pattern),
             ("T:", _) => handshake(number, text),
-            ("D:", _) => Step::Arrange(text.into()),
+            ("D:", _) => Step::OpenData(text.into()),
             ("D>", _) => Step::Receive(pattern),
             ("D~" | "D?", _) => Step::ReceiveLines(vec![(pattern, kind == "D~")]),
             ("D<", _) => Step::Upload(unescape(text)),
@@ -206,7 +207,7 @@ impl Transcript {
             }
             ("F-", _) => Step::Absent(text.into()),
             ("F/", _) => Step::Directory(text.into()),
-            _ => panic!("line {number}: not a step: {kind}{text}"),
+            _ => panic!("line {number}: invalid step: {kind}{text}"),
         };
         self.steps.push((number, step));
     }
@@ -224,10 +225,10 @@ impl Transcript {
                 .argument(authority.file()),
         };
         let starter = match self.mode {
-            Mode::ControlOnly => return starter.start(),
-            Mode::Serve => starter,
-            Mode::Writable => starter.argument("--writable"),
-            Mode::User => (starter.argument("--user").argument("alice"))
+            ServerMode::ControlOnly => return starter.start(),
+            ServerMode::Serve => starter,
+            ServerMode::Writable => starter.argument("--writable"),
+            ServerMode::User => (starter.argument("--user").argument("alice"))
                 .variable("MIOFTPD_PASSWORD", "secret"),
         };
         let options = self.options.iter().cloned();
@@ -252,17 +253,17 @@ fn handshake(number: usize, text: &str) -> Step {
         "<tls 1.3>" => Step::Secure(Some(Version::V13)),
         "<alert>" => Step::Alert,
         "<clear>" => Step::Unsecure,
-        _ => panic!("line {number}: not of TLS: {text}"),
+        _ => panic!("line {number}: invalid TLS step: {text}"),
     }
 }
 
-/// A name as bytes: it need not be UTF-8.
+/// An escaped name as a path, which may not be UTF-8.
 fn path(name: &str) -> std::path::PathBuf {
     use std::os::unix::ffi::OsStringExt;
     std::ffi::OsString::from_vec(unescape(name)).into()
 }
 
-/// The client that a transcript describes.
+/// The client and the server of a transcript being played.
 struct Player {
     control: Control,
     server: Server,
@@ -277,23 +278,23 @@ impl Player {
             Step::Line(pattern) => {
                 let line = self.reply_line();
                 if !pattern.matches(&line) {
-                    self.control.fail("another line was expected");
+                    self.control.fail("unexpected line");
                 }
             }
-            Step::AnyLines => panic!("`S: ...` needs a line behind it"),
+            Step::AnyLines => panic!("`S: ...` needs a line after it"),
             Step::LineAfterOthers(pattern) => while !pattern.matches(&self.reply_line()) {},
             Step::Closed => self.control.expect_end(),
             Step::Secure(version) => self.control.secure(&self.client(*version)),
             Step::Alert => self.control.expect_alert(),
             Step::Unsecure => self.control.unsecure(),
-            Step::Arrange(verb) => self.data = Some(self.arrange(verb)),
+            Step::OpenData(verb) => self.data = Some(self.open_data(verb)),
             Step::Receive(pattern) => {
-                let bytes = self.take().receive();
+                let bytes = self.take_data().receive();
                 let shown = bytes.escape_ascii();
                 assert!(pattern.matches(&bytes), "received \"{shown}\"");
             }
-            Step::ReceiveLines(patterns) => receive_lines(&self.take().receive(), patterns),
-            Step::Upload(bytes) => self.take().send(bytes),
+            Step::ReceiveLines(patterns) => receive_lines(&self.take_data().receive(), patterns),
+            Step::Upload(bytes) => self.take_data().send(bytes),
             Step::File(name, content) => {
                 let found = std::fs::read(self.server.file(path(name)));
                 let found = found.unwrap_or_else(|e| panic!("{name}: {e}"));
@@ -302,11 +303,11 @@ impl Player {
             }
             Step::Absent(name) => {
                 let found = self.server.file(path(name)).symlink_metadata();
-                assert!(found.is_err(), "{name} is there");
+                assert!(found.is_err(), "{name} exists");
             }
             Step::Directory(name) => {
                 let found = self.server.file(path(name));
-                assert!(found.is_dir(), "{name} is no directory");
+                assert!(found.is_dir(), "{name} is not a directory");
             }
         }
     }
@@ -324,31 +325,33 @@ impl Player {
         }
     }
 
-    fn take(&mut self) -> DataChannel {
-        let data = self.data.take().expect("a `D: …` before");
-        // PROT may have come in between.
+    fn take_data(&mut self) -> DataChannel {
+        let data = self.data.take().expect("a `D:` line before");
+        // A PROT since then may have changed the protection.
         data.secured_by(self.control.data_client())
     }
 
-    fn arrange(&mut self, verb: &str) -> DataChannel {
+    fn open_data(&mut self, verb: &str) -> DataChannel {
         match verb {
             "EPSV" => DataChannel::epsv(&mut self.control),
             "PASV" => DataChannel::pasv(&mut self.control),
             "PORT" => DataChannel::port(&mut self.control),
             "EPRT" => DataChannel::eprt(&mut self.control),
-            _ => panic!("cannot arrange {verb:?}"),
+            _ => panic!("not a data command: {verb:?}"),
         }
     }
 }
 
 fn receive_lines(bytes: &[u8], patterns: &[(Pattern, bool)]) {
-    let mut open: Vec<_> = patterns.iter().collect();
+    let mut unmatched: Vec<_> = patterns.iter().collect();
     for line in bytes.split_inclusive(|&byte| byte == b'\n') {
-        let position = open.iter().position(|(pattern, _)| pattern.matches(line));
+        let position = unmatched
+            .iter()
+            .position(|(pattern, _)| pattern.matches(line));
         let shown = line.escape_ascii();
-        open.remove(position.unwrap_or_else(|| panic!("unexpected line \"{shown}\"")));
+        unmatched.remove(position.unwrap_or_else(|| panic!("unexpected line \"{shown}\"")));
     }
-    let missing: Vec<_> = open.iter().filter(|(_, required)| *required).collect();
+    let missing: Vec<_> = unmatched.iter().filter(|(_, required)| *required).collect();
     let shown = bytes.escape_ascii();
     assert!(missing.is_empty(), "lines are missing in \"{shown}\"");
 }

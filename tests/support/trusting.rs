@@ -1,6 +1,6 @@
-//! A TLS client that believes whatever certificate it is shown.
+//! A rustls client configuration that accepts any certificate and any signature.
 //!
-//! The tests that use it are about records and connections; whom a client trusts is not theirs.
+//! For tests of records and connections, in which authentication does not matter.
 
 use std::sync::Arc;
 
@@ -11,20 +11,20 @@ use rustls::{
     ClientConfig, DigitallySignedStruct, Error, SignatureScheme, SupportedProtocolVersion,
 };
 
-/// One that speaks these versions.
+/// A configuration with these versions.
 pub(crate) fn config(versions: &[&'static SupportedProtocolVersion]) -> ClientConfig {
     ClientConfig::builder_with_provider(Arc::new(default_provider()))
         .with_protocol_versions(versions)
-        .expect("versions that there are")
+        .expect("supported versions")
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(Trusting))
+        .with_custom_certificate_verifier(Arc::new(AcceptAny))
         .with_no_client_auth()
 }
 
 #[derive(Debug)]
-struct Trusting;
+struct AcceptAny;
 
-impl ServerCertVerifier for Trusting {
+impl ServerCertVerifier for AcceptAny {
     fn verify_server_cert(
         &self,
         _: &CertificateDer<'_>,
