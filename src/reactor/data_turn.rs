@@ -156,6 +156,9 @@ impl Connection {
             self.data().pause(transfer, left);
             return self.deadlines.set(Deadline::Resume, at);
         }
+        if transfer.needs_worker() {
+            return self.hand_over(Work::Slice(transfer), context);
+        }
         let outcome = transfer.slice(INLINE_BYTES, Wait::Never, &mut context.scratch.slice);
         if let SliceOutcome::Waiting(interest) = outcome {
             data.ready.clear(interest);

@@ -23,7 +23,6 @@ pub(super) struct Converting {
     marker: Option<u64>,
     /// Converted bytes that the connection has not taken.
     unsent: Vec<u8>,
-    is_slow: bool,
 }
 
 impl Converting {
@@ -36,7 +35,6 @@ impl Converting {
                 .has_markers()
                 .then(|| offset.saturating_add(MARKER_BYTES)),
             unsent: Vec::new(),
-            is_slow: representation.is_slow(),
         })
     }
 
@@ -49,9 +47,6 @@ impl Converting {
         scratch: &mut Scratch,
         moved: &mut u64,
     ) -> SliceOutcome {
-        if self.is_slow && wait == Wait::Never {
-            return SliceOutcome::WouldWait;
-        }
         // Bytes read and bytes sent both count: either can be far fewer than the other.
         let mut spent = 0;
         while spent < budget {

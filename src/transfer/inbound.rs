@@ -13,7 +13,7 @@ use super::{DataType, Failure, Interest, Mark, Representation, Scratch, SliceOut
 use crate::limits::{CONVERTED_BYTES, READ_BYTES_NEAR_QUOTA, UNCOUNTED_BYTES};
 use crate::net::Stream;
 use crate::protocol::framing::Marker;
-use crate::storage::{CommitState, CutUploads, Error, File, Result, Upload, VirtualPath, Wait};
+use crate::storage::{CommitState, CutUploads, Error, File, Result, Upload, VirtualPath};
 
 pub(super) struct Inbound {
     file: Box<dyn File>,
@@ -89,13 +89,9 @@ impl Inbound {
         &mut self,
         stream: &mut dyn Stream,
         budget: usize,
-        wait: Wait,
         scratch: &mut Scratch,
         moved: &mut u64,
     ) -> SliceOutcome {
-        if wait == Wait::Never {
-            return SliceOutcome::WouldWait;
-        }
         if let Some(outcome) = self.take_leftovers(scratch, budget) {
             return outcome;
         }

@@ -17,7 +17,7 @@ use crate::net::Stream;
 use crate::protocol::facts::{self, EntryRole};
 use crate::protocol::framing::Malformed;
 use crate::protocol::{glob, listing};
-use crate::storage::{Entry, Error, Result, Storage, VirtualPath, Wait};
+use crate::storage::{Entry, Error, Result, Storage, VirtualPath};
 
 pub(super) struct ListingSender {
     walk: Walk,
@@ -68,13 +68,9 @@ impl ListingSender {
     pub(super) fn slice(
         &mut self,
         stream: &mut dyn Stream,
-        wait: Wait,
         scratch: &mut Scratch,
         moved: &mut u64,
     ) -> SliceOutcome {
-        if wait == Wait::Never {
-            return SliceOutcome::WouldWait;
-        }
         let framed = self.unsent.len();
         let more = match self.print(LISTING_BYTES) {
             Ok(more) => more,
@@ -239,6 +235,7 @@ mod tests {
     use super::*;
     use crate::limits::DIRECTORY_DEPTH;
     use crate::net::Channel;
+    use crate::storage::Wait;
     use crate::storage::{File, Memory};
     use crate::transfer::{Direction, Plan, Transfer};
     use std::io;

@@ -221,14 +221,27 @@ impl Transfer {
         Ok(())
     }
 
+    /// Whether only a worker may make the next slice, because it waits for the disk or computes for longer
+    /// than a command takes. Where it is false, [`Wait::Never`] is worth a try.
+    pub fn needs_worker(&self) -> bool {
+        match &self.flow {
+            Flow::Over(_) => false,
+            // A handshake costs a signature.
+            _ if self.stream.is_handshaking() => true,
+            Flow::Outbound(outbound) => outbound.needs_worker(),
+            Flow::Inbound(_) | Flow::ListingSender(_) => true,
+        }
+    }
+
     /// Moves about `budget` bytes at most, and at most those granted. After `Done` and `Failed` the file
     /// is closed, and the stream is half-closed or marked to be reset.
     pub fn slice(&mut self, budget: usize, wait: Wait, scratch: &mut Scratch) -> SliceOutcome {
+        debug_assert!(wait == Wait::Allowed || !self.needs_worker());
         if let Flow::Over(outcome) = self.flow {
             return self.end_stream(outcome);
         }
         if self.stream.is_handshaking()
-            && let Some(outcome) = self.continue_handshake(wait)
+            && let Some(outcome) = self.continue_handshake()
         {
             return self.conclude(outcome);
         }
@@ -243,8 +256,8 @@ impl Transfer {
             Flow::Outbound(outbound) => {
                 outbound.slice(stream, budget, wait, scratch, &mut self.moved)
             }
-            Flow::Inbound(inbound) => inbound.slice(stream, budget, wait, scratch, &mut self.moved),
-            Flow::ListingSender(sender) => sender.slice(stream, wait, scratch, &mut self.moved),
+            Flow::Inbound(inbound) => inbound.slice(stream, budget, scratch, &mut self.moved),
+            Flow::ListingSender(sender) => sender.slice(stream, scratch, &mut self.moved),
             Flow::Over(outcome) => *outcome,
         };
         self.conclude(outcome)
@@ -292,12 +305,8 @@ impl Transfer {
         TransferSource { flow, permit, rate }
     }
 
-    /// Continues the TLS handshake, on a worker only, since a signature takes long. `None` once it is
-    /// complete.
-    fn continue_handshake(&mut self, wait: Wait) -> Option<SliceOutcome> {
-        if wait == Wait::Never {
-            return Some(SliceOutcome::WouldWait);
-        }
+    /// Continues the TLS handshake. `None` once it is complete.
+    fn continue_handshake(&mut self) -> Option<SliceOutcome> {
         let error = self.stream.handshake().err()?;
         Some(match error.kind() {
             ErrorKind::WouldBlock if self.stream.has_unsent() => {

@@ -14,9 +14,9 @@ pub(super) struct Outbound {
     file: FileCursor,
     /// `None` for TYPE I, STRU F, MODE S: the wire is the file.
     converting: Option<Box<Converting>>,
-    /// Whether the event loop may send it. It must not even send the end of a large file: closing the
-    /// last descriptor of a deleted file frees its blocks, which takes time.
-    is_small: bool,
+    /// Whether a slice may wait for the disk, or compute for longer than a command takes. That holds for
+    /// the end of a large file, too: closing the last descriptor of a deleted file frees its blocks.
+    needs_worker: bool,
 }
 
 impl Outbound {
@@ -31,8 +31,12 @@ impl Outbound {
         Self {
             file: FileCursor::new(file, offset, left),
             converting: Converting::new(representation, offset).map(Box::new),
-            is_small: size <= INLINE_BYTES as u64,
+            needs_worker: size > INLINE_BYTES as u64 || representation.is_slow(),
         }
+    }
+
+    pub(super) const fn needs_worker(&self) -> bool {
+        self.needs_worker
     }
 
     pub(super) fn slice(
@@ -43,9 +47,6 @@ impl Outbound {
         scratch: &mut Scratch,
         moved: &mut u64,
     ) -> SliceOutcome {
-        if wait == Wait::Never && !self.is_small {
-            return SliceOutcome::WouldWait;
-        }
         if let Some(converting) = &mut self.converting {
             return converting.slice(&mut self.file, stream, budget, wait, scratch, moved);
         }
@@ -105,25 +106,28 @@ mod tests {
     }
 
     #[test]
-    fn event_loop_sends_small_files_only() {
+    fn large_files_need_a_worker() {
         let path = VirtualPath::root().join(b"f").unwrap();
         let representation = Representation {
             data_type: DataType::Image,
             ..Representation::default()
         };
-        for (size, expected) in [
-            (INLINE_BYTES - 1, SliceOutcome::Done),
-            (INLINE_BYTES, SliceOutcome::Done),
-            (INLINE_BYTES + 1, SliceOutcome::WouldWait),
+        for (size, needs_worker) in [
+            (INLINE_BYTES - 1, false),
+            (INLINE_BYTES, false),
+            (INLINE_BYTES + 1, true),
         ] {
             let memory = Memory::new().with_file("/f", &vec![b'x'; size]);
             let (file, metadata) = memory.open(&path, Wait::Allowed).unwrap();
             let (size, offset) = (metadata.size, metadata.size - 1);
             let mut outbound = Outbound::new(file, size, representation, offset, 1);
-            let mut scratch = Scratch::new(INLINE_BYTES);
-            let budget = INLINE_BYTES;
-            let outcome = outbound.slice(&mut Sink, budget, Wait::Never, &mut scratch, &mut 0);
-            assert_eq!(outcome, expected, "{size}");
+            assert_eq!(outbound.needs_worker(), needs_worker, "{size}");
+            if !needs_worker {
+                let mut scratch = Scratch::new(INLINE_BYTES);
+                let budget = INLINE_BYTES;
+                let outcome = outbound.slice(&mut Sink, budget, Wait::Never, &mut scratch, &mut 0);
+                assert_eq!(outcome, SliceOutcome::Done, "{size}");
+            }
         }
     }
 
@@ -141,15 +145,15 @@ mod tests {
         assert_eq!((outcome, moved), (SliceOutcome::Done, 6000));
     }
 
-    /// Text is converted by the loop, too; what costs far more than its copying is not.
     #[test]
-    fn the_loop_converts_what_is_converted_fast() {
+    fn cheap_conversion_needs_no_worker() {
         let memory = Memory::new().with_file("/f", b"a\nb\n");
         let path = VirtualPath::root().join(b"f").unwrap();
         let (file, metadata) = memory.open(&path, Wait::Allowed).unwrap();
         let representation = Representation::default();
         assert!(!representation.is_slow() && !representation.is_verbatim());
         let mut outbound = Outbound::new(file, metadata.size, representation, 0, 4);
+        assert!(!outbound.needs_worker());
         let (mut scratch, mut moved) = (Scratch::new(INLINE_BYTES), 0);
         let outcome = outbound.slice(
             &mut Sink,

@@ -97,7 +97,7 @@ impl TlsClient {
     /// Replaces the session cache by an empty one.
     pub fn with_other_sessions(self) -> Self {
         self.configured(|config| {
-            config.resumption = Resumption::in_memory_sessions(CACHED_SESSIONS)
+            config.resumption = Resumption::in_memory_sessions(CACHED_SESSIONS);
         })
     }
 
@@ -120,7 +120,7 @@ impl TlsClient {
         }
     }
 
-    /// Creates a connection that has not sent its ClientHello.
+    /// Creates a connection that has not sent its `ClientHello`.
     pub fn begin(&self) -> ClientConnection {
         let name = ServerName::try_from("localhost").unwrap();
         ClientConnection::new(Arc::clone(&self.config), name).unwrap()

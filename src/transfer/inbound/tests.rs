@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::*;
 use crate::net::Channel;
-use crate::storage::{Memory, Metadata, Placement, Storage};
+use crate::storage::{Memory, Metadata, Placement, Storage, Wait};
 use crate::transfer::{Direction, FormatControl, Mode, Plan, Transfer};
 
 const BUDGET: usize = 1 << 20;
@@ -146,7 +146,7 @@ fn uncounted(memory: &Memory, representation: Representation) -> (Inbound, Arc<A
 fn slice(inbound: &mut Inbound, wire: &mut Pieces, moved: &mut u64) -> SliceOutcome {
     let mut scratch = Scratch::new(BUDGET);
     loop {
-        match inbound.slice(wire, BUDGET, Wait::Allowed, &mut scratch, moved) {
+        match inbound.slice(wire, BUDGET, &mut scratch, moved) {
             SliceOutcome::Again => {}
             outcome => return outcome,
         }
