@@ -1,4 +1,4 @@
-//! What a reload changes in a running loop: settings, who may connect, and the certificate of new
+//! What a reload changes in a running loop: settings, address rules, and the certificate of new
 //! connections.
 //!
 //! It is applied between two iterations, so no turn sees half of it.

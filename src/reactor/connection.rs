@@ -193,7 +193,7 @@ impl Connection {
         self.converse(context, |session, cx| session.handle(event, cx));
     }
 
-    /// Whether the connection is runnable, and for which turn: the one predicate that decides who runs.
+    /// Whether the connection is runnable, and for which turn: the one predicate of the run queue.
     pub(super) fn wants(&self, turn: Turn) -> bool {
         match turn {
             Turn::Handshake if matches!(self.phase, Phase::Handshaking(_)) => {

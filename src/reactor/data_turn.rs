@@ -18,7 +18,7 @@ use crate::limits::{INLINE_BYTES, REFUSED_PEERS_PER_TURN, UPLOAD_END_PAUSE};
 use crate::net::Channel;
 use crate::session::{Deadline, Ending, PausedTimeout, Repeated, SessionEvent};
 use crate::storage::Wait;
-use crate::transfer::{Failure, SliceOutcome, Transfer, TransferSource};
+use crate::transfer::{SliceOutcome, Transfer, TransferFailure, TransferSource};
 use crate::workers::Work;
 
 impl Connection {
@@ -70,7 +70,9 @@ impl Connection {
                     self.deadlines.set(Deadline::DataProxyHeader, until);
                 }
                 Accepted::Unrelated(address) => {
-                    let text = format_args!("{peer}: Turned {address} away from the passive port");
+                    let text = format_args!(
+                        "{peer}: Closed a connection from {address} to the passive port: not the client"
+                    );
                     self.session
                         .log_once(Repeated::PassiveForeignAddress, Level::Warn, text);
                 }
@@ -306,14 +308,14 @@ impl Connection {
     }
 }
 
-impl From<Failure> for Ending {
-    fn from(failure: Failure) -> Self {
+impl From<TransferFailure> for Ending {
+    fn from(failure: TransferFailure) -> Self {
         match failure {
-            Failure::Connection => Self::Cut,
-            Failure::Security => Self::NotSecured,
-            Failure::Malformed => Self::Malformed,
-            Failure::Bounded => Self::Bounded,
-            Failure::Storage(error) => Self::Failed(error),
+            TransferFailure::Connection => Self::Cut,
+            TransferFailure::Security => Self::NotSecured,
+            TransferFailure::Malformed => Self::Malformed,
+            TransferFailure::Bounded => Self::Bounded,
+            TransferFailure::Storage(error) => Self::Failed(error),
         }
     }
 }

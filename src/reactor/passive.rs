@@ -89,7 +89,7 @@ impl Connection {
             let time = context.policy.settings.timings.handshake;
             return self.restart_arrival_clock(time, context);
         }
-        let text = format_args!("{peer}: Nobody has connected to the passive port");
+        let text = format_args!("{peer}: No client connected to the passive port in time");
         self.session
             .log_once(Repeated::PassiveUnused, Level::Info, text);
         self.lose_link(context);

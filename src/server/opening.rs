@@ -97,7 +97,7 @@ pub(super) fn require_pam_helper(accounts: &Accounts) -> Result<(), Error> {
     Ok(())
 }
 
-/// A note for an operator who forgot the directory.
+/// The note that no directory is configured.
 pub(super) fn note_without_directory(config: &Config) -> Option<&'static str> {
     let text = "No directory is set: nothing is served, only the control channel answers";
     config.root.is_none().then_some(text)

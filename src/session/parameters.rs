@@ -104,8 +104,8 @@ impl Session {
         // else.
         if self.is_transferring() && !cx.outbox.is_full() {
             let mut text = b"MARK ".to_vec();
-            text.extend_from_slice(&mark.theirs);
-            text.extend_from_slice(format!(" = {}", mark.ours).as_bytes());
+            text.extend_from_slice(&mark.marker);
+            text.extend_from_slice(format!(" = {}", mark.offset).as_bytes());
             cx.reply(&Reply::new(110, text));
         }
     }

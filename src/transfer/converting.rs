@@ -8,7 +8,7 @@ mod file_cursor;
 
 use super::encoder::WireEncoder;
 use super::representation::Representation;
-use super::{Failure, Interest, Scratch, Sent, SliceOutcome, send};
+use super::{Interest, Scratch, Sent, SliceOutcome, TransferFailure, send};
 use crate::limits::{CONVERTED_BYTES, MARKER_BYTES};
 use crate::net::Stream;
 use crate::storage::Wait;
@@ -71,7 +71,7 @@ impl Converting {
                     self.unsent = rest.to_vec();
                     return SliceOutcome::Waiting(Interest::Writable);
                 }
-                Sent::Failed => return SliceOutcome::Failed(Failure::Connection),
+                Sent::Failed => return SliceOutcome::Failed(TransferFailure::Connection),
             }
         }
         SliceOutcome::Again
@@ -84,7 +84,7 @@ impl Converting {
         wait: Wait,
         scratch: &mut Scratch,
     ) -> Result<usize, SliceOutcome> {
-        let malformed = |_| SliceOutcome::Failed(Failure::Malformed);
+        let malformed = |_| SliceOutcome::Failed(TransferFailure::Malformed);
         let out = &mut scratch.converted;
         if file.left() == 0 {
             self.is_finished = true;

@@ -1,7 +1,7 @@
 //! STOR, STOU and APPE: writes the data connection's bytes to a file. RFC 959 §3.4 and §3.5.
 //!
 //! In MODE S the end of the connection is the end of the file, so an orderly end only gives
-//! [`SliceOutcome::Received`]: the owner, who sees the control connection too, decides whether the
+//! [`SliceOutcome::Received`]: the owner, which sees the control connection too, decides whether the
 //! upload is complete and calls [`Inbound::commit`]. An upload that is abandoned before loses its
 //! temporary file, unless partial uploads are kept ([`CutUploads`]) or a restart marker was
 //! acknowledged, which promises that the bytes before it are stored.
@@ -9,7 +9,9 @@
 use std::io;
 
 use super::decoder::{DecodeProgress, WireDecoder};
-use super::{DataType, Failure, Interest, Mark, Representation, Scratch, SliceOutcome, Structure};
+use super::{
+    DataType, Interest, Mark, Representation, Scratch, SliceOutcome, Structure, TransferFailure,
+};
 use crate::limits::{CONVERTED_BYTES, READ_BYTES_NEAR_QUOTA, UNCOUNTED_BYTES};
 use crate::net::Stream;
 use crate::protocol::framing::Marker;
@@ -133,7 +135,7 @@ impl Inbound {
                     io::ErrorKind::WouldBlock => return SliceOutcome::Waiting(Interest::Readable),
                     // TLS used up its budget of reads without any plaintext.
                     io::ErrorKind::Interrupted => return SliceOutcome::Again,
-                    _ => return SliceOutcome::Failed(Failure::Connection),
+                    _ => return SliceOutcome::Failed(TransferFailure::Connection),
                 },
             }
         }
@@ -161,7 +163,7 @@ impl Inbound {
         let marker = &mut self.decoding.as_deref_mut()?.marker;
         match std::mem::take(marker) {
             MarkerState::Reached { mark, .. } => {
-                *marker = MarkerState::Acknowledged(mark.ours);
+                *marker = MarkerState::Acknowledged(mark.offset);
                 Some(mark)
             }
             other => {
@@ -260,7 +262,7 @@ impl Inbound {
             let Ok(progress) = progress else {
                 return Some(match self.write(converted, DecodeProgress::NeedsInput) {
                     Err(failed @ SliceOutcome::Failed(_)) => failed,
-                    _ => SliceOutcome::Failed(Failure::Malformed),
+                    _ => SliceOutcome::Failed(TransferFailure::Malformed),
                 });
             };
             let progress = self.write(converted, progress);
@@ -290,14 +292,16 @@ impl Inbound {
         match append(self.file.as_ref(), &mut self.offset, bytes) {
             Ok(()) => Ok(progress),
             Err(Error::NotCounted) if !self.waits_for_count || bytes.len() > UNCOUNTED_BYTES => {
-                Err(SliceOutcome::Failed(Failure::Storage(Error::QuotaExceeded)))
+                Err(SliceOutcome::Failed(TransferFailure::Storage(
+                    Error::QuotaExceeded,
+                )))
             }
             Err(Error::NotCounted) => {
                 let bytes = bytes.to_vec();
                 self.held = Some(Box::new(HeldWrite { bytes, progress }));
                 Err(SliceOutcome::NotCounted)
             }
-            Err(error) => Err(SliceOutcome::Failed(Failure::Storage(error))),
+            Err(error) => Err(SliceOutcome::Failed(TransferFailure::Storage(error))),
         }
     }
 
@@ -320,7 +324,7 @@ impl Inbound {
         };
         scratch.converted.clear();
         if decoding.decoder.close(&mut scratch.converted).is_err() {
-            return SliceOutcome::Failed(Failure::Connection);
+            return SliceOutcome::Failed(TransferFailure::Connection);
         }
         let written = self.write(&scratch.converted, DecodeProgress::Ended);
         written.map_or_else(|outcome| outcome, |_| SliceOutcome::Received)
@@ -328,13 +332,13 @@ impl Inbound {
 }
 
 impl MarkerState {
-    fn reach(&mut self, theirs: Vec<u8>, ours: u64) {
+    fn reach(&mut self, marker: Vec<u8>, offset: u64) {
         let before = match std::mem::take(self) {
             Self::None => None,
             Self::Reached { before, .. } => before,
             Self::Acknowledged(offset) => Some(offset),
         };
-        let mark = Mark { theirs, ours };
+        let mark = Mark { marker, offset };
         *self = Self::Reached { mark, before };
     }
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::encoder::WireEncoder;
 use super::walk::{Next, Walk};
 use super::{
-    Failure, Format, Interest, Listing, Representation, Scratch, Sent, SliceOutcome, send,
+    Format, Interest, Listing, Representation, Scratch, Sent, SliceOutcome, TransferFailure, send,
 };
 use crate::limits::{LISTING_BYTES, LISTING_ENTRIES};
 use crate::net::Stream;
@@ -74,10 +74,10 @@ impl ListingSender {
         let framed = self.unsent.len();
         let more = match self.print(LISTING_BYTES) {
             Ok(more) => more,
-            Err(error) => return SliceOutcome::Failed(Failure::Storage(error)),
+            Err(error) => return SliceOutcome::Failed(TransferFailure::Storage(error)),
         };
         if self.frame(framed, more, scratch).is_err() {
-            return SliceOutcome::Failed(Failure::Malformed);
+            return SliceOutcome::Failed(TransferFailure::Malformed);
         }
         match send(stream, &self.unsent, moved) {
             Sent::All => self.unsent.clear(),
@@ -85,12 +85,12 @@ impl ListingSender {
                 self.unsent.drain(..sent);
                 return SliceOutcome::Waiting(Interest::Writable);
             }
-            Sent::Failed => return SliceOutcome::Failed(Failure::Connection),
+            Sent::Failed => return SliceOutcome::Failed(TransferFailure::Connection),
         }
         match (more, self.walk.is_complete()) {
             (true, _) => SliceOutcome::Again,
             (false, true) => SliceOutcome::Done,
-            (false, false) => SliceOutcome::Failed(Failure::Bounded),
+            (false, false) => SliceOutcome::Failed(TransferFailure::Bounded),
         }
     }
 
@@ -282,7 +282,10 @@ mod tests {
     fn bounded_listing_ends_orderly_and_fails() {
         for (depth, outcome) in [
             (DIRECTORY_DEPTH, SliceOutcome::Done),
-            (DIRECTORY_DEPTH + 1, SliceOutcome::Failed(Failure::Bounded)),
+            (
+                DIRECTORY_DEPTH + 1,
+                SliceOutcome::Failed(TransferFailure::Bounded),
+            ),
         ] {
             let deep = format!("/{}f", "d/".repeat(depth));
             let storage: Arc<dyn Storage> = Arc::new(Memory::new().with_file(&deep, b""));

@@ -49,12 +49,12 @@ pub enum SliceOutcome {
     /// The transfer succeeded; the file is closed.
     Done,
     /// The transfer failed; the file is closed, and an upload's temporary file removed or kept in part.
-    Failed(Failure),
+    Failed(TransferFailure),
 }
 
 /// Why a transfer failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Failure {
+pub enum TransferFailure {
     /// The data connection failed.
     Connection,
     /// The TLS handshake of the data connection failed.
@@ -71,9 +71,9 @@ pub enum Failure {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mark {
     /// The client's marker: printable, without spaces.
-    pub theirs: Vec<u8>,
+    pub marker: Vec<u8>,
     /// The offset in the file; all bytes before it are written.
-    pub ours: u64,
+    pub offset: u64,
 }
 
 /// The opened file of a transfer that has no data connection yet, or no longer.
@@ -271,7 +271,7 @@ impl Transfer {
         };
         self.conclude(match committed {
             Ok(()) => SliceOutcome::Done,
-            Err(error) => SliceOutcome::Failed(Failure::Storage(error)),
+            Err(error) => SliceOutcome::Failed(TransferFailure::Storage(error)),
         })
     }
 
@@ -314,7 +314,7 @@ impl Transfer {
             }
             ErrorKind::WouldBlock => SliceOutcome::Waiting(Interest::Readable),
             ErrorKind::Interrupted => SliceOutcome::Again,
-            _ => SliceOutcome::Failed(Failure::Security),
+            _ => SliceOutcome::Failed(TransferFailure::Security),
         })
     }
 
@@ -326,7 +326,7 @@ impl Transfer {
         let is_stored = outcome == SliceOutcome::Done && self.is_inbound;
         let flow = std::mem::replace(&mut self.flow, Flow::Over(outcome));
         if outcome != SliceOutcome::Done {
-            self.kept = flow.abandon(outcome == SliceOutcome::Failed(Failure::Connection));
+            self.kept = flow.abandon(outcome == SliceOutcome::Failed(TransferFailure::Connection));
         }
         let end = self.end_stream(outcome);
         // A stored upload has succeeded, even if the client's socket buffer has no room for our
@@ -339,7 +339,7 @@ impl Transfer {
     fn end_stream(&mut self, outcome: SliceOutcome) -> SliceOutcome {
         let is_orderly = matches!(
             outcome,
-            SliceOutcome::Done | SliceOutcome::Failed(Failure::Bounded)
+            SliceOutcome::Done | SliceOutcome::Failed(TransferFailure::Bounded)
         );
         if !is_orderly && !self.stream.has_failed() {
             self.stream.reset_on_close();

@@ -7,8 +7,8 @@ use mioftpd::event_loop::Interest;
 use mioftpd::net::Channel;
 use mioftpd::storage::{CutUploads, Memory, Placement, Storage, VirtualPath, Wait};
 use mioftpd::transfer::{
-    DataType, Direction, Failure, FormatControl, Mark, Mode, Plan, Representation, Scratch,
-    SliceOutcome, Structure, Transfer,
+    DataType, Direction, FormatControl, Mark, Mode, Plan, Representation, Scratch, SliceOutcome,
+    Structure, Transfer, TransferFailure,
 };
 
 use crate::wire::{End, Shared};
@@ -67,7 +67,7 @@ impl Upload {
     fn cut(mut self) -> (Vec<u8>, Option<u64>) {
         self.wire.lock().end = End::Reset;
         let (_, outcome) = self.run(b"");
-        assert_eq!(outcome, SliceOutcome::Failed(Failure::Connection));
+        assert_eq!(outcome, SliceOutcome::Failed(TransferFailure::Connection));
         let kept = self.transfer.kept();
         drop(self.transfer);
         let left = (self.memory.open_handles(), self.memory.pending_uploads());
@@ -89,9 +89,9 @@ fn marker(text: &[u8]) -> Vec<u8> {
     block(16, text)
 }
 
-fn mark(theirs: &[u8], ours: u64) -> Mark {
-    let theirs = theirs.to_vec();
-    Mark { theirs, ours }
+fn mark(marker: &[u8], offset: u64) -> Mark {
+    let marker = marker.to_vec();
+    Mark { marker, offset }
 }
 
 const WAITS_FOR_DATA: SliceOutcome = SliceOutcome::Waiting(Interest::Readable);

@@ -7,7 +7,7 @@ use mioftpd::event_loop::Interest;
 use mioftpd::net::Channel;
 use mioftpd::storage::{CutUploads, Memory, Placement, Storage, VirtualPath, Wait};
 use mioftpd::transfer::{
-    DataType, Direction, Failure, Plan, Representation, Scratch, SliceOutcome, Transfer,
+    DataType, Direction, Plan, Representation, Scratch, SliceOutcome, Transfer, TransferFailure,
 };
 use rustls::SupportedProtocolVersion;
 
@@ -219,7 +219,11 @@ fn cut_off((mut upload, mut peer): (Upload, Peer), cut: usize, end: End, comes_l
     }
     upload.wire.lock().end = end;
     let outcome = upload.run();
-    assert_eq!(outcome, SliceOutcome::Failed(Failure::Connection), "{cut}");
+    assert_eq!(
+        outcome,
+        SliceOutcome::Failed(TransferFailure::Connection),
+        "{cut}"
+    );
     upload.assert_undone();
     assert_eq!(upload.close(), Close::Reset);
 }
@@ -230,11 +234,17 @@ fn alert_is_sent_when_data_connection_becomes_writable() {
     for version in VERSIONS {
         for is_begun in [false, true] {
             let (mut upload, failure) = if is_begun {
-                (Upload::begun(version, SCRATCHES[0]).0, Failure::Connection)
+                (
+                    Upload::begun(version, SCRATCHES[0]).0,
+                    TransferFailure::Connection,
+                )
             } else {
                 let wire = Shared::new();
                 let (channel, _) = control(&wire);
-                (Upload::over(channel, wire, SCRATCHES[0]), Failure::Security)
+                (
+                    Upload::over(channel, wire, SCRATCHES[0]),
+                    TransferFailure::Security,
+                )
             };
             upload.wire.lock().room = 0;
             upload.wire.lock().inbound.extend(FORGED);

@@ -79,7 +79,7 @@ impl TlsClient {
             .with_protocol_versions(&versions)
             .unwrap()
             .dangerous()
-            .with_custom_certificate_verifier(Arc::new(Trusting::new()));
+            .with_custom_certificate_verifier(Arc::new(AcceptAnyCertificate::new()));
         let config = match identity {
             None => builder.with_no_client_auth(),
             Some(identity) => {
@@ -237,11 +237,11 @@ impl Write for Link {
 
 /// Accepts every certificate, but verifies the signatures of the handshake.
 #[derive(Debug)]
-pub struct Trusting {
+pub struct AcceptAnyCertificate {
     algorithms: WebPkiSupportedAlgorithms,
 }
 
-impl Trusting {
+impl AcceptAnyCertificate {
     /// Supports all signature algorithms of ring.
     pub fn new() -> Self {
         Self {
@@ -250,7 +250,7 @@ impl Trusting {
     }
 }
 
-impl ServerCertVerifier for Trusting {
+impl ServerCertVerifier for AcceptAnyCertificate {
     fn verify_server_cert(
         &self,
         _: &CertificateDer<'_>,

@@ -235,8 +235,8 @@ fn panic_in_aborted_file_task_sends_no_second_reply() {
 #[test]
 fn markers_are_acknowledged_until_outbox_is_full() {
     let mark = || Mark {
-        theirs: b"m1".to_vec(),
-        ours: 7,
+        marker: b"m1".to_vec(),
+        offset: 7,
     };
     let mut test = TestSession::with_upload_open();
     let mut all = 0;

@@ -7,7 +7,7 @@ use std::io;
 
 use crate::net::Stream;
 use crate::storage::{Error, File, Wait};
-use crate::transfer::{Failure, Interest, Scratch, Sent, SliceOutcome, send};
+use crate::transfer::{Interest, Scratch, Sent, SliceOutcome, TransferFailure, send};
 
 /// A range of an open file, from the next byte to send to the last.
 pub(in crate::transfer) struct FileCursor {
@@ -95,7 +95,7 @@ impl FileCursor {
                 self.advance(sent);
                 Some(SliceOutcome::Waiting(Interest::Writable))
             }
-            Sent::Failed => Some(SliceOutcome::Failed(Failure::Connection)),
+            Sent::Failed => Some(SliceOutcome::Failed(TransferFailure::Connection)),
         }
     }
 
@@ -108,7 +108,7 @@ impl FileCursor {
                 Ok(room.get(..count).unwrap_or_default())
             }
             Err(Error::WouldWait) => Err(SliceOutcome::WouldWait),
-            Err(error) => Err(SliceOutcome::Failed(Failure::Storage(error))),
+            Err(error) => Err(SliceOutcome::Failed(TransferFailure::Storage(error))),
         }
     }
 
@@ -120,22 +120,22 @@ impl FileCursor {
 
 /// Attributes an error of `send_file` to the file or to the connection. EIO can only come from the
 /// file; the fallback that copies wraps the storage's own error.
-fn send_file_failure(error: &io::Error) -> Failure {
+fn send_file_failure(error: &io::Error) -> TransferFailure {
     let inner = error
         .get_ref()
         .and_then(|inner| inner.downcast_ref::<Error>());
     if let Some(error) = inner {
-        return Failure::Storage(*error);
+        return TransferFailure::Storage(*error);
     }
     if error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error()) {
-        return Failure::Storage(Error::Device);
+        return TransferFailure::Storage(Error::Device);
     }
-    Failure::Connection
+    TransferFailure::Connection
 }
 
 /// The 150 reply promised a size: a file that ends before it fails the transfer.
 const fn file_truncated() -> SliceOutcome {
-    SliceOutcome::Failed(Failure::Storage(Error::BeyondEnd))
+    SliceOutcome::Failed(TransferFailure::Storage(Error::BeyondEnd))
 }
 
 /// The first `left` bytes of `room`, or all of it.

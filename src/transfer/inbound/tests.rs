@@ -200,7 +200,7 @@ fn marker_after_held_write_is_reached_when_written() {
     is_counted.store(true, Ordering::Relaxed);
     slice(&mut inbound, &mut wire, &mut moved);
     let mark = inbound.take_mark().unwrap();
-    assert_eq!((mark.theirs.as_slice(), mark.ours), (&b"m"[..], 3));
+    assert_eq!((mark.marker.as_slice(), mark.offset), (&b"m"[..], 3));
 }
 
 #[test]
@@ -213,7 +213,7 @@ fn stop_waiting_fails_the_held_write_with_quota_exceeded() {
         SliceOutcome::NotCounted
     );
     inbound.stop_waiting();
-    let refused = SliceOutcome::Failed(Failure::Storage(Error::QuotaExceeded));
+    let refused = SliceOutcome::Failed(TransferFailure::Storage(Error::QuotaExceeded));
     assert_eq!(slice(&mut inbound, &mut wire, &mut moved), refused);
 }
 
@@ -262,7 +262,7 @@ fn bytes_before_acknowledged_marker_are_kept() {
     let (mut wire, mut moved) = (Pieces::of(&[blocks, b""]), 0);
     slice(&mut inbound, &mut wire, &mut moved);
     let mark = inbound.take_mark().unwrap();
-    assert_eq!((mark.theirs.as_slice(), mark.ours), (&b"m"[..], 3));
+    assert_eq!((mark.marker.as_slice(), mark.offset), (&b"m"[..], 3));
     assert!(inbound.take_mark().is_none());
     assert_eq!(inbound.abandon(false), Some(3));
     assert_eq!(stored(&memory).unwrap(), b"abc");
