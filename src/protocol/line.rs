@@ -184,16 +184,6 @@ impl LineBuffer {
             .map(|line| PendingLine::new(without_return(line)))
     }
 
-    /// Drops all unconsumed bytes; the rest of an oversized line is still dropped on arrival.
-    pub fn clear(&mut self) {
-        self.start = 0;
-        self.end = 0;
-        self.state = match self.state {
-            State::Partial { .. } | State::Complete { .. } => State::default(),
-            State::Oversized | State::Discarding => State::Discarding,
-        };
-    }
-
     /// Whether there is nothing to consume, not even an incomplete line.
     pub const fn is_empty(&self) -> bool {
         self.start == self.end && !self.has_line()

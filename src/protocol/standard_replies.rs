@@ -23,39 +23,24 @@ macro_rules! standard_replies {
 }
 
 standard_replies! {
-    data_connection_already_open = 125 "Data connection already open; transfer starting.";
-    about_to_open_data_connection = 150 "File status okay; about to open data connection.";
-
     ok = 200 "Command okay.";
     superfluous = 202 "Command not implemented, superfluous at this site.";
     service_ready_for_new_user = 220 "Service ready for new user.";
     connection_close = 221 "Service closing control connection.";
-    no_transfer_in_progress = 225 "Data connection open; no transfer in progress.";
-    closing_data_connection = 226 "Closing data connection.";
     logged_in = 230 "User logged in, proceed.";
     file_action_completed = 250 "Requested file action okay, completed.";
 
     need_password = 331 "User name okay, need password.";
-    need_account = 332 "Need account for login.";
     pending_further_information = 350 "Requested file action pending further information.";
 
     service_not_available = 421 "Service not available, closing control connection.";
     cannot_open_data_connection = 425 "Can't open data connection.";
     transfer_aborted = 426 "Connection closed; transfer aborted.";
-    file_busy = 450 "Requested file action not taken; file unavailable.";
     local_error = 451 "Requested action aborted: local error in processing.";
-    insufficient_storage = 452 "Requested action not taken; insufficient storage space in system.";
 
     syntax_error = 500 "Syntax error, command unrecognized.";
-    argument_syntax_error = 501 "Syntax error in parameters or arguments.";
     not_implemented = 502 "Command not implemented.";
-    bad_sequence = 503 "Bad sequence of commands.";
-    parameter_not_implemented = 504 "Command not implemented for that parameter.";
     not_logged_in = 530 "Not logged in.";
-    need_account_for_storing = 532 "Need account for storing files.";
-    file_unavailable = 550 "Requested action not taken; file unavailable.";
-    exceeded_storage_allocation = 552 "Requested file action aborted; exceeded storage allocation.";
-    file_name_not_allowed = 553 "Requested action not taken; file name not allowed.";
 }
 
 #[cfg(test)]
