@@ -27,6 +27,8 @@
 //! connected and ended everything before its connection was accepted), an upload whose control connection
 //! has ended is cut. None of this is proof: a client that is killed within the pause looks like one that is
 //! done. TLS and MODE B are proof. What is kept of a cut upload is not decided here.
+//!
+//! [`UPLOAD_END_PAUSE`]: crate::limits::UPLOAD_END_PAUSE
 
 use log::Level;
 
@@ -49,7 +51,7 @@ pub(super) enum Decision {
     Cut,
     /// Read first what the control connection has received.
     Later,
-    /// Wait [`UPLOAD_END_PAUSE`](crate::limits::UPLOAD_END_PAUSE) for the control connection to end as well.
+    /// Wait [`UPLOAD_END_PAUSE`] for the control connection to end as well.
     Confirm,
 }
 

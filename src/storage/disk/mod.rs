@@ -1,7 +1,7 @@
 //! The storage on disk: one directory, confined by the kernel.
 //!
 //! It owns the descriptor of the root. [`lookup`] resolves paths (the jail), [`operations`] changes
-//! names, [`attributes`] changes times and modes, [`file`] is an open file, [`upload`] opens one for
+//! names, [`attributes`] changes times and modes, [`mod@file`] is an open file, [`upload`] opens one for
 //! writing, [`temporary`] makes it appear complete or not at all, [`commit`] syncs in a crash-safe order,
 //! [`space`] enforces the free space floor, [`sweep`] removes stale temporary files, [`directory`] lists.
 
