@@ -51,7 +51,7 @@ pub(super) enum Decision {
     Cut,
     /// Read first what the control connection has received.
     Later,
-    /// Wait [`UPLOAD_END_PAUSE`] for the control connection to end as well.
+    /// Wait [`UPLOAD_END_PAUSE`](crate::limits::UPLOAD_END_PAUSE) for the control connection to end as well.
     Confirm,
 }
 
