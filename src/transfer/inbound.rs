@@ -31,6 +31,8 @@ pub(super) struct Inbound {
     held: Option<Box<HeldWrite>>,
     /// Whether to wait until the files under the quota are counted.
     waits_for_count: bool,
+    /// Whether the last byte is written: nothing is read any more.
+    is_received: bool,
 }
 
 /// A write that may fit the quota once its files are counted, and the progress that came with it.
@@ -84,6 +86,7 @@ impl Inbound {
             decoding,
             held: None,
             waits_for_count: true,
+            is_received: false,
         }
     }
 
@@ -94,10 +97,16 @@ impl Inbound {
         scratch: &mut Scratch,
         moved: &mut u64,
     ) -> SliceOutcome {
-        if let Some(outcome) = self.take_leftovers(scratch, budget) {
-            return outcome;
-        }
-        self.receive(stream, budget, scratch, moved)
+        debug_assert!(!self.is_received, "the upload has its last byte");
+        let leftovers = self.take_leftovers(scratch, budget);
+        let outcome = leftovers.unwrap_or_else(|| self.receive(stream, budget, scratch, moved));
+        self.is_received = outcome == SliceOutcome::Received;
+        outcome
+    }
+
+    /// Whether the upload has its last byte.
+    pub(super) const fn is_received(&self) -> bool {
+        self.is_received
     }
 
     fn receive(

@@ -229,7 +229,8 @@ impl Transfer {
             // A handshake costs a signature.
             _ if self.stream.is_handshaking() => true,
             Flow::Outbound(outbound) => outbound.needs_worker(),
-            Flow::Inbound(_) | Flow::ListingSender(_) => true,
+            Flow::Inbound(inbound) => !inbound.is_received(),
+            Flow::ListingSender(_) => true,
         }
     }
 
@@ -237,8 +238,12 @@ impl Transfer {
     /// is closed, and the stream is half-closed or marked to be reset.
     pub fn slice(&mut self, budget: usize, wait: Wait, scratch: &mut Scratch) -> SliceOutcome {
         debug_assert!(wait == Wait::Allowed || !self.needs_worker());
-        if let Flow::Over(outcome) = self.flow {
-            return self.end_stream(outcome);
+        match &self.flow {
+            Flow::Over(outcome) => return self.end_stream(*outcome),
+            Flow::Inbound(inbound) if inbound.is_received() => {
+                return self.end_stream(SliceOutcome::Received);
+            }
+            _ => {}
         }
         if self.stream.is_handshaking()
             && let Some(outcome) = self.continue_handshake()
@@ -260,6 +265,10 @@ impl Transfer {
             Flow::ListingSender(sender) => sender.slice(stream, scratch, &mut self.moved),
             Flow::Over(outcome) => *outcome,
         };
+        if outcome == SliceOutcome::Received {
+            // Before the commit, which may take long: PHP waits a second for our end, and warns.
+            return self.end_stream(outcome);
+        }
         self.conclude(outcome)
     }
 
@@ -339,7 +348,9 @@ impl Transfer {
     fn end_stream(&mut self, outcome: SliceOutcome) -> SliceOutcome {
         let is_orderly = matches!(
             outcome,
-            SliceOutcome::Done | SliceOutcome::Failed(TransferFailure::Bounded)
+            SliceOutcome::Received
+                | SliceOutcome::Done
+                | SliceOutcome::Failed(TransferFailure::Bounded)
         );
         if !is_orderly && !self.stream.has_failed() {
             self.stream.reset_on_close();

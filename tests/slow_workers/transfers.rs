@@ -2,6 +2,8 @@
 //!
 //! The tests measure time by other clients, which stall until they time out.
 
+use std::io::Write as _;
+use std::net::Shutdown;
 use std::sync::atomic::Ordering;
 
 use mioftpd::limits::INLINE_BYTES;
@@ -9,7 +11,7 @@ use mioftpd::session::Settings;
 use mioftpd::storage::CutUploads;
 use mioftpd::workers::Work;
 
-use crate::support::{Control, until};
+use crate::support::{Control, read_all, until};
 use crate::{STALL, Scene, with_server, with_storage};
 
 impl Scene {
@@ -54,6 +56,24 @@ fn upload_is_confirmed_after_slow_write_or_commit() {
             assert_eq!(control.retrieve("new"), b"content");
         });
     }
+}
+
+/// PHP waits one second for the end of the data connection, and warns.
+#[test]
+fn data_connection_of_an_upload_ends_before_a_slow_commit() {
+    with_server(|scene| {
+        scene.workers.hold(is_commit);
+        let mut control = Control::login(scene.address);
+        let mut data = control.passive().stream();
+        control.command("STOR new", 150);
+        data.write_all(b"content").unwrap();
+        data.shutdown(Shutdown::Write).unwrap();
+        assert_eq!(read_all(&mut data), b"");
+        scene.workers.wait_for(1);
+        scene.workers.release();
+        control.expect(226);
+        assert_eq!(control.retrieve("new"), b"content");
+    });
 }
 
 #[test]
