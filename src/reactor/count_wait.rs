@@ -7,7 +7,7 @@ use crate::workers::Work;
 /// Until when a command waits, and for what.
 ///
 /// ```text
-///   (none) ──not counted──▶ Resting ──COUNT_ASKED──▶ Asking ──not counted──▶ Resting
+///   (none) ──not counted──▶ Resting ──COUNT_POLL_INTERVAL──▶ Asking ──not counted──▶ Resting
 ///                          answered, cut ──▶ (none)
 /// ```
 pub(super) enum CountWait {

@@ -26,7 +26,7 @@ pub(super) enum UploadEnd {
 ///
 /// ```text
 ///   None ──drained──▶ Since ──readable──▶ Over ──drained──▶ Since …
-///                                Over ──END_PAUSE more──▶ Confirmed
+///                                Over ──UPLOAD_END_PAUSE more──▶ Confirmed
 /// ```
 #[derive(Clone, Copy)]
 pub(super) enum Pause {

@@ -61,7 +61,7 @@ pub(super) enum Link {
 ///                                             Paused ◀──rate limit──▶│               │
 ///                                       last byte of an upload ▼               │
 ///                                                      AwaitingCommit ───commit──┘
-///   AwaitingCommit ──its end came late──▶ ConfirmingEnd ──END_PAUSE──▶ AwaitingCommit
+///   AwaitingCommit ──its end came late──▶ ConfirmingEnd ──UPLOAD_END_PAUSE──▶ AwaitingCommit
 ///   OnLoop, OnWorker ──last byte of a short download──▶ AwaitingClose ──client's end, REPLY_GAP──▶ Idle
 ///   cut:  AwaitingLink, OnLoop, Paused, AwaitingCommit, ConfirmingEnd ──▶ Discarding ──▶ Idle
 ///         OnWorker ──▶ CancelRequested ──slice returns──▶ Discarding, or Idle if it was complete
