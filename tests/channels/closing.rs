@@ -53,6 +53,15 @@ fn secured(server: &mut Server, version: &'static SupportedProtocolVersion) -> (
     (client, peer)
 }
 
+/// A client that has logged in over TLS, and whose CCC was accepted.
+fn after_ccc(server: &mut Server, version: &'static SupportedProtocolVersion) -> Client {
+    let (client, mut peer) = secured(server, version);
+    server.deliver(&client, &peer.encrypt(b"CCC\r\n"));
+    let (said, is_end) = peer.decrypt(&client.wire.take());
+    assert!(said.starts_with(b"200 ") && is_end);
+    client
+}
+
 /// Makes room byte by byte until the server has ended its side. Returns what it wrote.
 fn drain_to_fin(server: &mut Server, client: &Client) -> Vec<u8> {
     for _ in 0..5_000 {
@@ -226,10 +235,7 @@ fn close_notify_of_ccc_is_sent_if_server_stops() {
 fn client_that_stays_silent_after_ccc_times_out() {
     for version in VERSIONS {
         let mut server = Server::new(Protocol::Ftp);
-        let (client, mut peer) = secured(&mut server, version);
-        server.deliver(&client, &peer.encrypt(b"CCC\r\n"));
-        let (said, is_end) = peer.decrypt(&client.wire.take());
-        assert!(said.starts_with(b"200 ") && is_end);
+        let client = after_ccc(&mut server, version);
         let handshake = server.timings.handshake;
         server.advance(handshake / 2);
         assert_eq!(client.wire.lock().closed, None);
@@ -259,10 +265,7 @@ fn close_notify_together_with_ccc_is_refused() {
 fn command_instead_of_close_notify_is_answered_in_the_clear() {
     for version in VERSIONS {
         let mut server = Server::new(Protocol::Ftp);
-        let (client, mut peer) = secured(&mut server, version);
-        server.deliver(&client, &peer.encrypt(b"CCC\r\n"));
-        let (said, is_end) = peer.decrypt(&client.wire.take());
-        assert!(said.starts_with(b"200 ") && is_end);
+        let client = after_ccc(&mut server, version);
         server.deliver(&client, NOOP);
         assert_eq!(client.wire.take(), OKAY);
         server.deliver_fin(&client);
