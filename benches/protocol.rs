@@ -6,17 +6,16 @@ use std::borrow::Cow;
 use std::hint::black_box;
 
 use criterion::{BatchSize, Criterion, Throughput};
-use mioftpd::auth::Permissions;
-use mioftpd::protocol::ascii::{Decoder, Encoder};
-use mioftpd::protocol::command::Request;
-use mioftpd::protocol::date::Precision;
-use mioftpd::protocol::entry::{Entry, Kind, Metadata};
-use mioftpd::protocol::facts::{EntryRole, FactFormat, FactSet, write_mlsx_line};
-use mioftpd::protocol::glob;
-use mioftpd::protocol::line::{Line, LineBuffer};
-use mioftpd::protocol::listing::write_ls_line;
-use mioftpd::protocol::reply::Reply;
-use mioftpd::protocol::zone::Zone;
+use mioftpd::internals::protocol::ascii::{Decoder, Encoder};
+use mioftpd::internals::protocol::command::Request;
+use mioftpd::internals::protocol::date::Precision;
+use mioftpd::internals::protocol::entry::{Entry, Kind, Metadata};
+use mioftpd::internals::protocol::facts::{EntryRole, FactFormat, FactSet, write_mlsx_line};
+use mioftpd::internals::protocol::glob;
+use mioftpd::internals::protocol::line::{Line, LineBuffer};
+use mioftpd::internals::protocol::listing::write_ls_line;
+use mioftpd::internals::protocol::reply::Reply;
+use mioftpd::{Permissions, Zone};
 
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();

@@ -15,7 +15,7 @@ use crate::cli::{CliArgs, Failure, Resolved};
 pub(crate) const EXAMPLE: &str = {
     #[cfg(feature = "config")]
     {
-        mioftpd::config::file::EXAMPLE
+        mioftpd::internals::config::file::EXAMPLE
     }
     #[cfg(not(feature = "config"))]
     ""
@@ -61,7 +61,7 @@ pub(crate) fn check(resolved: &Resolved) -> ExitCode {
 
 #[cfg(feature = "config")]
 fn show(resolved: &Resolved) -> String {
-    mioftpd::config::file::show(&resolved.config, resolved.log)
+    mioftpd::internals::config::file::show(&resolved.config, resolved.log)
 }
 
 /// Not called: without the feature there is no `--check`.

@@ -35,7 +35,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! A program with a loop of its own calls [`Server::turn`] instead of [`Server::run`].
+//! A program with a loop of its own calls [`Server::turn`] instead of [`Server::run`]. What such a program
+//! needs is at the root of the crate, in [`sandbox`] and in [`logging`]; the layers are private, and
+//! `cargo doc --document-private-items` shows them.
 //!
 //! # Words
 //!
@@ -153,29 +155,54 @@
 //!    proxy.
 //! 7. `tests/simulation`: the same loop in a world made from a seed.
 
-pub mod auth;
-pub mod cause;
-pub mod config;
-pub mod event_loop;
-pub mod file_task;
-pub mod guide;
-pub mod limits;
-pub mod logging;
-pub mod net;
-pub mod observe;
-pub mod privsep;
-pub mod protocol;
-pub mod reactor;
-pub mod sandbox;
-pub mod session;
-pub mod storage;
-pub mod transfer;
-pub mod workers;
+// A link to a private item is for readers of `cargo doc --document-private-items`.
+#![allow(rustdoc::private_intra_doc_links)]
 
+mod auth;
 mod capacity;
+mod cause;
+mod config;
+mod event_loop;
+mod file_task;
+pub mod guide;
 mod helper_process;
+#[doc(hidden)]
+pub mod internals;
+mod limits;
+pub mod logging;
+mod net;
+mod observe;
+mod privsep;
+mod protocol;
+mod reactor;
+pub mod sandbox;
 mod server;
+mod session;
+mod storage;
+mod transfer;
+mod workers;
 
-pub use config::Config;
+pub use auth::{
+    Account, Accounts, HashError, PamService, Password, Permissions, RevokedSessions, Secret,
+    ServiceNameError, UnknownPermission, hash_password, is_anonymous,
+};
+#[cfg(feature = "config")]
+pub use config::file as config_file;
+pub use config::{
+    Certificate, ClientAuthority, Config, ConfigDraft, DEFAULT_PORT, Origins, TlsConfig, TlsDraft,
+    own_names,
+};
 pub use helper_process::run_helper_if_requested;
+pub use limits::{Rate, Throttling, Timings};
+pub use net::{AddressRules, Cidr, CidrError, DataSession, PassiveHost, PassiveHostError};
+pub use observe::{
+    Events, Outcome, RecordsError, Subscription, TransferLog, TransferLogFormat, TransferRecord,
+    Verb,
+};
+pub use protocol::charset::{Charset, UnknownCharset};
+pub use protocol::path::{BadPath, VirtualPath};
+pub use protocol::zone::{BadZone, Zone};
+pub use reactor::Activity;
 pub use server::{ConfigSource, Error, Finding, Handle, Server, check, report_failure};
+pub use session::{Deadline, SecurityPolicy, TlsRequired};
+pub use storage::{BadUmask, CutUploads, Durability, Umask};

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use cli::{CliArgs, Failure, Invocation, Resolved};
-use mioftpd::cause::cause;
+use mioftpd::internals::cause::cause;
 use mioftpd::{Config, Server, sandbox};
 
 fn main() -> ExitCode {
@@ -86,7 +86,7 @@ fn prepare(mut config: Config, args: CliArgs) -> Result<Server, Box<dyn Error>> 
 /// Standard output gets the hash only, so that it can be redirected to a file.
 fn hash_password() -> ExitCode {
     let hashed = prompt::new_password().and_then(|password| {
-        let hash = mioftpd::auth::hash_password(&password).map_err(io::Error::other)?;
+        let hash = mioftpd::hash_password(&password).map_err(io::Error::other)?;
         writeln!(io::stdout(), "{hash}")
     });
     match hashed {

@@ -9,7 +9,7 @@ mod support;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use mioftpd::protocol::command::TABLE;
+use mioftpd::internals::protocol::command::TABLE;
 use support::transcript::Transcript;
 
 /// The commands that the transcripts send.

@@ -14,9 +14,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::{Mutex, mpsc};
 use std::thread;
 
-use mioftpd::auth::{Account, Accounts, Permissions};
-use mioftpd::storage::Durability;
-use mioftpd::{Config, Server};
+use mioftpd::{Account, Accounts, Config, Durability, Permissions, Server};
 use support::{DEADLINE, Starter};
 
 /// The name of a stale temporary file.

@@ -6,10 +6,7 @@ mod support;
 
 use std::sync::mpsc;
 
-use mioftpd::config::Config;
-use mioftpd::limits::Timings;
-use mioftpd::observe::{Outcome, Verb};
-use mioftpd::{Handle, Server};
+use mioftpd::{Config, Handle, Outcome, Server, Timings, Verb};
 use support::{Control, DEADLINE};
 
 /// A client of a running server, its handle, and a channel that receives when it has ended.
@@ -107,7 +104,7 @@ fn subscriber_gets_one_record_per_transfer() {
 #[test]
 fn activity_counts_turns_and_commands() {
     let mut server = bind(Config::default());
-    assert_eq!(*server.activity(), mioftpd::reactor::Activity::default());
+    assert_eq!(*server.activity(), mioftpd::Activity::default());
     let mut client = std::net::TcpStream::connect(server.addresses()[0]).unwrap();
     std::io::Write::write_all(&mut client, b"NOOP\r\nNOOP\r\n").unwrap();
     while server.activity().commands < 2 {

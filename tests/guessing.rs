@@ -12,10 +12,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::thread;
 use std::time::Duration;
 
-use mioftpd::auth::{Account, Accounts};
-use mioftpd::limits::{Rate, Throttling, Timings};
-use mioftpd::net::AddressRules;
-use mioftpd::{Config, Server};
+use mioftpd::{Account, Accounts, AddressRules, Config, Rate, Server, Throttling, Timings};
 use support::{Control, DEADLINE, Starter, connect_from};
 
 const REFUSED: &[u8] = b"421 Service not available, closing control connection.\r\n";

@@ -7,9 +7,10 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use mioftpd::storage::{
+use mioftpd::VirtualPath;
+use mioftpd::internals::storage::{
     Answer, Disk, Error, Kind, Operation, PathLookup, Placement, Result, Special, Storage as _,
-    VirtualPath, Wait,
+    Wait,
 };
 
 /// A root directory with links, and a directory beside it that must not change.

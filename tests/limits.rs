@@ -14,8 +14,8 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use mioftpd::limits::{Equipment, Timings, worst_case_bytes};
-use mioftpd::{Config, Server};
+use mioftpd::internals::limits::{Equipment, worst_case_bytes};
+use mioftpd::{Config, Server, Timings};
 use rustix::process::{Resource, Rlimit, getrlimit};
 use support::{Control, DEADLINE, binary, connect_from, free_ports, until};
 

@@ -13,10 +13,9 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use mioftpd::auth::{Account, Accounts, Permissions};
-use mioftpd::limits::{Throttling, Timings};
-use mioftpd::net::{AddressRules, PassiveHost};
-use mioftpd::{Config, Server};
+use mioftpd::{
+    Account, Accounts, AddressRules, Config, PassiveHost, Permissions, Server, Throttling, Timings,
+};
 use support::{Control, DEADLINE, connect_from, epsv_port, host_port, read_all};
 
 /// An address whose ports only these tests use.

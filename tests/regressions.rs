@@ -94,7 +94,7 @@ use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::net::TcpStream;
 use std::path::Path;
 
-use mioftpd::limits::{DIRECTORIES_PENDING, DIRECTORY_DEPTH};
+use mioftpd::internals::limits::{DIRECTORIES_PENDING, DIRECTORY_DEPTH};
 use support::tables::missing_tests;
 use support::{Control, Server, Starter, read_all};
 

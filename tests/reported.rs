@@ -97,7 +97,7 @@ use std::fs;
 use std::io::Read;
 use std::net::{Shutdown, TcpStream};
 
-use mioftpd::limits::REPLY_GAP;
+use mioftpd::internals::limits::REPLY_GAP;
 use support::tables::missing_tests;
 use support::{Control, DEADLINE, Server, Starter, epsv_port, mostly, pasv_port, read_all};
 

@@ -12,7 +12,7 @@ use std::io::Write;
 use std::net::{Shutdown, TcpStream};
 use std::path::Path;
 
-use mioftpd::limits::UPLOAD_END_PAUSE;
+use mioftpd::internals::limits::UPLOAD_END_PAUSE;
 use support::{Control, Server, Starter, abort_connection, end_connection, mostly, until};
 
 /// Few enough bytes to be sent before the connection ends.

@@ -185,13 +185,13 @@ impl Accounts {
 
     /// The account that a certificate with this name authenticates. Not the anonymous or the catch-all
     /// account: their names belong to no user.
-    pub fn by_certificate(&self, name: &[u8]) -> Option<&Arc<Account>> {
+    pub(crate) fn by_certificate(&self, name: &[u8]) -> Option<&Arc<Account>> {
         let is_own = |account: &&Arc<Account>| account.is_personal() && !account.is_catch_all();
         self.get(name).filter(is_own)
     }
 
     /// Memory that the costliest password verification takes, in bytes.
-    pub fn verification_bytes(&self) -> usize {
+    pub(crate) fn verification_bytes(&self) -> usize {
         let bytes = self.iter().map(|account| match &account.secret {
             Secret::Hash(text) => hash::memory(text),
             Secret::AnyPassword | Secret::Plain(_) | Secret::System(_) => 0,
@@ -201,7 +201,7 @@ impl Accounts {
     }
 
     /// Verifies the credentials of a client at `from`. Never blocks: what would is a [`Verification`].
-    pub fn check(&self, credentials: LoginCredentials, from: IpAddr) -> Check {
+    pub(crate) fn check(&self, credentials: LoginCredentials, from: IpAddr) -> Check {
         let LoginCredentials { name, password } = credentials;
         let Some(account) = self.resolve(&name) else {
             return self.reject(&password, from);
@@ -241,7 +241,7 @@ impl Accounts {
     /// Evaluates the conditions of login for a client at `from` that has proved its right to `account` by
     /// `name`, at `now` (in seconds since 1970), and counts the session. A reload may have replaced the table
     /// since the verification: the name must still be that of the same account with the same secret.
-    pub fn admit(
+    pub(crate) fn admit(
         &self,
         name: &[u8],
         account: &Account,

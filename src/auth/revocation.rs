@@ -73,7 +73,7 @@ impl Accounts {
     /// Evaluates again whether a client at `from` that has logged in by `name` to `account` may be logged
     /// in at `now` (in seconds since 1970), and returns the account as it is now. The limit of sessions is
     /// not evaluated: the session is one of them.
-    pub fn review(
+    pub(crate) fn review(
         &self,
         name: &[u8],
         account: &Account,

@@ -8,8 +8,10 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
 use log::LevelFilter;
-use mioftpd::auth::{Account, Accounts, Password, Permissions, Secret, is_anonymous};
-use mioftpd::config::{Config, ConfigDraft, password_file};
+use mioftpd::internals::config::password_file;
+use mioftpd::{
+    Account, Accounts, Config, ConfigDraft, Password, Permissions, Secret, is_anonymous,
+};
 
 use super::{Failure, Options, UsageError};
 
@@ -51,7 +53,7 @@ impl CliArgs {
 
 #[cfg(feature = "config")]
 fn read(path: &std::path::Path) -> Result<ConfigDraft, Failure> {
-    use mioftpd::config::file::{self, FileError};
+    use mioftpd::internals::config::file::{self, FileError};
 
     file::read(path).map_err(|error| match error {
         FileError::Unreadable(..) => Failure::Unreadable(error.to_string()),

@@ -16,13 +16,11 @@ use std::str::FromStr;
 pub(crate) use layers::{CliArgs, Resolved};
 use lexopt::prelude::*;
 use log::LevelFilter;
-use mioftpd::limits::WORKERS;
-use mioftpd::net::{PassiveHost, PassiveHostError};
-use mioftpd::protocol::charset::{self, Charset};
-use mioftpd::protocol::zone::Zone;
+use mioftpd::internals::limits::WORKERS;
+use mioftpd::internals::protocol::charset;
+use mioftpd::internals::{auth, config};
 use mioftpd::sandbox::RunAs;
-use mioftpd::storage::Umask;
-use mioftpd::{auth, config};
+use mioftpd::{Charset, PassiveHost, PassiveHostError, Umask, Zone};
 
 /// What `--help` prints.
 pub(crate) const HELP: &str = "\

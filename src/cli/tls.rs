@@ -5,9 +5,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use mioftpd::config::TlsDraft;
-use mioftpd::net::DataSession;
-use mioftpd::session::TlsRequired;
+use mioftpd::{DataSession, TlsDraft, TlsRequired};
 
 use super::layers::override_with;
 use super::{UsageError, value};

@@ -33,7 +33,7 @@
 //! use std::time::{Duration, Instant};
 //!
 //! use mio::net::{TcpListener, TcpStream};
-//! use mioftpd::event_loop::{Key, Latch, Queued, Readiness, RunQueue, Slots, Timers, Token};
+//! use mioftpd::internals::event_loop::{Key, Latch, Queued, Readiness, RunQueue, Slots, Timers, Token};
 //!
 //! const IDLE: Duration = Duration::from_secs(60);
 //! /// The listener's token: a role that no connection has.

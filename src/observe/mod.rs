@@ -34,7 +34,7 @@ pub use audit::AuditRecord;
 pub use events::Events;
 pub use record::{Outcome, TransferRecord, Verb};
 pub use subscription::Subscription;
-pub use transfer_log::{Format, TransferLog};
+pub use transfer_log::{TransferLog, TransferLogFormat};
 
 use rustix::fs::Access;
 
@@ -53,14 +53,14 @@ pub type LoopWaker = Arc<dyn Fn() + Send + Sync>;
 
 /// An output that cannot be opened as configured.
 #[derive(Debug)]
-pub enum Error {
+pub enum RecordsError {
     /// A transfer log cannot be opened.
     Log(PathBuf, io::Error),
     /// The configuration of events is invalid.
     Events(String),
 }
 
-impl fmt::Display for Error {
+impl fmt::Display for RecordsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Log(path, error) => {
@@ -116,7 +116,7 @@ impl Records {
         events: Events,
         privsep: Option<Helper>,
         waker: LoopWaker,
-    ) -> Result<(Self, RecordThreads), Error> {
+    ) -> Result<(Self, RecordThreads), RecordsError> {
         let mut records = Self::default();
         let mut observers = RecordThreads {
             started: Arc::clone(&records.started),
@@ -124,15 +124,17 @@ impl Records {
         };
         if !logs.is_empty() {
             let writer = LogWriter::open(logs, Arc::clone(&records.reopen), waker)
-                .map_err(|(path, error)| Error::Log(path, error))?;
+                .map_err(|(path, error)| RecordsError::Log(path, error))?;
             let (sender, receiver) = bounded_queue(RECORDS_QUEUED);
             records.log = Some(sender);
-            records.has_audit_log = logs.iter().any(|log| log.format == Format::Audit);
+            records.has_audit_log = logs
+                .iter()
+                .any(|log| log.format == TransferLogFormat::Audit);
             let alive = records.add_threads("the transfer and audit logs", RECORDS_FLUSH_TIMEOUT);
             observers.log_writer = Some((writer, receiver, alive));
         }
         if events.is_configured() {
-            events.check().map_err(Error::Events)?;
+            events.check().map_err(RecordsError::Events)?;
             let (sender, receiver) = bounded_queue(EVENTS_QUEUED);
             records.events = Some(sender);
             let alive = records.add_threads("the upload events", EVENTS_FLUSH_TIMEOUT);
@@ -275,7 +277,7 @@ mod tests {
     fn drop_before_start_does_not_wait() {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("log");
-        let format = Format::Json;
+        let format = TransferLogFormat::Json;
         let log = TransferLog { file, format };
         let opened = Records::open(&[log], Events::default(), None, Arc::new(|| {}));
         let (records, observers) = opened.unwrap();
@@ -289,7 +291,7 @@ mod tests {
     fn drop_waits_for_the_last_records() {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("log");
-        let format = Format::Json;
+        let format = TransferLogFormat::Json;
         let log = TransferLog {
             file: file.clone(),
             format,

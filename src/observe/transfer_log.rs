@@ -23,7 +23,7 @@ use crate::cause::{cause, of_path};
 
 /// The format of a log file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
+pub enum TransferLogFormat {
     /// A line of xferlog(5) for each [`TransferRecord`].
     Xferlog,
     /// A JSON object for each [`TransferRecord`].
@@ -32,7 +32,7 @@ pub enum Format {
     Audit,
 }
 
-impl FromStr for Format {
+impl FromStr for TransferLogFormat {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
@@ -51,7 +51,7 @@ pub struct TransferLog {
     /// directory, or reopening fails after a rotation.
     pub file: PathBuf,
     /// The format.
-    pub format: Format,
+    pub format: TransferLogFormat,
 }
 
 /// An item of the queue to the thread.
@@ -182,11 +182,13 @@ impl OpenLog {
     /// The line for this file, and the time of the record; `None` if the file has no such records.
     fn line(&self, entry: &LogEntry) -> Option<(Vec<u8>, i64)> {
         Some(match (self.log.format, entry) {
-            (Format::Xferlog, LogEntry::Record(record)) => (xferlog::line(record), record.ended),
-            (Format::Json, LogEntry::Record(record)) => {
+            (TransferLogFormat::Xferlog, LogEntry::Record(record)) => {
+                (xferlog::line(record), record.ended)
+            }
+            (TransferLogFormat::Json, LogEntry::Record(record)) => {
                 (json::line(record, None).into_bytes(), record.ended)
             }
-            (Format::Audit, LogEntry::Audit(record)) => {
+            (TransferLogFormat::Audit, LogEntry::Audit(record)) => {
                 (json::audit_line(record).into_bytes(), record.time)
             }
             _ => return None,
@@ -262,11 +264,14 @@ mod tests {
     #[test]
     fn each_record_is_appended_to_each_file() {
         let directory = tempfile::tempdir().unwrap();
-        let logs =
-            [("x", Format::Xferlog), ("j", Format::Json)].map(|(name, format)| TransferLog {
-                file: directory.path().join(name),
-                format,
-            });
+        let logs = [
+            ("x", TransferLogFormat::Xferlog),
+            ("j", TransferLogFormat::Json),
+        ]
+        .map(|(name, format)| TransferLog {
+            file: directory.path().join(name),
+            format,
+        });
         fs::write(&logs[0].file, "old\n").unwrap();
         let (sender, receiver) = bounded_queue(8);
         for path in ["/a", "/b"] {
@@ -286,7 +291,7 @@ mod tests {
     fn file_that_cannot_be_opened_is_named() {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("none/log");
-        let format = Format::Json;
+        let format = TransferLogFormat::Json;
         let log = TransferLog {
             file: file.clone(),
             format,
@@ -299,7 +304,7 @@ mod tests {
     fn torn_line_is_ended_before_the_next_record() {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("x");
-        let format = Format::Xferlog;
+        let format = TransferLogFormat::Xferlog;
         let mut writer = writer(&[TransferLog {
             file: file.clone(),
             format,
@@ -316,7 +321,7 @@ mod tests {
     #[test]
     fn full_disk_is_logged_and_writing_continues() {
         let file = PathBuf::from("/dev/full");
-        let format = Format::Json;
+        let format = TransferLogFormat::Json;
         let mut writer = writer(&[TransferLog { file, format }]);
         write(&mut writer, "/a");
         let repeated = writer.logs[0].errors.record(upload("/a").ended);

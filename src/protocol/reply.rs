@@ -10,7 +10,7 @@ use super::telnet::IAC;
 /// A code and its text.
 ///
 /// ```
-/// use mioftpd::protocol::reply::Reply;
+/// use mioftpd::internals::protocol::reply::Reply;
 ///
 /// let mut wire = Vec::new();
 /// Reply::ok().write_to(&mut wire);

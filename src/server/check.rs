@@ -140,7 +140,7 @@ fn check_state_directory(directory: &Path) -> Option<Finding> {
 /// Checks that a log can be opened for writing, or created in an existing directory.
 fn check_log(file: &Path) -> Option<Finding> {
     let failure = |error: Errno| {
-        let error = observe::Error::Log(file.to_owned(), error.into());
+        let error = observe::RecordsError::Log(file.to_owned(), error.into());
         Some(Finding::Failure(error.to_string()))
     };
     if file.is_dir() {

@@ -23,7 +23,7 @@ pub enum Error {
     /// The certificates cannot be loaded.
     Tls(String),
     /// A transfer log or the events cannot be set up.
-    Records(observe::Error),
+    Records(observe::RecordsError),
     /// There are PAM accounts, and the PAM helper process is not running.
     Pam(io::Error),
     /// Another system call failed; the text says which step.
@@ -71,8 +71,8 @@ impl std::error::Error for Error {
             | Self::System(_, error)
             | Self::InheritedListener(error)
             | Self::Pam(error)
-            | Self::Records(observe::Error::Log(_, error)) => Some(error),
-            Self::Tls(_) | Self::Records(observe::Error::Events(_)) => None,
+            | Self::Records(observe::RecordsError::Log(_, error)) => Some(error),
+            Self::Tls(_) | Self::Records(observe::RecordsError::Events(_)) => None,
         }
     }
 }

@@ -79,7 +79,7 @@ pub(super) fn event_monitor_for(config: &Config) -> Result<Option<Helper>, Error
     }
     let run_as = event_arguments(config.run_as.as_ref());
     let failed = |error| {
-        observe::Error::Events(format!(
+        observe::RecordsError::Events(format!(
             "cannot start the helper process for events.command: {}",
             cause(&error)
         ))

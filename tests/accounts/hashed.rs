@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use mioftpd::auth::{Account, Accounts, Permissions, Secret, hash_password};
-use mioftpd::limits::{LOGINS_QUEUED, Throttling};
+use mioftpd::internals::limits::LOGINS_QUEUED;
+use mioftpd::{Account, Accounts, Permissions, Secret, Throttling, hash_password};
 
 use crate::TestServer;
 use crate::support::Control;

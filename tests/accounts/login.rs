@@ -3,8 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use mioftpd::auth::{Account, Accounts, Permissions};
-use mioftpd::storage::Umask;
+use mioftpd::{Account, Accounts, Permissions, Umask};
 
 use crate::TestServer;
 use crate::support::until;

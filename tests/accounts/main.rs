@@ -18,9 +18,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::thread::JoinHandle;
 
-use mioftpd::auth::Accounts;
-use mioftpd::limits::Timings;
-use mioftpd::{Config, Handle, Server};
+use mioftpd::{Accounts, Config, Handle, Server, Timings};
 use support::Control;
 use tempfile::TempDir;
 

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use mioftpd::auth::{Account, Accounts, Permissions};
+use mioftpd::{Account, Accounts, Permissions};
 use proptest::prelude::*;
 
 use crate::TestServer;

@@ -3,7 +3,7 @@
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
-use mioftpd::reactor::Protocol;
+use mioftpd::internals::reactor::Protocol;
 
 use crate::server::{Client, Server};
 

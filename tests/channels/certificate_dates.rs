@@ -4,9 +4,9 @@
 use std::sync::{Mutex, Once, PoisonError};
 use std::time::Duration;
 
-use mioftpd::net::DataSession;
-use mioftpd::net::tls::{Acceptor, ClientCertificates, Credentials};
-use mioftpd::reactor::Protocol;
+use mioftpd::DataSession;
+use mioftpd::internals::net::tls::{Acceptor, ClientCertificates, Credentials};
+use mioftpd::internals::reactor::Protocol;
 use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 
 use crate::server::Server;

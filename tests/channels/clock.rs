@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use mioftpd::reactor::Protocol;
+use mioftpd::internals::reactor::Protocol;
 
 use crate::server::{Server, WALL_CLOCK_OF_BEGIN};
 

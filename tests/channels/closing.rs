@@ -3,8 +3,8 @@
 
 use std::io::Read as _;
 
-use mioftpd::limits::{JOBS_QUEUED, TLS_READS_PER_CALL};
-use mioftpd::reactor::Protocol;
+use mioftpd::internals::limits::{JOBS_QUEUED, TLS_READS_PER_CALL};
+use mioftpd::internals::reactor::Protocol;
 use rustls::SupportedProtocolVersion;
 
 use crate::peer::{Peer, VERSIONS};

@@ -6,7 +6,7 @@
 use std::io;
 use std::sync::Arc;
 
-use mioftpd::net::{Channel, Stream as _};
+use mioftpd::internals::net::{Channel, Stream as _};
 use rustls::SupportedProtocolVersion;
 
 use crate::peer::{ACCEPTOR, Peer, VERSIONS, control, shake_hands};

@@ -1,7 +1,7 @@
 //! TLS over scripted sockets: every split of a handshake, every corrupted byte, sockets that take
 //! one byte at a time. No call may panic, block, or repeat for ever.
 //!
-//! The [`Channel`](mioftpd::net::Channel) under test is the server's own; [`wire`] is a socket in
+//! The [`Channel`](mioftpd::internals::net::Channel) under test is the server's own; [`wire`] is a socket in
 //! memory, [`peer`] a TLS client without a socket, and [`server`] the reactor on such sockets. Other
 //! tests that need a scripted network are here too.
 

@@ -3,13 +3,14 @@
 
 use std::sync::Arc;
 
-use mioftpd::event_loop::Interest;
-use mioftpd::net::Channel;
-use mioftpd::storage::{CutUploads, Memory, Placement, Storage, VirtualPath, Wait};
-use mioftpd::transfer::{
+use mioftpd::internals::event_loop::Interest;
+use mioftpd::internals::net::Channel;
+use mioftpd::internals::storage::{Memory, Placement, Storage, Wait};
+use mioftpd::internals::transfer::{
     DataType, Direction, FormatControl, Mark, Mode, Plan, Representation, Scratch, SliceOutcome,
     Structure, Transfer, TransferFailure,
 };
+use mioftpd::{CutUploads, VirtualPath};
 
 use crate::wire::{End, Shared};
 

@@ -5,8 +5,9 @@
 use std::io::{self, Read as _, Write as _};
 use std::sync::{Arc, LazyLock};
 
-use mioftpd::net::tls::{Acceptor, ClientCertificates, SessionTag};
-use mioftpd::net::{Channel, DataSession};
+use mioftpd::DataSession;
+use mioftpd::internals::net::Channel;
+use mioftpd::internals::net::tls::{Acceptor, ClientCertificates, SessionTag};
 use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, ClientConnection, SupportedProtocolVersion};
 

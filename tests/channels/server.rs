@@ -10,18 +10,16 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use mioftpd::auth::{Account, Accounts, Permissions};
-use mioftpd::limits::Timings;
-use mioftpd::net::tls::Acceptor;
-use mioftpd::net::{
-    AddressRules, Event, Listener, Network, PassiveAddresses, PassivePorts, Readiness, Stream,
-    Token, Waker,
+use mioftpd::internals::net::tls::Acceptor;
+use mioftpd::internals::net::{
+    Event, Listener, Network, PassiveAddresses, PassivePorts, Readiness, Stream, Token, Waker,
 };
-use mioftpd::observe::Records;
-use mioftpd::reactor::{Parts, Protocol, Reactor, StorageByAccount};
-use mioftpd::session::{SecurityPolicy, Settings};
-use mioftpd::storage::Memory;
-use mioftpd::workers::{Completion, Inline, Job, Runner};
+use mioftpd::internals::observe::Records;
+use mioftpd::internals::reactor::{Parts, Protocol, Reactor, StorageByAccount};
+use mioftpd::internals::session::Settings;
+use mioftpd::internals::storage::Memory;
+use mioftpd::internals::workers::{Completion, Inline, Job, Runner};
+use mioftpd::{Account, Accounts, AddressRules, Permissions, SecurityPolicy, Timings};
 
 use crate::peer::ACCEPTOR;
 use crate::wire::{End, Shared};

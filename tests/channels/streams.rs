@@ -4,8 +4,9 @@
 
 use std::io;
 
-use mioftpd::net::{Channel, Stream as _};
-use mioftpd::storage::{Memory, Storage as _, VirtualPath, Wait};
+use mioftpd::VirtualPath;
+use mioftpd::internals::net::{Channel, Stream as _};
+use mioftpd::internals::storage::{Memory, Storage as _, Wait};
 
 use crate::peer::{Peer, VERSIONS, secured};
 use crate::wire::{End, Shared};

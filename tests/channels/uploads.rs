@@ -3,12 +3,13 @@
 
 use std::sync::Arc;
 
-use mioftpd::event_loop::Interest;
-use mioftpd::net::Channel;
-use mioftpd::storage::{CutUploads, Memory, Placement, Storage, VirtualPath, Wait};
-use mioftpd::transfer::{
+use mioftpd::internals::event_loop::Interest;
+use mioftpd::internals::net::Channel;
+use mioftpd::internals::storage::{Memory, Placement, Storage, Wait};
+use mioftpd::internals::transfer::{
     DataType, Direction, Plan, Representation, Scratch, SliceOutcome, Transfer, TransferFailure,
 };
+use mioftpd::{CutUploads, VirtualPath};
 use rustls::SupportedProtocolVersion;
 
 use crate::peer::{ACCEPTOR, Peer, VERSIONS, control, shake_hands};

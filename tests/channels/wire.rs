@@ -8,8 +8,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use mioftpd::net::Stream;
-use mioftpd::storage::{File, Wait};
+use mioftpd::internals::net::Stream;
+use mioftpd::internals::storage::{File, Wait};
 
 /// A record of valid length that no key decrypts.
 pub(crate) const FORGED: [u8; 45] = {

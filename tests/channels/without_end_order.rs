@@ -4,7 +4,7 @@
 //! In the clear, the end of the data connection is the end of the file, and a killed client looks the
 //! same. So an upload counts as complete only while the control connection is open.
 
-use mioftpd::reactor::Protocol;
+use mioftpd::internals::reactor::Protocol;
 
 use crate::server::{Client, Server};
 use crate::wire::Close;

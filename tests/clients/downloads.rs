@@ -19,7 +19,7 @@ fn lynx(server: &Server, path: &str) -> Option<Command> {
 /// forever. The server delays the 226 by up to [`REPLY_GAP`], but on a busy host the client may not run
 /// within that: so it has a short time-out, and is started up to five times.
 ///
-/// [`REPLY_GAP`]: mioftpd::limits::REPLY_GAP
+/// [`REPLY_GAP`]: mioftpd::internals::limits::REPLY_GAP
 fn output_with_retries(mut command: impl FnMut() -> Option<Command>) -> Option<Output> {
     for _ in 0..5 {
         let output = command()?.output().unwrap();

@@ -14,8 +14,7 @@ use std::sync::{Mutex, Once};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use mioftpd::auth::{Account, Accounts, Permissions};
-use mioftpd::{Config, Handle, Server};
+use mioftpd::{Account, Accounts, Config, Handle, Permissions, Server};
 
 use super::content::blob;
 use super::programs::{client, succeeds};
@@ -79,15 +78,15 @@ impl Instance {
     }
 }
 
-fn implicit(ip: &str) -> mioftpd::config::TlsConfig {
-    mioftpd::config::TlsConfig {
-        certificate: mioftpd::config::Certificate::SelfSigned {
+fn implicit(ip: &str) -> mioftpd::TlsConfig {
+    mioftpd::TlsConfig {
+        certificate: mioftpd::Certificate::SelfSigned {
             state: None,
             names: vec!["localhost".to_owned()],
         },
         listen: vec![format!("{ip}:0").parse().unwrap()],
-        policy: mioftpd::session::SecurityPolicy::default(),
-        data_session: mioftpd::net::DataSession::Observe,
+        policy: mioftpd::SecurityPolicy::default(),
+        data_session: mioftpd::DataSession::Observe,
         clients: None,
     }
 }

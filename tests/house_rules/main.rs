@@ -7,6 +7,7 @@
 
 mod imports;
 mod sources;
+mod surface;
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -11,10 +11,8 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use mioftpd::auth::{Account, Accounts, Permissions};
-use mioftpd::limits::Timings;
-use mioftpd::protocol::command::TABLE;
-use mioftpd::{Config, Server};
+use mioftpd::internals::protocol::command::TABLE;
+use mioftpd::{Account, Accounts, Config, Permissions, Server, Timings};
 use proptest::prelude::*;
 use proptest::sample::Index;
 

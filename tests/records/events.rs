@@ -6,7 +6,7 @@ use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::time::Duration;
 
-use mioftpd::observe::Events;
+use mioftpd::Events;
 use serde_json::Value;
 
 use super::support::{DEADLINE, DataChannel, until};

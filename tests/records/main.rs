@@ -13,9 +13,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::thread::JoinHandle;
 
-use mioftpd::auth::{Account, Accounts, Permissions};
-use mioftpd::config::Config;
-use mioftpd::{Handle, Server};
+use mioftpd::{Account, Accounts, Config, Handle, Permissions, Server};
 use support::{Control, DataChannel};
 use tempfile::TempDir;
 

@@ -5,7 +5,7 @@ use std::fs;
 use std::io::{Read as _, Write as _};
 use std::path::Path;
 
-use mioftpd::observe::{Format, TransferLog};
+use mioftpd::{TransferLog, TransferLogFormat};
 use rustix::process::{Signal, getpid, kill_process};
 use serde_json::Value;
 
@@ -15,7 +15,7 @@ use super::{TestServer, bind_error, upload};
 /// More than the socket buffers hold.
 const LARGE: usize = 16 * 1024 * 1024;
 
-fn log(directory: &Path, name: &str, format: Format) -> TransferLog {
+fn log(directory: &Path, name: &str, format: TransferLogFormat) -> TransferLog {
     TransferLog {
         file: directory.join(name),
         format,
@@ -26,9 +26,12 @@ fn start() -> TestServer {
     TestServer::start(|directory, config| {
         fs::write(directory.path().join("files/large"), vec![0; LARGE]).unwrap();
         fs::write(directory.path().join("files/small"), "small").unwrap();
-        config.transfer_logs = [("log.json", Format::Json), ("xferlog", Format::Xferlog)]
-            .map(|(name, format)| log(directory.path(), name, format))
-            .to_vec();
+        config.transfer_logs = [
+            ("log.json", TransferLogFormat::Json),
+            ("xferlog", TransferLogFormat::Xferlog),
+        ]
+        .map(|(name, format)| log(directory.path(), name, format))
+        .to_vec();
         config.timings.data_connect = std::time::Duration::from_millis(200);
     })
 }
@@ -190,7 +193,11 @@ fn renamed_log_is_reopened_on_sighup() {
 #[test]
 fn log_that_cannot_be_opened_fails_at_startup() {
     let error = bind_error(|directory, config| {
-        config.transfer_logs = vec![log(directory.path(), "missing/log", Format::Json)];
+        config.transfer_logs = vec![log(
+            directory.path(),
+            "missing/log",
+            TransferLogFormat::Json,
+        )];
     });
     assert!(error.contains("missing/log"), "{error}");
 }
@@ -198,7 +205,7 @@ fn log_that_cannot_be_opened_fails_at_startup() {
 #[test]
 fn write_error_of_a_log_delays_no_transfer() {
     let server = TestServer::start(|_, config| {
-        config.transfer_logs = vec![log(Path::new("/dev"), "full", Format::Json)];
+        config.transfer_logs = vec![log(Path::new("/dev"), "full", TransferLogFormat::Json)];
     });
     let mut control = server.login();
     for _ in 0..10 {

@@ -1,7 +1,7 @@
 //! A client's codecs for files on the wire (RFC 959 §3.1 to §3.4): simple, independent of the server's,
 //! and with different choices where the RFC allows several encodings.
 
-use mioftpd::protocol::deflate::{Deflater, Inflated, Inflater, Level};
+use mioftpd::internals::protocol::deflate::{Deflater, Inflated, Inflater, Level};
 
 /// A combination of TYPE, STRU and MODE.
 #[derive(Clone, Copy, Debug)]
@@ -105,7 +105,7 @@ impl Form {
                     wire.extend_from_slice(if has_end { b"\r\n" } else { b"" });
                 }
             }
-            ('E', _) => mioftpd::protocol::ebcdic::encode(text, &mut wire),
+            ('E', _) => mioftpd::internals::protocol::ebcdic::encode(text, &mut wire),
             _ => wire.extend_from_slice(text),
         }
         wire
@@ -125,7 +125,7 @@ impl Form {
                     file.extend_from_slice(if has_end { b"\n" } else { b"" });
                 }
             }
-            ('E', _) => mioftpd::protocol::ebcdic::decode(text, &mut file),
+            ('E', _) => mioftpd::internals::protocol::ebcdic::decode(text, &mut file),
             _ => file.extend_from_slice(text),
         }
         file

@@ -4,8 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 
-use mioftpd::auth::{Account, Accounts, Permissions, Secret};
-use mioftpd::{Config, Server, sandbox};
+use mioftpd::{Account, Accounts, Config, Permissions, Secret, Server, sandbox};
 
 use super::inside::{HOLDS, INSIDE, holds};
 use super::support::Control;
@@ -16,7 +15,7 @@ const HASH: &str =
 
 #[test]
 fn account_directories_work_in_the_sandbox() {
-    if mioftpd::auth::IS_BUILT_IN {
+    if mioftpd::internals::auth::IS_BUILT_IN {
         holds("accounts::serving");
     }
 }

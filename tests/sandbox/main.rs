@@ -17,8 +17,8 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 
-use mioftpd::auth::{Account, Permissions, Secret};
 use mioftpd::sandbox::{self, Plan};
+use mioftpd::{Account, Permissions, Secret};
 use support::{Server, Starter};
 
 /// The value of a line of /proc/PID/status.

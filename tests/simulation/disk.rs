@@ -7,10 +7,11 @@
 use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use mioftpd::storage::{
+use mioftpd::internals::storage::{
     Answer, CommitState, Directory, Entry, Error, File, Memory, Metadata, Operation, Placement,
-    Result, Storage, Umask, Upload, VirtualPath, Wait,
+    Result, Storage, Upload, Wait,
 };
+use mioftpd::{Umask, VirtualPath};
 
 use crate::disk_record::DiskRecord;
 use crate::network::Shared;

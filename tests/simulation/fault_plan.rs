@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use mioftpd::limits::{Rate, Throttling, Timings};
+use mioftpd::{Rate, Throttling, Timings};
 
 use crate::rng::{Odds, Rng};
 

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use mioftpd::reactor::Reactor;
-use mioftpd::storage::{CutUploads, Placement, Quota, QuotaStorage, Storage, VirtualPath};
+use mioftpd::internals::reactor::Reactor;
+use mioftpd::internals::storage::{Placement, Quota, QuotaStorage, Storage};
+use mioftpd::{CutUploads, VirtualPath};
 
 use crate::client::Client;
 use crate::content::is_whole;

@@ -10,8 +10,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use mioftpd::net::{EndWatch, Ends, Event, Listener, Network, Stream, Token, Waker};
-use mioftpd::storage::{Error, File, Wait};
+use mioftpd::internals::net::{EndWatch, Ends, Event, Listener, Network, Stream, Token, Waker};
+use mioftpd::internals::storage::{Error, File, Wait};
 
 use crate::client::Client;
 use crate::rng::Odds;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use mioftpd::storage::{Memory, Quota, Storage, TreeUsage};
+use mioftpd::internals::storage::{Memory, Quota, Storage, TreeUsage};
 
 use crate::client::{RunConfig, many, public_sizes};
 use crate::content::whole;

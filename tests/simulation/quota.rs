@@ -8,10 +8,11 @@ use std::collections::BTreeMap;
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
-use mioftpd::storage::{
+use mioftpd::internals::storage::{
     Answer, CommitState, Directory, Entry, Error, File, Kind, Memory, Metadata, Operation,
-    Placement, Quota, QuotaStorage, Result, Storage, TreeUsage, Umask, Upload, VirtualPath, Wait,
+    Placement, Quota, QuotaStorage, Result, Storage, TreeUsage, Upload, Wait,
 };
+use mioftpd::{Umask, VirtualPath};
 
 use crate::client::RunConfig;
 use crate::disk_record::DiskRecord;

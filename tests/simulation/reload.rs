@@ -8,11 +8,10 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mioftpd::auth::{Account, Accounts, Permissions, RevokedSessions};
-use mioftpd::limits::Timings;
-use mioftpd::net::{AddressRules, Cidr, PassiveAddresses};
-use mioftpd::reactor::{Change, Reactor};
-use mioftpd::session::Settings;
+use mioftpd::internals::net::PassiveAddresses;
+use mioftpd::internals::reactor::{Change, Reactor};
+use mioftpd::internals::session::Settings;
+use mioftpd::{Account, Accounts, AddressRules, Cidr, Permissions, RevokedSessions, Timings};
 
 use crate::client::{Login, address};
 use crate::rng::Rng;
@@ -204,7 +203,7 @@ fn close(account: &mut Account, how: AccountChange) {
         AccountChange::Disabled => account.enabled = false,
         AccountChange::Expired => account.expires = Some(1),
         AccountChange::Elsewhere => account.addresses = vec![of([192, 0, 2, 1].into())],
-        AccountChange::OtherSecret => account.secret = mioftpd::auth::Secret::Plain("other".into()),
+        AccountChange::OtherSecret => account.secret = mioftpd::Secret::Plain("other".into()),
     }
 }
 

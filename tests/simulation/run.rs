@@ -9,12 +9,15 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use mioftpd::auth::{Account, Accounts, Permissions, Secret};
-use mioftpd::net::{AddressRules, Cidr, DataSession, PassiveAddresses, PassivePorts};
-use mioftpd::observe::{Records, Subscription};
-use mioftpd::reactor::{Parts, Protocol, Reactor, StorageByAccount};
-use mioftpd::session::{SecurityPolicy, ServerMode, Settings, TlsRequired};
-use mioftpd::storage::{CutUploads, Memory, Storage, TreeUsage};
+use mioftpd::internals::net::{PassiveAddresses, PassivePorts};
+use mioftpd::internals::observe::Records;
+use mioftpd::internals::reactor::{Parts, Protocol, Reactor, StorageByAccount};
+use mioftpd::internals::session::{ServerMode, Settings};
+use mioftpd::internals::storage::{Memory, Storage, TreeUsage};
+use mioftpd::{
+    Account, Accounts, AddressRules, Cidr, CutUploads, DataSession, Permissions, Secret,
+    SecurityPolicy, Subscription, TlsRequired,
+};
 
 use crate::client::{Client, RunConfig, TlsSetup, tls_stream};
 use crate::disk_record::DiskRecord;

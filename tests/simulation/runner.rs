@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use mioftpd::transfer::Scratch;
-use mioftpd::workers::{Completion, Job, Runner, Work};
+use mioftpd::internals::transfer::Scratch;
+use mioftpd::internals::workers::{Completion, Job, Runner, Work};
 
 use crate::network::Shared;
 use crate::world::{SimEvent, World};

@@ -7,9 +7,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use mioftpd::limits::{CHUNK_BYTES, Timings};
-use mioftpd::session::Settings;
-use mioftpd::storage::{CutUploads, Disk, Quota, QuotaStorage, TreeUsage, UsageCounter};
+use mioftpd::internals::limits::CHUNK_BYTES;
+use mioftpd::internals::session::Settings;
+use mioftpd::internals::storage::{Disk, Quota, QuotaStorage, TreeUsage, UsageCounter};
+use mioftpd::{CutUploads, Timings};
 
 use crate::support::{Control, until};
 use crate::{Scene, with_storage};
@@ -184,8 +185,8 @@ fn full(test: impl FnOnce(&Scene, &Path)) {
         |disk| {
             let mut upload = disk
                 .create(
-                    &mioftpd::storage::VirtualPath::root().join(b"full").unwrap(),
-                    mioftpd::storage::Placement::Replace,
+                    &mioftpd::VirtualPath::root().join(b"full").unwrap(),
+                    mioftpd::internals::storage::Placement::Replace,
                     None,
                 )
                 .unwrap();

@@ -3,8 +3,8 @@
 use std::net::Ipv4Addr;
 use std::sync::atomic::Ordering;
 
-use mioftpd::limits::LOGINS_QUEUED;
-use mioftpd::workers::Work;
+use mioftpd::internals::limits::LOGINS_QUEUED;
+use mioftpd::internals::workers::Work;
 
 use crate::support::{Control, abort_connection, connect_from, until};
 use crate::{Filter, Scene, with_server};

@@ -27,15 +27,15 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread;
 use std::time::Duration;
 
-use mioftpd::auth::{Account, Accounts, Permissions, Secret};
-use mioftpd::limits::{CHUNK_BYTES, INLINE_BYTES, Timings};
-use mioftpd::net::{AddressRules, PassiveAddresses, PassivePorts, SystemNetwork};
-use mioftpd::observe::Records;
-use mioftpd::reactor::{Parts, Protocol, Reactor, StorageByAccount};
-use mioftpd::session::Settings;
-use mioftpd::storage::{Disk, Storage};
-use mioftpd::transfer::Scratch;
-use mioftpd::workers::{Completion, Job, Runner, Work};
+use mioftpd::internals::limits::{CHUNK_BYTES, INLINE_BYTES};
+use mioftpd::internals::net::{PassiveAddresses, PassivePorts, SystemNetwork};
+use mioftpd::internals::observe::Records;
+use mioftpd::internals::reactor::{Parts, Protocol, Reactor, StorageByAccount};
+use mioftpd::internals::session::Settings;
+use mioftpd::internals::storage::{Disk, Storage};
+use mioftpd::internals::transfer::Scratch;
+use mioftpd::internals::workers::{Completion, Job, Runner, Work};
+use mioftpd::{Account, Accounts, AddressRules, Permissions, Secret, Timings};
 use support::DEADLINE;
 
 /// The hash of "secret", the password of `ann`, with the lowest cost.

@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use mioftpd::workers::Work;
+use mioftpd::internals::workers::Work;
 
 use crate::support::{Control, connect_from, epsv_port, until};
 use crate::{STALL, Scene, with_connect_timeout};

@@ -6,10 +6,10 @@ use std::io::Write as _;
 use std::net::Shutdown;
 use std::sync::atomic::Ordering;
 
-use mioftpd::limits::INLINE_BYTES;
-use mioftpd::session::Settings;
-use mioftpd::storage::CutUploads;
-use mioftpd::workers::Work;
+use mioftpd::CutUploads;
+use mioftpd::internals::limits::INLINE_BYTES;
+use mioftpd::internals::session::Settings;
+use mioftpd::internals::workers::Work;
 
 use crate::support::{Control, read_all, until};
 use crate::{STALL, Scene, with_server, with_storage};

@@ -1,7 +1,8 @@
 //! Modification times, modes, umasks and free space.
 
-use mioftpd::storage::{
-    Answer, Attributes, Error, Metadata, Operation, Placement, Result, Storage, Umask, Wait,
+use mioftpd::Umask;
+use mioftpd::internals::storage::{
+    Answer, Attributes, Error, Metadata, Operation, Placement, Result, Storage, Wait,
 };
 
 use crate::{at, contents, each, furnish, make_directory, perform, put, rename};

@@ -1,6 +1,7 @@
 //! Reading, metadata, and operations that create, remove and rename.
 
-use mioftpd::storage::{Answer, Error, Kind, Operation, Placement, VirtualPath, Wait};
+use mioftpd::VirtualPath;
+use mioftpd::internals::storage::{Answer, Error, Kind, Operation, Placement, Wait};
 
 use crate::{
     at, contents, each, furnish, kind, make_directory, names, perform, put, remove_directory,

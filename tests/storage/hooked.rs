@@ -4,10 +4,11 @@
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
-use mioftpd::storage::{
+use mioftpd::internals::storage::{
     Answer, CommitState, Directory, Entry, Error, File, Memory, Metadata, Operation, Placement,
-    Result, Storage, Umask, Upload, VirtualPath, Wait,
+    Result, Storage, Upload, Wait,
 };
+use mioftpd::{Umask, VirtualPath};
 
 /// A step that has been done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use mioftpd::storage::{Memory, Placement, QuotaStorage, Storage, TreeUsage, Upload};
+use mioftpd::internals::storage::{Memory, Placement, QuotaStorage, Storage, TreeUsage, Upload};
 
 use crate::hooked::{Hooked, Step};
 use crate::quota::{counted, quota};

@@ -19,9 +19,10 @@ mod uploads;
 
 use std::sync::Arc;
 
-use mioftpd::storage::{
+use mioftpd::VirtualPath;
+use mioftpd::internals::storage::{
     Answer, Disk, Kind, Memory, Operation, PathLookup, Placement, Quota, QuotaStorage, Result,
-    Storage, TreeUsage, Upload, VirtualPath, Wait,
+    Storage, TreeUsage, Upload, Wait,
 };
 
 /// Runs a test on each storage, initially empty.

@@ -1,8 +1,9 @@
 //! Durability and the free space floor. The effect of a power cut cannot be tested here, only that all
 //! operations work the same with each policy.
 
-use mioftpd::storage::{
-    Answer, Disk, Durability, Error, Memory, Operation, PathLookup, Placement, Policy, Storage,
+use mioftpd::Durability;
+use mioftpd::internals::storage::{
+    Answer, Disk, Error, Memory, Operation, PathLookup, Placement, Policy, Storage,
 };
 
 use crate::{

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use mioftpd::storage::{
+use mioftpd::internals::storage::{
     Answer, Directory, Disk, Entry, Error, File, Memory, Metadata, Operation, PathLookup,
-    Placement, Quota, QuotaStorage, Result, Storage, TreeUsage, Umask, Upload, VirtualPath, Wait,
+    Placement, Quota, QuotaStorage, Result, Storage, TreeUsage, Upload, Wait,
 };
+use mioftpd::{Umask, VirtualPath};
 use proptest::prelude::*;
 
 use crate::{at, contents, create, perform, put, remove_file, rename};

@@ -7,7 +7,7 @@ use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
 
-use mioftpd::storage::{
+use mioftpd::internals::storage::{
     Error, Memory, Operation, Placement, Quota, QuotaStorage, Storage, TreeUsage,
 };
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use mioftpd::storage::{
+use mioftpd::internals::storage::{
     Disk, Error, Memory, Placement, QuotaStorage, Result, Storage, TreeUsage, Upload, UsageCounter,
 };
 use proptest::prelude::*;

@@ -4,8 +4,9 @@
 use std::sync::Arc;
 use std::thread;
 
-use mioftpd::storage::{
-    Disk, Durability, Error, Memory, Placement, Policy, Result, Storage, Upload,
+use mioftpd::Durability;
+use mioftpd::internals::storage::{
+    Disk, Error, Memory, Placement, Policy, Result, Storage, Upload,
 };
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;

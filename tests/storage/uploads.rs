@@ -1,6 +1,6 @@
 //! Files opened for writing: replacements, in-place writes and unique names.
 
-use mioftpd::storage::{
+use mioftpd::internals::storage::{
     CommitState, Disk, Error, File, InPlace, Kind, PathLookup, Placement, Wait,
 };
 

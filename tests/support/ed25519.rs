@@ -5,7 +5,7 @@
 
 use std::sync::OnceLock;
 
-use mioftpd::net::tls::Credentials;
+use mioftpd::internals::net::tls::Credentials;
 use rcgen::{CertificateParams, KeyPair, PKCS_ED25519};
 
 /// A self-signed certificate for `localhost`, and its key.

@@ -8,12 +8,10 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use mioftpd::auth::{Account, Accounts, Permissions};
-use mioftpd::config::{Certificate, TlsConfig};
-use mioftpd::limits::Timings;
-use mioftpd::net::DataSession;
-use mioftpd::session::SecurityPolicy;
-use mioftpd::{Config, Handle, Server};
+use mioftpd::{
+    Account, Accounts, Certificate, Config, DataSession, Handle, Permissions, SecurityPolicy,
+    Server, Timings, TlsConfig,
+};
 use tempfile::TempDir;
 
 use super::support::tls::{TlsClient, Version};

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use log::LevelFilter;
 
 use crate::config::{Config, ConfigDraft, TlsDraft};
-use crate::observe::{Format, TransferLog};
+use crate::observe::{TransferLog, TransferLogFormat};
 
 /// The values in the file, and defaults for the rest. Keys whose type differs from that of
 /// [`Config`] have a field of their own.
@@ -67,9 +67,9 @@ impl FileDraft {
         };
         Self {
             command: words.map(|word| word.to_string_lossy().into()).collect(),
-            transfers: transfers(Format::Xferlog),
-            transfers_json: transfers(Format::Json),
-            audit_json: transfers(Format::Audit),
+            transfers: transfers(TransferLogFormat::Xferlog),
+            transfers_json: transfers(TransferLogFormat::Json),
+            audit_json: transfers(TransferLogFormat::Audit),
             tls: TlsDraft::of(config.tls.take()),
             config,
             log: Some(log),
@@ -80,9 +80,9 @@ impl FileDraft {
         let mut config = self.config;
         config.events.command = self.command.into_iter().map(Into::into).collect();
         for (file, format) in [
-            (self.transfers, Format::Xferlog),
-            (self.transfers_json, Format::Json),
-            (self.audit_json, Format::Audit),
+            (self.transfers, TransferLogFormat::Xferlog),
+            (self.transfers_json, TransferLogFormat::Json),
+            (self.audit_json, TransferLogFormat::Audit),
         ] {
             let log = file.map(|file| TransferLog { file, format });
             config.transfer_logs.extend(log);

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use mioftpd::limits::{LOGIN_FAILURES, LONG_LINES};
+use mioftpd::internals::limits::{LOGIN_FAILURES, LONG_LINES};
 
 use super::conversation::{CommandKind, PendingCommand};
 use super::session_model::{ReplyContext, SessionModel};

@@ -5,8 +5,7 @@
 use std::io;
 use std::time::Duration;
 
-use mioftpd::net::DataSession;
-use mioftpd::session::SecurityPolicy;
+use mioftpd::{DataSession, SecurityPolicy};
 
 use super::connection_ends::ObservedEnd;
 use super::conversation::CommandKind;

@@ -5,7 +5,7 @@
 use std::io;
 use std::time::Duration;
 
-use mioftpd::net::DataSession;
+use mioftpd::DataSession;
 
 use super::tls_stream::{TlsConfig, TlsStream};
 use super::transfer::{Behaviour, DataEnd, EofRule, Payload, Transfer};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use mioftpd::storage::Memory;
+use mioftpd::internals::storage::Memory;
 
 use super::upload::{Arrived, Upload};
 use super::upload_oracle::{UploadFacts, UploadOutcome};

@@ -11,7 +11,7 @@ use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use mioftpd::storage::Memory;
+use mioftpd::internals::storage::Memory;
 
 use super::RunConfig;
 use super::connection_ends::{FinishedTransfer, ObservedEnd};

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mioftpd::storage::Memory;
+use mioftpd::internals::storage::Memory;
 
 /// A directory that no client changes, with more entries than are sent or sorted in one slice.
 pub(crate) const MANY: &str = "/many";

@@ -44,9 +44,8 @@ mod upload_oracle;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use mioftpd::auth::Permissions;
-use mioftpd::limits::Timings;
-use mioftpd::storage::{CutUploads, Memory, Quota};
+use mioftpd::internals::storage::{Memory, Quota};
+use mioftpd::{CutUploads, Permissions, Timings};
 
 pub(crate) use control_tls::TlsSetup;
 pub(crate) use conversation::CommandKind;

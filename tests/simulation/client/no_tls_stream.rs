@@ -10,8 +10,8 @@
 
 use std::io;
 
-use mioftpd::net::DataSession;
-use mioftpd::net::tls::Acceptor;
+use mioftpd::DataSession;
+use mioftpd::internals::net::tls::Acceptor;
 
 use crate::rng::Rng;
 use crate::world::{ConnectionId, World};

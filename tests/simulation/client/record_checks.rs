@@ -1,7 +1,6 @@
 //! Checks replies about a transfer against the server's record of it.
 
-use mioftpd::observe::{Outcome, TransferRecord, Verb};
-use mioftpd::storage::VirtualPath;
+use mioftpd::{Outcome, TransferRecord, Verb, VirtualPath};
 
 use super::conversation::{CommandKind, FinalReply, PendingCommand};
 use super::expected::Expected;

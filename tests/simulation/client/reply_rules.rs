@@ -9,8 +9,7 @@
     reason = "a table: a row for each command, in the order of the server's"
 )]
 
-use mioftpd::auth::Permissions;
-use mioftpd::session::TlsRequired;
+use mioftpd::{Permissions, TlsRequired};
 
 use super::conversation::{CommandKind, PendingCommand};
 use super::profile::Login;

@@ -7,8 +7,7 @@
 
 use std::time::Duration;
 
-use mioftpd::auth::Permissions;
-use mioftpd::session::TlsRequired;
+use mioftpd::{Permissions, TlsRequired};
 
 use super::RunConfig;
 use super::conversation::{CommandKind, PendingCommand};

@@ -7,8 +7,8 @@
 use std::io::{self, Read as _, Write};
 use std::sync::Arc;
 
-use mioftpd::net::DataSession;
-use mioftpd::net::tls::{Acceptor, ClientCertificates};
+use mioftpd::DataSession;
+use mioftpd::internals::net::tls::{Acceptor, ClientCertificates};
 use rustls::client::{Resumption, Tls12Resumption};
 use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, ClientConnection, HandshakeKind};

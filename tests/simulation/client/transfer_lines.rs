@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use mioftpd::storage::CutUploads;
+use mioftpd::CutUploads;
 
 use super::conversation::CommandKind;
 use super::expected::Expected;

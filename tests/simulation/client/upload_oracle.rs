@@ -2,12 +2,12 @@
 //!
 //! The reference is the table in `src/reactor/upload_end.rs`. Both outcomes are legal only where both
 //! connections have ended, the data connection first: the server's own clock decides about the pause before
-//! the end ([`UPLOAD_END_PAUSE`](mioftpd::limits::UPLOAD_END_PAUSE)), and a disk fault, a time-out or a
-//! stop can come between. In every other case one outcome is legal, with a stated reason.
+//! the end ([`UPLOAD_END_PAUSE`](mioftpd::internals::limits::UPLOAD_END_PAUSE)), and a disk fault, a
+//! time-out or a stop can come between. In every other case one outcome is legal, with a stated reason.
 
 use std::time::Duration;
 
-use mioftpd::storage::Memory;
+use mioftpd::internals::storage::Memory;
 
 use super::conversation::CommandKind;
 use super::ftp_client::FtpClient;

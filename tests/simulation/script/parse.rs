@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mioftpd::auth::Permissions;
+use mioftpd::Permissions;
 
 use super::fault_plan;
 use super::words::Word;

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use mioftpd::auth::Permissions;
+use mioftpd::Permissions;
 
 use super::fault_plan::differing;
 use crate::client::{Behaviour, Command, CommandKind, Group, Profile};

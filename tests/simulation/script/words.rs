@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use mioftpd::auth::RevokedSessions;
+use mioftpd::RevokedSessions;
 
 use crate::client::{
     Behaviour, CommandKind, Disconnect, Login, ProxyHeader, Role, TlsMode, TlsStart,

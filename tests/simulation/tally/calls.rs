@@ -6,7 +6,7 @@
 use std::io;
 use std::net::SocketAddr;
 
-use mioftpd::net::Token;
+use mioftpd::internals::net::Token;
 
 use super::control::ControlConnection;
 use super::data::{BUDGET, DataConnection};

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use mioftpd::protocol::line::LINE_MAX;
+use mioftpd::internals::protocol::line::LINE_MAX;
 
 /// State of one control connection.
 #[derive(Debug)]

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use mioftpd::limits::{CHUNK_BYTES, INLINE_BYTES};
-use mioftpd::net::Token;
-use mioftpd::observe::TransferRecord;
+use mioftpd::TransferRecord;
+use mioftpd::internals::limits::{CHUNK_BYTES, INLINE_BYTES};
+use mioftpd::internals::net::Token;
 
 use super::Call;
 use crate::world::{ConnectionId, World};

@@ -2,9 +2,9 @@
 //!
 //! An iteration without a cause is a slow busy loop; a deadline that expires without effect was superfluous.
 
-use mioftpd::limits::COMMANDS_PER_TURN;
-use mioftpd::reactor::{Activity, Reactor};
-use mioftpd::session::Deadline;
+use mioftpd::internals::limits::COMMANDS_PER_TURN;
+use mioftpd::internals::reactor::Reactor;
+use mioftpd::{Activity, Deadline};
 
 use super::{Iteration, Tally, WakeReason};
 use crate::rng::Odds;

@@ -16,9 +16,9 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use mioftpd::limits::REVIEWS_PER_PASS;
-use mioftpd::net::{Event, Token};
-use mioftpd::reactor::Activity;
+use mioftpd::Activity;
+use mioftpd::internals::limits::REVIEWS_PER_PASS;
+use mioftpd::internals::net::{Event, Token};
 
 pub(crate) use calls::Call;
 use control::ControlConnection;

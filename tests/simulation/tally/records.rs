@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use mioftpd::observe::{Outcome, TransferRecord};
+use mioftpd::{Outcome, TransferRecord};
 
 use super::data::DataConnection;
 use crate::rng::Odds;

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use mioftpd::limits::Timings;
+use mioftpd::Timings;
 
 use super::Tally;
 use super::control::{ControlConnection, ReplySent};

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use mioftpd::limits::Throttling;
+use mioftpd::Throttling;
 
 use super::{ConnectionId, World};
 

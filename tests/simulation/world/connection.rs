@@ -9,7 +9,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use mioftpd::net::{Readiness, Token};
+use mioftpd::internals::net::{Readiness, Token};
 
 use super::facts::{Closing, ConnectionFacts, Moment, Reset};
 use super::{FIRST_PORT, ListenerId};

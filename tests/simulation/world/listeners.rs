@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
 
-use mioftpd::net::Token;
+use mioftpd::internals::net::Token;
 
 use super::connection::{Connection, LinkState};
 use super::sockets::FAULT_FREE_DELAY;

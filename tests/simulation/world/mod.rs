@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use mioftpd::net::{Event, Readiness, Token};
+use mioftpd::internals::net::{Event, Readiness, Token};
 
 pub(crate) use admission::{LoginOutcome, Rules};
 pub(crate) use connection::{Connection, LinkState, Side};

@@ -10,7 +10,7 @@
 use std::io;
 use std::time::Duration;
 
-use mioftpd::net::{EndWatch, Ends, Token};
+use mioftpd::internals::net::{EndWatch, Ends, Token};
 
 use super::connection::{Connection, Segment};
 use super::{Closing, ConnectionId, LinkState, PollSource, Reset, Side, SimEvent, World};

@@ -1,0 +1,52 @@
+//! Unstable: the layers, for the program, the tests and the benches of this package.
+//!
+//! Not part of the interface: anything here may change in any release. A host program uses the names at the
+//! root of the crate.
+
+#![allow(missing_docs, reason = "each layer documents itself")]
+
+pub mod auth {
+    pub use crate::auth::*;
+}
+pub mod cause {
+    pub use crate::cause::*;
+}
+pub mod config {
+    pub use crate::config::*;
+}
+pub mod event_loop {
+    pub use crate::event_loop::*;
+}
+pub mod file_task {
+    pub use crate::file_task::*;
+}
+pub mod limits {
+    pub use crate::limits::*;
+}
+pub mod net {
+    pub use crate::net::*;
+}
+pub mod observe {
+    pub use crate::observe::*;
+}
+pub mod privsep {
+    pub use crate::privsep::*;
+}
+pub mod protocol {
+    pub use crate::protocol::*;
+}
+pub mod reactor {
+    pub use crate::reactor::*;
+}
+pub mod session {
+    pub use crate::session::*;
+}
+pub mod storage {
+    pub use crate::storage::*;
+}
+pub mod transfer {
+    pub use crate::transfer::*;
+}
+pub mod workers {
+    pub use crate::workers::*;
+}
