@@ -15,7 +15,7 @@ use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 use tempfile::TempDir;
 
 use super::tls::TlsClient;
-use super::{Control, DEADLINE};
+use super::{Control, DEADLINE, until};
 
 /// The program under test.
 pub fn binary() -> OsString {
@@ -291,10 +291,26 @@ impl Server {
         })
     }
 
-    /// The number of open descriptors; the server must be [observable](Starter::observable).
+    /// The number of open descriptors, once the sweep of the start is over, which has directories open; the
+    /// server must be [observable](Starter::observable).
     pub fn descriptors(&self) -> usize {
+        until("the sweep to end", || (!self.is_sweeping()).then_some(()));
         let folder = format!("/proc/{}/fd", self.child.id());
         std::fs::read_dir(folder).unwrap().count()
+    }
+
+    /// Whether the thread that removes temporary files runs, or a thread that has not yet got its name.
+    fn is_sweeping(&self) -> bool {
+        let tasks = format!("/proc/{}/task", self.child.id());
+        let name = |task: &str| std::fs::read_to_string(format!("{tasks}/{task}/comm"));
+        let process = self.child.id().to_string();
+        let unnamed = name(&process).unwrap();
+        let threads = std::fs::read_dir(&tasks).unwrap().flatten();
+        let threads = threads.map(|task| task.file_name().into_string().unwrap());
+        let others = threads.filter(|task| *task != process);
+        // A thread that has just ended has no file any more.
+        let mut names = others.filter_map(|task| name(&task).ok());
+        names.any(|name| name == "sweeper\n" || name == unnamed)
     }
 
     /// The resident memory in KiB.
