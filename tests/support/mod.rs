@@ -12,6 +12,7 @@ mod control;
 mod data;
 pub mod pattern;
 mod ports;
+mod process;
 mod server;
 pub mod tables;
 pub mod tls;

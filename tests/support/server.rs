@@ -11,11 +11,11 @@ use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Instant;
 
-use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 use super::tls::TlsClient;
-use super::{Control, DEADLINE, until};
+use super::{Control, DEADLINE};
 
 /// The program under test.
 pub fn binary() -> OsString {
@@ -254,77 +254,11 @@ impl Server {
         kill_process(self.pid(), Signal::HUP).unwrap();
     }
 
-    /// Sends SIGTERM.
-    pub fn terminate(&self) {
-        kill_process(self.pid(), Signal::TERM).unwrap();
-    }
-
-    /// Sends SIGHUP.
-    pub fn hang_up(&self) {
-        kill_process(self.pid(), Signal::HUP).unwrap();
-    }
-
-    /// Sends SIGSTOP: the process stops until [`resume`](Self::resume).
-    pub fn pause(&self) {
-        kill_process(self.pid(), Signal::STOP).unwrap();
-    }
-
-    /// Sends SIGCONT.
-    pub fn resume(&self) {
-        kill_process(self.pid(), Signal::CONT).unwrap();
-    }
-
     /// Waits for the process to exit.
     pub fn wait(&mut self) -> ExitStatus {
         // Waiting for the end of standard error has a time-out, unlike `Child::wait`.
         self.log.wait_for_end();
         self.child.wait().unwrap()
-    }
-
-    /// Whether the process has a thread of this name.
-    pub fn has_thread(&self, name: &str) -> bool {
-        let folder = format!("/proc/{}/task", self.child.id());
-        let mut tasks = std::fs::read_dir(folder).unwrap();
-        tasks.any(|task| {
-            let comm = std::fs::read_to_string(task.unwrap().path().join("comm"));
-            comm.is_ok_and(|comm| comm.trim_end() == name)
-        })
-    }
-
-    /// The number of open descriptors, once the sweep of the start is over, which has directories open; the
-    /// server must be [observable](Starter::observable).
-    pub fn descriptors(&self) -> usize {
-        until("the sweep to end", || (!self.is_sweeping()).then_some(()));
-        let folder = format!("/proc/{}/fd", self.child.id());
-        std::fs::read_dir(folder).unwrap().count()
-    }
-
-    /// Whether the thread that removes temporary files runs, or a thread that has not yet got its name.
-    fn is_sweeping(&self) -> bool {
-        let tasks = format!("/proc/{}/task", self.child.id());
-        let name = |task: &str| std::fs::read_to_string(format!("{tasks}/{task}/comm"));
-        let process = self.child.id().to_string();
-        let unnamed = name(&process).unwrap();
-        let threads = std::fs::read_dir(&tasks).unwrap().flatten();
-        let threads = threads.map(|task| task.file_name().into_string().unwrap());
-        let others = threads.filter(|task| *task != process);
-        // A thread that has just ended has no file any more.
-        let mut names = others.filter_map(|task| name(&task).ok());
-        names.any(|name| name == "sweeper\n" || name == unnamed)
-    }
-
-    /// The resident memory in KiB.
-    pub fn resident(&self) -> u64 {
-        let path = format!("/proc/{}/status", self.child.id());
-        let status = std::fs::read_to_string(path).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let number = line.unwrap().trim().trim_end_matches(" kB");
-        number.parse().unwrap()
-    }
-
-    /// Sets a resource limit of the process.
-    pub fn set_limit(&self, resource: Resource, limit: Rlimit) {
-        prlimit(Some(self.pid()), resource, limit).unwrap();
     }
 
     fn wait_for_addresses(&self, prefix: &str) -> Vec<SocketAddr> {
@@ -333,7 +267,7 @@ impl Server {
         list.split(", ").map(|text| address(text.trim())).collect()
     }
 
-    fn pid(&self) -> Pid {
+    pub(super) fn pid(&self) -> Pid {
         Pid::from_child(&self.child)
     }
 }
