@@ -5,7 +5,7 @@
 //!
 //! - `Fault`: its effect, in a sentence.
 //! - `Check`: the check that finds it: `simulation` (the default), or arguments of `cargo test`, such as
-//!   `--test cut_transfers a_reset_behind_a_quit_is_a_cut`.
+//!   `--test transfers reset_after_quit_discards_the_upload`.
 //! - `Because`: why the simulation cannot find it; required with another check, and only then.
 //! - `Net`: the gap in the checks, if they missed it at first.
 //!

@@ -10,6 +10,7 @@ mod attributes;
 mod changes;
 mod hooked;
 mod interrupted;
+mod jail;
 mod policies;
 mod quota;
 mod quota_faults;

@@ -10,6 +10,8 @@
 pub mod certificates;
 mod control;
 mod data;
+#[cfg(feature = "tls")]
+pub mod ed25519;
 pub mod pattern;
 mod ports;
 mod process;
@@ -17,6 +19,7 @@ mod server;
 pub mod tables;
 pub mod tls;
 pub mod transcript;
+pub mod trusting;
 
 use std::time::{Duration, Instant};
 

@@ -1,6 +1,7 @@
 //! Checks tables in the documentation of a test file whose last column names tests in backquotes.
 //!
-//! A name is a transcript, or `path::function`, where the path is a file or directory of `tests` or `src`.
+//! A name is a transcript, or `path::function`, where the path is the end of that of a file or directory in
+//! `tests` or `src`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -23,16 +24,22 @@ fn exists(name: &str) -> bool {
     let Some((location, function)) = name.split_once("::") else {
         return root.join("tests/transcripts").join(name).is_file();
     };
-    let mut open: Vec<PathBuf> = ["tests", "src"]
-        .map(|folder| root.join(folder).join(location))
-        .into();
-    open.extend(open.clone().iter().map(|path| path.with_extension("rs")));
+    let location = Path::new(location);
+    let mut open: Vec<PathBuf> = ["tests", "src"].map(|folder| root.join(folder)).into();
     while let Some(path) = open.pop() {
         if let Ok(entries) = fs::read_dir(&path) {
             open.extend(entries.map(|entry| entry.unwrap().path()));
-        } else if fs::read_to_string(&path).is_ok_and(|s| s.contains(&format!("fn {function}("))) {
+        } else if is_in(&path, location)
+            && fs::read_to_string(&path).is_ok_and(|s| s.contains(&format!("fn {function}(")))
+        {
             return true;
         }
     }
     false
+}
+
+/// Whether the file is at the location, or in the folder of that name.
+fn is_in(file: &Path, location: &Path) -> bool {
+    let file = file.with_extension("");
+    file.ancestors().any(|path| path.ends_with(location))
 }

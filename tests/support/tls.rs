@@ -9,17 +9,13 @@ use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
 
 use rustls::client::Resumption;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::WebPkiSupportedAlgorithms;
-use rustls::crypto::ring::default_provider;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::pki_types::{PrivateKeyDer, ServerName};
 use rustls::{
-    ClientConfig, ClientConnection, DigitallySignedStruct, Error, HandshakeKind, SignatureScheme,
-    StreamOwned, SupportedProtocolVersion,
+    ClientConfig, ClientConnection, HandshakeKind, StreamOwned, SupportedProtocolVersion,
 };
 
-use super::DEADLINE;
 use super::certificates::Identity;
+use super::{DEADLINE, trusting};
 
 /// The size of the session cache: TLS 1.3 tickets, or servers with a TLS 1.2 session.
 const CACHED_SESSIONS: usize = 256;
@@ -73,13 +69,8 @@ impl TlsClient {
     }
 
     fn with(versions: &[Version], identity: Option<&Identity>) -> Self {
-        let provider = Arc::new(default_provider());
         let versions: Vec<_> = versions.iter().map(|version| version.supported()).collect();
-        let builder = ClientConfig::builder_with_provider(provider)
-            .with_protocol_versions(&versions)
-            .unwrap()
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(AcceptAnyCertificate::new()));
+        let builder = trusting::builder(&versions);
         let config = match identity {
             None => builder.with_no_client_auth(),
             Some(identity) => {
@@ -232,55 +223,5 @@ impl Write for Link {
             Self::Clear(socket) => socket.flush(),
             Self::Secured(stream) => stream.flush(),
         }
-    }
-}
-
-/// Accepts every certificate, but verifies the signatures of the handshake.
-#[derive(Debug)]
-pub struct AcceptAnyCertificate {
-    algorithms: WebPkiSupportedAlgorithms,
-}
-
-impl AcceptAnyCertificate {
-    /// Supports all signature algorithms of ring.
-    pub fn new() -> Self {
-        Self {
-            algorithms: default_provider().signature_verification_algorithms,
-        }
-    }
-}
-
-impl ServerCertVerifier for AcceptAnyCertificate {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        rustls::crypto::verify_tls12_signature(message, certificate, signed, &self.algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        rustls::crypto::verify_tls13_signature(message, certificate, signed, &self.algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.algorithms.supported_schemes()
     }
 }

@@ -1,30 +1,42 @@
-//! A rustls client configuration that accepts any certificate and any signature.
+//! The certificate verifier of all tests: it accepts any certificate, and verifies the signatures of the
+//! handshake.
 //!
-//! For tests of records and connections, in which authentication does not matter.
+//! For tests of connections and records, in which it does not matter whose the certificate is.
 
 use std::sync::Arc;
 
+use rustls::client::WantsClientCert;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::ring::default_provider;
+use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{
-    ClientConfig, DigitallySignedStruct, Error, SignatureScheme, SupportedProtocolVersion,
+    ClientConfig, ConfigBuilder, DigitallySignedStruct, Error, SignatureScheme,
+    SupportedProtocolVersion,
 };
 
-/// A configuration with these versions.
-pub(crate) fn config(versions: &[&'static SupportedProtocolVersion]) -> ClientConfig {
-    ClientConfig::builder_with_provider(Arc::new(default_provider()))
+type Versions = [&'static SupportedProtocolVersion];
+
+/// A client configuration with these versions, and without a client certificate.
+pub(crate) fn config(versions: &Versions) -> ClientConfig {
+    builder(versions).with_no_client_auth()
+}
+
+/// A client configuration with these versions, which still lacks the client's certificate.
+pub(crate) fn builder(versions: &Versions) -> ConfigBuilder<ClientConfig, WantsClientCert> {
+    let provider = default_provider();
+    let verifier = AcceptAnyCertificate(provider.signature_verification_algorithms);
+    ClientConfig::builder_with_provider(Arc::new(provider))
         .with_protocol_versions(versions)
         .expect("supported versions")
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(AcceptAny))
-        .with_no_client_auth()
+        .with_custom_certificate_verifier(Arc::new(verifier))
 }
 
 #[derive(Debug)]
-struct AcceptAny;
+struct AcceptAnyCertificate(WebPkiSupportedAlgorithms);
 
-impl ServerCertVerifier for AcceptAny {
+impl ServerCertVerifier for AcceptAnyCertificate {
     fn verify_server_cert(
         &self,
         _: &CertificateDer<'_>,
@@ -38,23 +50,23 @@ impl ServerCertVerifier for AcceptAny {
 
     fn verify_tls12_signature(
         &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        Ok(HandshakeSignatureValid::assertion())
+        verify_tls12_signature(message, certificate, signed, &self.0)
     }
 
     fn verify_tls13_signature(
         &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        Ok(HandshakeSignatureValid::assertion())
+        verify_tls13_signature(message, certificate, signed, &self.0)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        vec![SignatureScheme::ED25519]
+        self.0.supported_schemes()
     }
 }

@@ -1,0 +1,95 @@
+//! The keys of `[storage]`, except the recount.
+
+use std::fs;
+use std::io::Write as _;
+
+use crate::config::world::World;
+use crate::support::{Starter, abort_connection, binary, until};
+
+const LEFT: &str = ".mioftpd-0123456789abcdef.tmp";
+
+/// `storage.durability`
+#[test]
+fn durability_controls_fsync_calls() {
+    let world = World::new();
+    let traced = |durability: &str| {
+        world.write(&format!(
+            "sandbox = false\n[storage]\ndurability = \"{durability}\""
+        ));
+        let calls = world.path("calls");
+        // With -D the server is the direct child, and strace a grandchild.
+        let trace = ["strace", "-D", "-f", "-e", "trace=fsync,fdatasync", "-o"].map(Into::into);
+        let own = [
+            calls.clone().into_os_string(),
+            binary(),
+            "--config".into(),
+            world.file().into_os_string(),
+        ];
+        let mut server = Starter::default()
+            .program(trace.into_iter().chain(own))
+            .start();
+        let mut control = server.login();
+        control.store("new", b"content");
+        control.command("QUIT", 221);
+        drop(control);
+        server.terminate();
+        server.wait();
+        fs::read_to_string(calls).unwrap().matches("sync(").count()
+    };
+    let probe = std::process::Command::new("strace").arg("true").output();
+    if !probe.is_ok_and(|probe| probe.status.success()) {
+        return eprintln!("skipped: strace is missing or not permitted");
+    }
+    let (none, rename, fsync) = (traced("none"), traced("rename"), traced("fsync"));
+    assert!(
+        none == 0 && none < rename && rename < fsync,
+        "{none} {rename} {fsync}"
+    );
+}
+
+/// `storage.free-space-floor`
+#[test]
+fn free_space_floor_refuses_uploads() {
+    let world = World::new();
+    let server = world.start("[storage]\nfree-space-floor = \"1024TiB\"");
+    let mut control = server.login();
+    drop(control.passive());
+    control.command("STOR new", 452);
+}
+
+/// `storage.remove-unfinished`
+#[test]
+fn remove_unfinished_controls_sweep_at_start() {
+    let world = World::new();
+    fs::write(world.path("root").join(LEFT), "").unwrap();
+    let server = world.start("[log]\nlevel = \"debug\"\n[storage]\nremove-unfinished = false");
+    server.login().command("STAT /", 213);
+    assert!(world.path("root").join(LEFT).exists());
+    drop(server);
+    let server = world.start("[storage]\nremove-unfinished = true");
+    server.wait_for_log("Removed 1 ");
+    assert!(!world.path("root").join(LEFT).exists());
+}
+
+/// `storage.cut-uploads`
+#[test]
+fn cut_uploads_keeps_or_discards_bytes() {
+    let world = World::new();
+    for (value, left) in [("keep", Some(10)), ("discard", None)] {
+        let server = world.start(&format!("[storage]\ncut-uploads = \"{value}\""));
+        let mut control = server.login();
+        control.command("TYPE I", 200);
+        let mut data = control.passive().stream();
+        control.command("STOR cut", 150);
+        data.write_all(b"some bytes").unwrap();
+        until("the bytes to be read", || {
+            let status = control.command("STAT", 211).lines.concat();
+            status.contains("10 bytes").then_some(())
+        });
+        abort_connection(data);
+        control.expect(426);
+        let found = fs::read(world.path("root").join("cut")).ok();
+        assert_eq!(found.map(|bytes| bytes.len()), left, "{value}");
+        fs::remove_file(world.path("root").join("cut")).ok();
+    }
+}

@@ -1,0 +1,50 @@
+//! The log's pipe: if it is full or closed, neither clients nor the exit have to wait.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, ChildStderr, Stdio};
+
+use crate::support::{Control, mioftpd, until};
+use rustix::process::{Pid, Signal, kill_process};
+
+/// Far more lines than a pipe and the log queue hold.
+const COMMANDS: usize = 5000;
+
+/// A server, its log, of which one line has been read, and a client.
+fn start() -> (Child, BufReader<ChildStderr>, Control) {
+    let mut child = mioftpd(["--listen", "127.0.0.1:0"])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut log = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    log.read_line(&mut line).unwrap();
+    let (_, address) = line.split_once("Start serving at ").unwrap();
+    let control = Control::connect(address.trim().parse().unwrap());
+    (child, log, control)
+}
+
+fn serves_and_stops(mut child: Child, mut control: Control) {
+    for _ in 0..COMMANDS {
+        control.command("NOOP", 200);
+    }
+    let pid = Pid::from_child(&child);
+    kill_process(pid, Signal::TERM).unwrap();
+    control.expect(421);
+    drop(control);
+    let status = until("the exit", || child.try_wait().unwrap());
+    assert!(status.success(), "{status}");
+}
+
+#[test]
+fn unread_log_pipe_blocks_no_client() {
+    let (child, log, control) = start();
+    serves_and_stops(child, control);
+    drop(log);
+}
+
+#[test]
+fn closed_log_pipe_is_ignored() {
+    let (child, log, control) = start();
+    drop(log);
+    serves_and_stops(child, control);
+}

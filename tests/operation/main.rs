@@ -1,0 +1,20 @@
+//! The program as its operator and a host program see it.
+//!
+//! - `command_line`, `config` and `readme` are about how it is told what to do.
+//! - `logs`, `log_readers` and `records` are about what it reports.
+//! - `service_manager`, `service_unit`, `system_limits` and `embedding` are about what it runs in.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+
+mod command_line;
+mod config;
+mod embedding;
+mod log_readers;
+mod logs;
+mod readme;
+mod records;
+mod service_manager;
+mod service_unit;
+#[path = "../support/mod.rs"]
+mod support;
+mod system_limits;

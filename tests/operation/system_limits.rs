@@ -1,0 +1,85 @@
+//! Limits of the system: file size, descriptors; and link-local addresses. The command that hits a
+//! limit fails, and the server continues.
+//!
+//! Limits are set on the running process with prlimit(2), so no shell is needed.
+
+use std::net::{Ipv6Addr, SocketAddrV6};
+
+use crate::support::{DataChannel, Server, Starter, epsv_port};
+use rustix::process::{Resource, Rlimit, getrlimit};
+
+/// Sets the soft limit, which can be raised again.
+fn set_limit(server: &Server, resource: Resource, current: u64) {
+    let maximum = getrlimit(resource).maximum;
+    let current = Some(current);
+    server.set_limit(resource, Rlimit { current, maximum });
+}
+
+#[test]
+fn upload_beyond_the_file_size_limit_is_552() {
+    let server = Server::writable(|root| std::fs::write(root.join("f"), "old").unwrap());
+    let mut control = server.login();
+    set_limit(&server, Resource::Fsize, 4096);
+    for (command, size, code) in [("STOR f", 4096, 226), ("STOR f", 4097, 552)] {
+        let data = control.passive();
+        control.command(command, 150);
+        data.send(&vec![b'x'; size]);
+        control.expect(code);
+    }
+    assert_eq!(std::fs::read(server.file("f")).unwrap(), [b'x'; 4096]);
+    assert_eq!(server.names(), ["f"]);
+    control.command("NOOP", 200);
+}
+
+/// The client connects right after EPSV, when no descriptor is free to accept the connection. A later
+/// transfer command must not wait for it.
+#[test]
+fn unaccepted_data_connection_is_425_at_the_transfer() {
+    let server = Server::read_only(|root| std::fs::write(root.join("f"), "content").unwrap());
+    let mut control = server.login();
+    let port = epsv_port(&mut control);
+    // Descriptors above the limit stay open.
+    set_limit(&server, Resource::Nofile, 3);
+    let address = (server.address().ip(), port);
+    let _data = std::net::TcpStream::connect(address).unwrap();
+    server.wait_for_log("Cannot accept a data connection");
+    set_limit(&server, Resource::Nofile, 1024);
+    // If the transfer waited for the connection, ABOR would cut it with 426.
+    control.send("RETR f");
+    control.expect(150);
+    control.send("ABOR");
+    control.expect(425);
+    control.expect(226);
+    assert_eq!(control.retrieve("f"), b"content");
+}
+
+/// A link-local address with its scope id, if this host has one.
+fn link_local() -> Option<SocketAddrV6> {
+    let table = std::fs::read_to_string("/proc/net/if_inet6").ok()?;
+    table.lines().find_map(|line| {
+        let mut fields = line.split_ascii_whitespace();
+        let address = u128::from_str_radix(fields.next()?, 16).ok()?;
+        let address = Ipv6Addr::from_bits(address);
+        let link = u32::from_str_radix(fields.next()?, 16).ok()?;
+        let found = SocketAddrV6::new(address, 0, 0, link);
+        // An address cannot be bound during duplicate address detection.
+        let usable = std::net::TcpListener::bind(found).is_ok();
+        (address.is_unicast_link_local() && usable).then_some(found)
+    })
+}
+
+#[test]
+fn data_connections_work_over_a_link_local_address() {
+    let Some(address) = link_local() else {
+        return eprintln!("skipped: this host has no link-local address");
+    };
+    let starter = Starter::default().listen(&address.to_string());
+    let server = starter.serving(|root| std::fs::write(root.join("f"), "content").unwrap());
+    let server = server.start();
+    let mut control = server.login();
+    assert_eq!(control.retrieve("f"), b"content");
+    let data = DataChannel::eprt(&mut control);
+    control.command("RETR f", 150);
+    assert_eq!(data.receive(), b"content");
+    control.expect(226);
+}

@@ -1,0 +1,19 @@
+//! The dialogue: commands, replies and the order in which they are sent, over real sockets.
+//!
+//! - `transcripts` plays the dialogues of `tests/transcripts`; `coverage` compares them with the commands.
+//! - `control_only` is the server without a directory, `options` the effect of the command line's options.
+//! - `properties` sends random conversations, `replies` reads replies as client programs do.
+//! - `regressions` and `reported` have the known faults of other servers, and what their users reported.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+
+mod control_only;
+mod coverage;
+mod options;
+mod properties;
+mod regressions;
+mod replies;
+mod reported;
+#[path = "../support/mod.rs"]
+mod support;
+mod transcripts;

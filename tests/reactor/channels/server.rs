@@ -1,0 +1,389 @@
+//! The server's reactor over a network of [`wire`](crate::channels::wire)s in memory.
+//!
+//! The test controls received bytes, writability and the clock. Events are edge-triggered, as with
+//! epoll, and a spinning event loop fails the test.
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use mioftpd::internals::net::tls::Acceptor;
+use mioftpd::internals::net::{
+    Event, Listener, Network, PassiveAddresses, PassivePorts, Readiness, Stream, Token, Waker,
+};
+use mioftpd::internals::observe::Records;
+use mioftpd::internals::reactor::{Parts, Protocol, Reactor, StorageByAccount};
+use mioftpd::internals::session::Settings;
+use mioftpd::internals::storage::Memory;
+use mioftpd::internals::workers::{Completion, Inline, Job, Runner};
+use mioftpd::{Account, Accounts, AddressRules, Permissions, SecurityPolicy, Timings};
+
+use crate::channels::peer::ACCEPTOR;
+use crate::channels::wire::{End, Shared};
+
+/// Turns after which the event loop must be idle.
+const TURNS: usize = 1_000;
+
+/// The wall clock at the start, since 1970: just before the next second.
+pub(crate) const WALL_CLOCK_OF_BEGIN: Duration = Duration::from_millis(1_700_000_000_900);
+
+pub(crate) struct Server {
+    reactor: Reactor,
+    scene: Scene,
+    pub(crate) timings: Timings,
+    waiting: Arc<AtomicUsize>,
+    held: Arc<Mutex<Held>>,
+    /// The storage, with the file `f`.
+    pub(crate) memory: Memory,
+}
+
+#[derive(Clone)]
+struct Scene(Arc<Mutex<State>>);
+
+struct State {
+    begin: Instant,
+    now: Instant,
+    /// The token of the listener.
+    listener: Option<Token>,
+    /// A connection that is not accepted yet.
+    pending: Option<Shared>,
+    /// The token of the last accepted connection.
+    accepted: Option<Token>,
+    events: Vec<Event>,
+    /// The addresses of the server's host.
+    own: Vec<IpAddr>,
+    /// The attempts to connect: source and target.
+    connects: Vec<[SocketAddr; 2]>,
+    /// The peer of the next outgoing connection; `None`: it is refused.
+    connect_target: Option<Shared>,
+    /// The token of the last outgoing connection.
+    connected: Option<Token>,
+    /// Whether the last poll would have blocked.
+    is_asleep: bool,
+}
+
+/// A client's connection.
+pub(crate) struct Client {
+    token: Token,
+    pub(crate) wire: Shared,
+}
+
+impl Server {
+    /// Starts a server that allows anonymous clients everything including FXP, with explicit or
+    /// implicit TLS. The time-out of the handshake is longer than that of the login.
+    pub(crate) fn new(protocol: Protocol) -> Self {
+        let usual = Timings::default();
+        let timings = Timings {
+            handshake: usual.login * 2,
+            ..usual
+        };
+        let begin = Instant::now();
+        let scene = Scene(Arc::new(Mutex::new(State {
+            begin,
+            now: begin,
+            listener: None,
+            pending: None,
+            accepted: None,
+            events: Vec::new(),
+            own: Vec::new(),
+            connects: Vec::new(),
+            connect_target: None,
+            connected: None,
+            is_asleep: false,
+        })));
+        let account = Account {
+            allow_fxp: true,
+            ..Account::anonymous(Permissions::ALL)
+        };
+        let settings = Settings {
+            accounts: Arc::new(Accounts::new().with(account)),
+            security: Some(SecurityPolicy {
+                allow_clear: true,
+                ..SecurityPolicy::default()
+            }),
+            timings: timings.clone(),
+            ..Settings::default()
+        };
+        let (waiting, held) = (Arc::default(), Arc::default());
+        let memory = Memory::new().with_file("/f", b"old");
+        let mut reactor = Reactor::new(Parts {
+            network: Box::new(scene.clone()),
+            storage: Arc::new(memory.clone()),
+            account_storage: StorageByAccount::new(),
+            runner: Box::new(Runs(Inline::new(), Arc::clone(&waiting), Arc::clone(&held))),
+            passive_ports: PassivePorts::new(None),
+            records: Records::default(),
+            passive_addresses: PassiveAddresses::default(),
+            proxies: Vec::new(),
+            settings,
+            acceptor: Some(ACCEPTOR.clone()),
+            addresses: AddressRules::default(),
+            connections: 4.into(),
+            connections_per_address: 4,
+        });
+        reactor.listen(here(), protocol).unwrap();
+        Self {
+            reactor,
+            scene,
+            timings,
+            waiting,
+            held,
+            memory,
+        }
+    }
+
+    /// A client connects.
+    pub(crate) fn connect(&mut self) -> Client {
+        let wire = Shared::new();
+        let mut state = self.scene.lock();
+        state.pending = Some(wire.clone());
+        let readiness = Readiness {
+            readable: true,
+            ..Readiness::default()
+        };
+        let listener = state.listener.unwrap();
+        state.events.push(Event::Ready(listener, readiness));
+        drop(state);
+        self.settle();
+        let token = self.scene.lock().accepted.take().unwrap();
+        Client { token, wire }
+    }
+
+    /// Starts an upload to `f` over an active data connection, which it returns.
+    pub(crate) fn start_upload(&mut self, client: &Client) -> Client {
+        let wire = Shared::new();
+        self.scene.lock().connect_target = Some(wire.clone());
+        self.deliver(client, b"TYPE I\r\nPORT 127,0,0,1,20,0\r\nSTOR f\r\n");
+        let token = self.scene.lock().connected.take().unwrap();
+        let data = Client { token, wire };
+        self.notify(&data);
+        data
+    }
+
+    /// Delivers bytes from the client.
+    pub(crate) fn deliver(&mut self, client: &Client, bytes: &[u8]) {
+        client.wire.lock().inbound.extend(bytes);
+        self.notify(client);
+    }
+
+    /// Delivers a FIN from the client.
+    pub(crate) fn deliver_fin(&mut self, client: &Client) {
+        client.wire.lock().end = End::Fin;
+        self.notify(client);
+    }
+
+    /// Sets the free space in the send buffer.
+    pub(crate) fn set_room(&mut self, client: &Client, room: usize) {
+        client.wire.lock().room = room;
+        self.notify(client);
+    }
+
+    /// Advances the clocks.
+    pub(crate) fn advance(&mut self, time: Duration) {
+        self.scene.lock().now += time;
+        self.settle();
+    }
+
+    /// The time with which events are recorded.
+    pub(crate) fn unix_time(&self) -> i64 {
+        self.reactor.unix_time()
+    }
+
+    /// Pretends that this many jobs are outstanding, besides those of the clients.
+    pub(crate) fn set_outstanding_jobs(&self, jobs: usize) {
+        self.waiting.store(jobs, Ordering::Relaxed);
+    }
+
+    /// Holds back the completions of jobs.
+    pub(crate) fn hold_completions(&self) {
+        self.held.lock().unwrap().is_holding = true;
+    }
+
+    /// Delivers the oldest completion that is held back.
+    pub(crate) fn deliver_first_completion(&mut self) {
+        {
+            let mut held = self.held.lock().unwrap();
+            let first = held.kept.pop_front().unwrap();
+            held.due.push(first);
+        }
+        self.settle();
+    }
+
+    /// Stops holding back new completions.
+    pub(crate) fn release_completions(&mut self) {
+        self.held.lock().unwrap().is_holding = false;
+        self.settle();
+    }
+
+    /// Sets the addresses of the server's host.
+    pub(crate) fn set_own_addresses(&self, addresses: &[IpAddr]) {
+        self.scene.lock().own = addresses.to_vec();
+    }
+
+    /// Takes the attempts to connect since the last call: source and target.
+    pub(crate) fn connects(&self) -> Vec<[SocketAddr; 2]> {
+        std::mem::take(&mut self.scene.lock().connects)
+    }
+
+    /// Replaces the acceptor.
+    pub(crate) fn set_acceptor(&mut self, acceptor: Acceptor) {
+        self.reactor.renew(acceptor);
+    }
+
+    pub(crate) fn stop(&mut self) {
+        self.reactor.stop();
+        self.settle();
+    }
+
+    /// Reports the current readiness of one socket.
+    fn notify(&mut self, client: &Client) {
+        self.notify_all(&[client]);
+    }
+
+    /// Delivers a FIN from each client, as events of one poll, in this order.
+    pub(crate) fn deliver_fins(&mut self, clients: &[&Client]) {
+        for client in clients {
+            client.wire.lock().end = End::Fin;
+        }
+        self.notify_all(clients);
+    }
+
+    fn notify_all(&mut self, clients: &[&Client]) {
+        let events: Vec<_> = clients.iter().map(|client| event_of(client)).collect();
+        self.scene.lock().events.extend(events);
+        self.settle();
+    }
+
+    /// Turns the loop until it would sleep.
+    fn settle(&mut self) {
+        for _ in 0..TURNS {
+            self.reactor.turn(None).unwrap();
+            if self.scene.lock().is_asleep {
+                return;
+            }
+        }
+        panic!("the loop spins");
+    }
+}
+
+fn event_of(client: &Client) -> Event {
+    let wire = client.wire.lock();
+    let is_over = wire.end != End::Open;
+    let readiness = Readiness {
+        readable: is_over || !wire.inbound.is_empty(),
+        writable: wire.room > 0,
+        drain: is_over,
+    };
+    Event::Ready(client.token, readiness)
+}
+
+fn here() -> SocketAddr {
+    ([127, 0, 0, 1], 21).into()
+}
+
+impl Scene {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap()
+    }
+}
+
+/// Completions that are held back.
+#[derive(Default)]
+struct Held {
+    is_holding: bool,
+    kept: VecDeque<Completion>,
+    due: Vec<Completion>,
+}
+
+/// Runs jobs inline, may hold back their completions, and reports additional outstanding jobs.
+struct Runs(Inline, Arc<AtomicUsize>, Arc<Mutex<Held>>);
+
+impl Runner for Runs {
+    fn submit(&mut self, job: Job) {
+        self.0.submit(job);
+    }
+
+    fn collect(&mut self, into: &mut Vec<Completion>) {
+        let mut held = self.2.lock().unwrap();
+        if held.is_holding {
+            let mut done = Vec::new();
+            self.0.collect(&mut done);
+            held.kept.extend(done);
+        } else {
+            self.0.collect(into);
+        }
+        into.append(&mut held.due);
+    }
+
+    fn outstanding(&self) -> usize {
+        let held = self.2.lock().unwrap();
+        let kept = held.kept.len() + held.due.len();
+        self.0.outstanding() + kept + self.1.load(Ordering::Relaxed)
+    }
+
+    fn has_finished(&self) -> bool {
+        self.0.has_finished() || !self.2.lock().unwrap().due.is_empty()
+    }
+}
+
+impl Network for Scene {
+    fn now(&self) -> Instant {
+        self.lock().now
+    }
+
+    fn unix_time(&self) -> i64 {
+        let state = self.lock();
+        let since = WALL_CLOCK_OF_BEGIN + (state.now - state.begin);
+        since.as_secs().cast_signed()
+    }
+
+    fn listen(&mut self, _: SocketAddr, token: Token) -> io::Result<Box<dyn Listener>> {
+        self.lock().listener = Some(token);
+        Ok(Box::new(self.clone()))
+    }
+
+    fn is_own(&self, address: IpAddr) -> bool {
+        self.lock().own.contains(&address)
+    }
+
+    fn connect(
+        &mut self,
+        from: SocketAddr,
+        to: SocketAddr,
+        token: Token,
+    ) -> io::Result<Box<dyn Stream>> {
+        let mut state = self.lock();
+        state.connects.push([from, to]);
+        let refused = io::ErrorKind::ConnectionRefused;
+        let wire = state.connect_target.take().ok_or(refused)?;
+        state.connected = Some(token);
+        Ok(wire.socket())
+    }
+
+    fn poll(&mut self, timeout: Option<Duration>, events: &mut Vec<Event>) -> io::Result<()> {
+        let mut state = self.lock();
+        events.append(&mut state.events);
+        state.is_asleep = events.is_empty() && timeout != Some(Duration::ZERO);
+        Ok(())
+    }
+
+    fn waker(&self) -> Waker {
+        Arc::new(|| {})
+    }
+}
+
+impl Listener for Scene {
+    fn accept(&mut self, token: Token) -> io::Result<(Box<dyn Stream>, SocketAddr)> {
+        let mut state = self.lock();
+        let wire = state.pending.take().ok_or(io::ErrorKind::WouldBlock)?;
+        state.accepted = Some(token);
+        Ok((wire.socket(), ([127, 0, 0, 1], 40_000).into()))
+    }
+
+    fn local_address(&self) -> SocketAddr {
+        here()
+    }
+}

@@ -1,0 +1,69 @@
+//! The login queue: the share of each network, and logins of disconnected clients.
+
+use std::net::Ipv4Addr;
+use std::sync::atomic::Ordering;
+
+use mioftpd::internals::limits::LOGINS_QUEUED;
+use mioftpd::internals::workers::Work;
+
+use crate::slow_workers::{Filter, Scene, with_server};
+use crate::support::{Control, abort_connection, connect_from, until};
+
+/// Sends `most` logins from this address, which must be all that the queue accepts from it.
+fn flood(scene: &Scene, from: Ipv4Addr, most: usize) -> Vec<Control> {
+    let log_in = || {
+        let mut control = Control::over(connect_from(from, scene.address).unwrap());
+        control.expect(220);
+        control.command("USER ann", 331);
+        control.send("PASS secret");
+        control
+    };
+    let all = scene.workers.held() + most;
+    let waiting = (0..most).map(|_| log_in()).collect();
+    scene.workers.wait_for(all);
+    log_in().expect(421);
+    waiting
+}
+
+#[test]
+fn login_flood_does_not_lock_out_other_addresses() {
+    let is_login: Filter = |work| matches!(work, Work::Verify(_));
+    with_server(|scene| {
+        scene.workers.hold(is_login);
+        let mut others = Vec::new();
+        for (last, parts) in [(2, 2), (3, 4), (4, 8), (5, 16), (6, 32)] {
+            let from = Ipv4Addr::new(127, 0, 0, last);
+            others.extend(flood(scene, from, LOGINS_QUEUED / parts));
+        }
+        let mut control = Control::connect(scene.address);
+        control.command("USER ann", 331);
+        control.send("PASS secret");
+        scene.workers.wait_for(others.len() + 1);
+        scene.workers.release();
+        control.expect(230);
+        for mut other in others {
+            other.expect(230);
+        }
+        // The queue is empty again.
+        scene.workers.hold(is_login);
+        flood(scene, Ipv4Addr::new(127, 0, 0, 2), LOGINS_QUEUED / 2);
+    });
+}
+
+#[test]
+fn disconnected_client_keeps_no_place_in_login_queue() {
+    let is_login: Filter = |work| matches!(work, Work::Verify(_));
+    with_server(|scene| {
+        let from = Ipv4Addr::new(127, 0, 0, 2);
+        scene.workers.hold(is_login);
+        for control in flood(scene, from, LOGINS_QUEUED / 2) {
+            abort_connection(control.socket().try_clone().unwrap());
+        }
+        until("the end of their sessions", || {
+            (scene.connections.load(Ordering::Acquire) == 0).then_some(())
+        });
+        scene.workers.release();
+        scene.workers.hold(is_login);
+        flood(scene, from, LOGINS_QUEUED / 2);
+    });
+}
