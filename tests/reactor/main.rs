@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 mod channels;
+mod harness;
 mod slow_workers;
 #[path = "../support/mod.rs"]
 mod support;

@@ -170,14 +170,14 @@ fn aborted_handshake_sends_rest_of_flight_and_close_notify() {
 fn new_connections_are_refused_while_too_many_jobs_wait() {
     let mut server = Server::new(Protocol::Ftp);
     let early = greeted(&mut server);
-    server.set_outstanding_jobs(JOBS_QUEUED + 1);
+    server.workers.pretend_outstanding(JOBS_QUEUED + 1);
     let late = server.connect();
     let refusal = b"421 Service not available, closing control connection.\r\n";
     assert_eq!(late.wire.take(), refusal);
     assert_eq!(late.wire.lock().closed, Some(Close::Orderly));
     server.deliver(&early, NOOP);
     assert_eq!(early.wire.take(), OKAY);
-    server.set_outstanding_jobs(JOBS_QUEUED);
+    server.workers.pretend_outstanding(JOBS_QUEUED);
     greeted(&mut server);
 }
 

@@ -16,7 +16,7 @@ fn said(client: &Client) -> String {
 fn asking(server: &mut Server, name: &str) -> Client {
     let client = server.connect();
     server.deliver(&client, b"USER ftp\r\nPASS x\r\n");
-    server.hold_completions();
+    server.workers.hold_completions(true);
     let asked = format!("TYPE I\r\nPORT 127,0,0,1,20,0\r\nSTOR {name}\r\n");
     server.deliver(&client, asked.as_bytes());
     let text = said(&client);
@@ -32,7 +32,7 @@ fn late_completion_is_not_delivered_to_next_connection_in_slot() {
     assert!(said(&first).starts_with("421 "));
     server.advance(server.timings.linger + Duration::from_secs(1));
     assert_eq!(first.wire.lock().closed, Some(Close::Orderly));
-    server.release_completions();
+    server.workers.hold_completions(false);
 
     let next = asking(&mut server, "next");
     server.deliver_first_completion();

@@ -3,26 +3,21 @@
 //! The test controls received bytes, writability and the clock. Events are edge-triggered, as with
 //! epoll, and a spinning event loop fails the test.
 
-use std::collections::VecDeque;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use mioftpd::internals::net::tls::Acceptor;
-use mioftpd::internals::net::{
-    Event, Listener, Network, PassiveAddresses, PassivePorts, Readiness, Stream, Token, Waker,
-};
-use mioftpd::internals::observe::Records;
-use mioftpd::internals::reactor::{Parts, Protocol, Reactor, StorageByAccount};
+use mioftpd::internals::net::{Event, Listener, Network, Readiness, Stream, Token, Waker};
+use mioftpd::internals::reactor::{Parts, Protocol, Reactor};
 use mioftpd::internals::session::Settings;
 use mioftpd::internals::storage::Memory;
-use mioftpd::internals::workers::{Completion, Inline, Job, Runner};
-use mioftpd::{Account, Accounts, AddressRules, Permissions, SecurityPolicy, Timings};
+use mioftpd::{Account, Accounts, Permissions, SecurityPolicy, Timings};
 
 use crate::channels::peer::ACCEPTOR;
 use crate::channels::wire::{End, Shared};
+use crate::harness::{Workers, parts};
 
 /// Turns after which the event loop must be idle.
 const TURNS: usize = 1_000;
@@ -34,8 +29,7 @@ pub(crate) struct Server {
     reactor: Reactor,
     scene: Scene,
     pub(crate) timings: Timings,
-    waiting: Arc<AtomicUsize>,
-    held: Arc<Mutex<Held>>,
+    pub(crate) workers: Workers,
     /// The storage, with the file `f`.
     pub(crate) memory: Memory,
 }
@@ -107,30 +101,19 @@ impl Server {
             timings: timings.clone(),
             ..Settings::default()
         };
-        let (waiting, held) = (Arc::default(), Arc::default());
+        let workers = Workers::default();
         let memory = Memory::new().with_file("/f", b"old");
+        let storage = Arc::new(memory.clone());
         let mut reactor = Reactor::new(Parts {
-            network: Box::new(scene.clone()),
-            storage: Arc::new(memory.clone()),
-            account_storage: StorageByAccount::new(),
-            runner: Box::new(Runs(Inline::new(), Arc::clone(&waiting), Arc::clone(&held))),
-            passive_ports: PassivePorts::new(None),
-            records: Records::default(),
-            passive_addresses: PassiveAddresses::default(),
-            proxies: Vec::new(),
-            settings,
             acceptor: Some(ACCEPTOR.clone()),
-            addresses: AddressRules::default(),
-            connections: 4.into(),
-            connections_per_address: 4,
+            ..parts(scene.clone(), storage, &workers, settings)
         });
         reactor.listen(here(), protocol).unwrap();
         Self {
             reactor,
             scene,
             timings,
-            waiting,
-            held,
+            workers,
             memory,
         }
     }
@@ -192,29 +175,9 @@ impl Server {
         self.reactor.unix_time()
     }
 
-    /// Pretends that this many jobs are outstanding, besides those of the clients.
-    pub(crate) fn set_outstanding_jobs(&self, jobs: usize) {
-        self.waiting.store(jobs, Ordering::Relaxed);
-    }
-
-    /// Holds back the completions of jobs.
-    pub(crate) fn hold_completions(&self) {
-        self.held.lock().unwrap().is_holding = true;
-    }
-
     /// Delivers the oldest completion that is held back.
     pub(crate) fn deliver_first_completion(&mut self) {
-        {
-            let mut held = self.held.lock().unwrap();
-            let first = held.kept.pop_front().unwrap();
-            held.due.push(first);
-        }
-        self.settle();
-    }
-
-    /// Stops holding back new completions.
-    pub(crate) fn release_completions(&mut self) {
-        self.held.lock().unwrap().is_holding = false;
+        self.workers.finish_first();
         self.settle();
     }
 
@@ -287,45 +250,6 @@ fn here() -> SocketAddr {
 impl Scene {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap()
-    }
-}
-
-/// Completions that are held back.
-#[derive(Default)]
-struct Held {
-    is_holding: bool,
-    kept: VecDeque<Completion>,
-    due: Vec<Completion>,
-}
-
-/// Runs jobs inline, may hold back their completions, and reports additional outstanding jobs.
-struct Runs(Inline, Arc<AtomicUsize>, Arc<Mutex<Held>>);
-
-impl Runner for Runs {
-    fn submit(&mut self, job: Job) {
-        self.0.submit(job);
-    }
-
-    fn collect(&mut self, into: &mut Vec<Completion>) {
-        let mut held = self.2.lock().unwrap();
-        if held.is_holding {
-            let mut done = Vec::new();
-            self.0.collect(&mut done);
-            held.kept.extend(done);
-        } else {
-            self.0.collect(into);
-        }
-        into.append(&mut held.due);
-    }
-
-    fn outstanding(&self) -> usize {
-        let held = self.2.lock().unwrap();
-        let kept = held.kept.len() + held.due.len();
-        self.0.outstanding() + kept + self.1.load(Ordering::Relaxed)
-    }
-
-    fn has_finished(&self) -> bool {
-        self.0.has_finished() || !self.2.lock().unwrap().due.is_empty()
     }
 }
 

@@ -1,7 +1,7 @@
 //! Slow workers: the effect on the clients that wait for them, and on others.
 //!
-//! The server's event loop with real sockets, and a runner that holds selected jobs back in place of
-//! the thread pools.
+//! The server's event loop with real sockets, and [`Workers`] that hold selected jobs back in place of the
+//! thread pools.
 //!
 //! - `refusals`: opening a file takes longer than the client may take to connect.
 //! - `transfers`: a disk hangs.
@@ -17,104 +17,25 @@ mod transfers;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread;
 use std::time::Duration;
 
-use crate::support::DEADLINE;
-use mioftpd::internals::limits::{CHUNK_BYTES, INLINE_BYTES};
-use mioftpd::internals::net::{PassiveAddresses, PassivePorts, SystemNetwork};
-use mioftpd::internals::observe::Records;
-use mioftpd::internals::reactor::{Parts, Protocol, Reactor, StorageByAccount};
+use mioftpd::internals::limits::INLINE_BYTES;
+use mioftpd::internals::net::SystemNetwork;
+use mioftpd::internals::reactor::{Protocol, Reactor};
 use mioftpd::internals::session::Settings;
 use mioftpd::internals::storage::{Disk, Storage};
-use mioftpd::internals::transfer::Scratch;
-use mioftpd::internals::workers::{Completion, Job, Runner, Work};
-use mioftpd::{Account, Accounts, AddressRules, Permissions, Secret, Timings};
+use mioftpd::{Account, Accounts, Permissions, Secret, Timings};
+
+use crate::harness::{Workers, parts};
 
 /// The hash of "secret", the password of `ann`, with the lowest cost.
 const HASH: &str =
     "$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHRzYWx0$WHwbVkQ5XzAMaltcqwxy+X9v0VxYTVTjS9BRTrowawM";
 
 const STALL: Duration = Duration::from_millis(100);
-
-/// Selects the jobs to hold back.
-type Filter = fn(&Work) -> bool;
-
-#[derive(Default)]
-struct Jobs {
-    filter: Option<Filter>,
-    held: Vec<Job>,
-    finished: Vec<Completion>,
-}
-
-/// Runs jobs inline, except those that it holds back.
-#[derive(Clone, Default)]
-struct Workers {
-    jobs: Arc<Mutex<Jobs>>,
-    job_held: Arc<Condvar>,
-}
-
-impl Workers {
-    fn lock(&self) -> MutexGuard<'_, Jobs> {
-        self.jobs.lock().unwrap()
-    }
-
-    fn hold(&self, filter: Filter) {
-        self.lock().filter = Some(filter);
-    }
-
-    fn held(&self) -> usize {
-        self.lock().held.len()
-    }
-
-    /// Waits until this many jobs are held back.
-    fn wait_for(&self, count: usize) {
-        let missing = |jobs: &mut Jobs| jobs.held.len() < count;
-        let waited = self
-            .job_held
-            .wait_timeout_while(self.lock(), DEADLINE, missing);
-        assert_eq!(waited.unwrap().0.held.len(), count);
-    }
-
-    /// Runs the jobs that were held back, and holds no more.
-    fn release(&self) {
-        let mut jobs = self.lock();
-        jobs.filter = None;
-        let held = std::mem::take(&mut jobs.held);
-        jobs.finished.extend(held.into_iter().map(run));
-    }
-}
-
-fn run(job: Job) -> Completion {
-    job.run(&mut Scratch::new(CHUNK_BYTES))
-}
-
-impl Runner for Workers {
-    fn submit(&mut self, job: Job) {
-        let mut jobs = self.lock();
-        if jobs.filter.is_some_and(|filter| filter(&job.work)) {
-            jobs.held.push(job);
-            self.job_held.notify_all();
-        } else {
-            jobs.finished.push(run(job));
-        }
-    }
-
-    fn collect(&mut self, into: &mut Vec<Completion>) {
-        into.append(&mut self.lock().finished);
-    }
-
-    fn outstanding(&self) -> usize {
-        let jobs = self.lock();
-        jobs.held.len() + jobs.finished.len()
-    }
-
-    fn has_finished(&self) -> bool {
-        !self.lock().finished.is_empty()
-    }
-}
 
 /// A running server, as a test sees it.
 struct Scene {
@@ -164,24 +85,13 @@ fn with_storage(
     fs::write(directory.path().join("large"), vec![b'x'; INLINE_BYTES + 1]).unwrap();
     fs::write(directory.path().join("two"), "22").unwrap();
     let workers = Workers::default();
-    let mut reactor = Reactor::new(Parts {
-        network: Box::new(SystemNetwork::new().unwrap()),
-        storage: wrap(Arc::new(Disk::open_root(directory.path()).unwrap())),
-        account_storage: StorageByAccount::new(),
-        runner: Box::new(workers.clone()),
-        passive_ports: PassivePorts::any(),
-        records: Records::default(),
-        passive_addresses: PassiveAddresses::default(),
-        proxies: Vec::new(),
-        settings: Settings {
-            accounts: Arc::new(accounts()),
-            ..settings
-        },
-        acceptor: None,
-        addresses: AddressRules::default(),
-        connections: 1000.into(),
-        connections_per_address: 1000,
-    });
+    let settings = Settings {
+        accounts: Arc::new(accounts()),
+        ..settings
+    };
+    let storage = wrap(Arc::new(Disk::open_root(directory.path()).unwrap()));
+    let network = SystemNetwork::new().unwrap();
+    let mut reactor = Reactor::new(parts(network, storage, &workers, settings));
     let here = "127.0.0.1:0".parse().unwrap();
     let scene = Scene {
         address: reactor.listen(here, Protocol::Ftp).unwrap(),
