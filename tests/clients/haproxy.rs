@@ -225,9 +225,11 @@ fn sweep_at_startup_keeps_uploads_of_another_server() {
         .unwrap();
     let mut input = upload.stdin.take().unwrap();
     std::io::Write::write_all(&mut input, b"one half,").unwrap();
-    until("the upload's temporary file", || {
-        let mut names = fs::read_dir(root.path()).unwrap();
-        names.next().map(drop)
+    // A temporary file is locked before it gets bytes; the sweep may remove it until then.
+    until("bytes in the upload's temporary file", || {
+        let names = fs::read_dir(root.path()).unwrap().flatten();
+        let mut sizes = names.map(|name| name.metadata().map_or(0, |data| data.len()));
+        sizes.any(|size| size > 0).then_some(())
     });
     let two = Instance::start("127.0.0.3", ports[1], root.path(), false);
     expect_direct_greeting(two.address);

@@ -70,6 +70,11 @@ impl Workers {
         self.jobs.lock().unwrap()
     }
 
+    /// Blocks each call of the event loop to its workers until the guard is dropped.
+    pub(crate) fn block(&self) -> impl Drop {
+        self.lock()
+    }
+
     pub(crate) fn hold(&self, filter: Filter) {
         self.lock().filter = Some(filter);
     }

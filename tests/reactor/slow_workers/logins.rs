@@ -6,7 +6,8 @@ use std::sync::atomic::Ordering;
 use mioftpd::internals::limits::LOGINS_QUEUED;
 use mioftpd::internals::workers::Work;
 
-use crate::slow_workers::{Filter, Scene, with_server};
+use crate::harness::Filter;
+use crate::slow_workers::{Scene, with_server};
 use crate::support::{Control, abort_connection, connect_from, until};
 
 /// Sends `most` logins from this address, which must be all that the queue accepts from it.

@@ -100,8 +100,7 @@ fn data_that_arrived_while_a_job_blocked_the_loop_counts() {
         let mut control = Control::login(scene.address);
         let data = control.passive();
         control.command("STOR new", 150);
-        let lock = scene.workers.lock();
-        // The loop blocks on this lock.
+        let lock = scene.workers.block();
         let mut is_early = control.has_reply(STALL / 5);
         data.send(b"content");
         is_early |= control.has_reply(STALL * 3);
