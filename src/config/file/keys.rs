@@ -2,8 +2,8 @@
 //! keys a reload can change.
 //!
 //! A row maps a key to a field of a [`FileDraft`] or [`AccountDraft`]; the type of the field defines the
-//! valid values. A new key needs a row here, a paragraph in `example.toml`, and a test in `tests/operation/config`;
-//! tests fail without them.
+//! valid values. A new key needs a row here, a paragraph in `example.toml`, and a test in
+//! `tests/operation/config`; tests fail without them.
 
 use std::ops::RangeInclusive;
 
