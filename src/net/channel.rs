@@ -261,48 +261,19 @@ impl fmt::Debug for Channel {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::net::testing::FakeStream;
     use io::ErrorKind::{ConnectionReset, WouldBlock};
-
-    /// A socket whose reads fail.
-    struct Failing(io::ErrorKind);
-
-    impl Stream for Failing {
-        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
-            Err(self.0.into())
-        }
-
-        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
-            unreachable!("it is read only")
-        }
-
-        fn send_file(&mut self, _: &dyn File, _: u64, _: usize) -> io::Result<usize> {
-            unreachable!("it is read only")
-        }
-
-        fn connected(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-
-        fn local_address(&self) -> io::Result<SocketAddr> {
-            Err(self.0.into())
-        }
-
-        fn shutdown(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-
-        fn reset_on_close(&mut self) {}
-    }
 
     /// `unsecure` has read the first byte of clear text.
     #[test]
     fn first_clear_byte_is_returned_by_next_read() {
         for (kind, expected) in [(WouldBlock, Ok(1)), (ConnectionReset, Err(ConnectionReset))] {
-            let mut channel = Channel {
-                socket: Box::new(Failing(kind)),
-                security: None,
-                first_clear_byte: Some(b'N'),
+            let socket = FakeStream {
+                end: Err(kind),
+                ..FakeStream::default()
             };
+            let mut channel = Channel::clear(Box::new(socket));
+            channel.first_clear_byte = Some(b'N');
             let mut buffer = [0; 4];
             let read = channel.read(&mut buffer).map_err(|error| error.kind());
             assert_eq!((read, buffer[0]), (expected, b'N'));

@@ -235,46 +235,19 @@ mod tests {
     use super::*;
     use crate::limits::DIRECTORY_DEPTH;
     use crate::net::Channel;
-    use crate::storage::Wait;
-    use crate::storage::{File, Memory};
+    use crate::net::testing::FakeStream;
+    use crate::storage::{Memory, Wait};
     use crate::transfer::{Direction, Plan, Transfer};
-    use std::io;
-    use std::net::SocketAddr;
 
-    /// Accepts all writes. The first shutdown would block; a reset panics.
-    struct Slow(u32);
-
-    impl Stream for Slow {
-        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
-            Err(io::ErrorKind::WouldBlock.into())
-        }
-
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            Ok(bytes.len())
-        }
-
-        fn send_file(&mut self, _: &dyn File, _: u64, count: usize) -> io::Result<usize> {
-            Ok(count)
-        }
-
-        fn connected(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-
-        fn local_address(&self) -> io::Result<SocketAddr> {
-            Err(io::ErrorKind::NotConnected.into())
-        }
-
-        fn shutdown(&mut self) -> io::Result<()> {
-            self.0 += 1;
-            if self.0 == 1 {
-                return Err(io::ErrorKind::WouldBlock.into());
-            }
-            Ok(())
-        }
-
-        fn reset_on_close(&mut self) {
-            panic!("what was sent would be lost");
+    /// An NLST of the root.
+    fn names() -> Listing {
+        Listing {
+            path: VirtualPath::root(),
+            pattern: None,
+            prefix: Vec::new(),
+            charset: None,
+            recursive: false,
+            format: Format::Names,
         }
     }
 
@@ -290,12 +263,8 @@ mod tests {
             let deep = format!("/{}f", "d/".repeat(depth));
             let storage: Arc<dyn Storage> = Arc::new(Memory::new().with_file(&deep, b""));
             let listing = Listing {
-                path: VirtualPath::root(),
-                pattern: None,
-                prefix: Vec::new(),
-                charset: None,
                 recursive: true,
-                format: Format::Names,
+                ..names()
             };
             let plan = Plan {
                 direction: Direction::List(listing),
@@ -303,7 +272,11 @@ mod tests {
                 rate: None,
             };
             let (source, _) = plan.open(&mut None, &storage, Wait::Allowed).unwrap();
-            let mut transfer = Transfer::new(Channel::clear(Box::new(Slow(0))), source);
+            let stream = FakeStream {
+                blocks_shutdown: true,
+                ..FakeStream::default()
+            };
+            let mut transfer = Transfer::new(Channel::clear(Box::new(stream)), source);
             let mut scratch = Scratch::new(1024);
             let mut outcomes =
                 std::iter::repeat_with(|| transfer.slice(1024, Wait::Allowed, &mut scratch));
@@ -321,12 +294,8 @@ mod tests {
             .entry(&VirtualPath::root().join(b"d/f").unwrap())
             .unwrap();
         let listing = Listing {
-            path: VirtualPath::root(),
-            pattern: None,
             prefix: b"d/".to_vec(),
-            charset: None,
-            recursive: false,
-            format: Format::Names,
+            ..names()
         };
         for (name, line) in [(&b"f"[..], &b"d/f\r\n"[..]), (b"f\ng", b""), (b"\rf", b"")] {
             entry.name = name.to_vec();
@@ -351,15 +320,7 @@ mod tests {
             (300 * line + 1, 301 * line, false),
             (all + 1, all, true),
         ] {
-            let listing = Listing {
-                path: VirtualPath::root(),
-                pattern: None,
-                prefix: Vec::new(),
-                charset: None,
-                recursive: false,
-                format: Format::Names,
-            };
-            let (text, is_complete) = listing.describe(&storage, limit).unwrap();
+            let (text, is_complete) = names().describe(&storage, limit).unwrap();
             assert_eq!((text.len(), is_complete), (bytes, is_all), "{limit}");
         }
     }
