@@ -54,7 +54,7 @@ impl WireEncoder {
             (DataType::Image, _) => (TextEncoder::AsIs, None),
             (DataType::Ascii(_), Structure::Record) => (TextEncoder::AsIs, Some(b'\n')),
             (DataType::Ascii(_), Structure::File) => {
-                (TextEncoder::Ascii(ascii::Encoder::new()), None)
+                (TextEncoder::Ascii(ascii::Encoder::default()), None)
             }
             (DataType::Ebcdic(_), Structure::File) => (TextEncoder::Ebcdic, None),
             (DataType::Ebcdic(_), Structure::Record) => {
