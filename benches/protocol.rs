@@ -40,7 +40,7 @@ fn lines(criterion: &mut Criterion) {
         group.throughput(Throughput::Elements(count));
         group.bench_function(name, |bencher| {
             let mut scratch = vec![0; 16 * 1024];
-            let mut buffer = LineBuffer::new();
+            let mut buffer = LineBuffer::default();
             bencher.iter(|| {
                 buffer.attach(&mut scratch);
                 for (slot, byte) in buffer.spare().iter_mut().zip(input) {
@@ -123,19 +123,19 @@ fn conversions(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("ascii");
     let file = b"A line of text, neither short nor long.\n".repeat(1600);
     let mut wire = Vec::new();
-    Encoder::new().encode(&file, &mut wire);
+    Encoder::default().encode(&file, &mut wire);
     group.throughput(Throughput::Bytes(file.len() as u64));
     group.bench_function("encode", |bencher| {
         bencher.iter_batched_ref(
             || Vec::with_capacity(wire.len()),
-            |out| Encoder::new().encode(black_box(&file), out),
+            |out| Encoder::default().encode(black_box(&file), out),
             BatchSize::SmallInput,
         );
     });
     group.bench_function("decode", |bencher| {
         bencher.iter_batched_ref(
             || Vec::with_capacity(wire.len()),
-            |out| Decoder::new().decode(black_box(&wire), out),
+            |out| Decoder::default().decode(black_box(&wire), out),
             BatchSize::SmallInput,
         );
     });

@@ -90,21 +90,12 @@ impl EndOrder {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::stream::SystemStream;
+    use crate::net::testing::socket_pair;
     use std::io::Write as _;
-    use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
+    use std::net::Shutdown;
 
     const ONE: Token = Token(1);
     const OTHER: Token = Token(2);
-
-    fn pair() -> (TcpStream, SystemStream) {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        let (socket, _) = listener.accept().unwrap();
-        socket.set_nonblocking(true).unwrap();
-        let stream = SystemStream::new(mio::net::TcpStream::from_std(socket));
-        (client, stream)
-    }
 
     /// The kernel may report an end shortly after the call that causes it.
     fn both(order: &mut EndOrder, watch: &EndWatch) -> Token {
@@ -120,7 +111,7 @@ mod tests {
     fn ends_are_ordered_and_data_is_ignored() {
         let mut order = EndOrder::new().unwrap();
         for (first, expected) in [(0, ONE), (1, OTHER)] {
-            let ((a, one), (b, other)) = (pair(), pair());
+            let ((a, one), (b, other)) = (socket_pair(), socket_pair());
             let watch = order.watch([(&one, ONE), (&other, OTHER)]).unwrap();
             let mut clients = [a, b];
             for client in &mut clients {
@@ -140,8 +131,8 @@ mod tests {
     #[test]
     fn earlier_ends_count_in_order_of_the_pair() {
         let mut order = EndOrder::new().unwrap();
-        let ((a, one), (b, other)) = (pair(), pair());
-        let (_c, earlier) = pair();
+        let ((a, one), (b, other)) = (socket_pair(), socket_pair());
+        let (_c, earlier) = socket_pair();
         let before = order.watch([(&one, ONE), (&earlier, OTHER)]).unwrap();
         order.forget(&before);
         drop((b, a));

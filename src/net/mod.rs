@@ -14,6 +14,8 @@ mod passive_ports;
 mod sockets;
 mod stream;
 mod system;
+#[cfg(test)]
+pub(crate) mod testing;
 #[cfg_attr(not(feature = "tls"), path = "no_tls.rs")]
 pub mod tls;
 

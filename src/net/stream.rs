@@ -119,22 +119,9 @@ fn uninterrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::storage::{
-        CommitState, Disk, Error, Memory, Metadata, Result, Storage, VirtualPath,
-    };
-    use std::net::{Ipv4Addr, TcpListener, TcpStream};
-
-    const DEADLINE: Duration = Duration::from_secs(10);
-
-    fn pair() -> (TcpStream, SystemStream) {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        client.set_read_timeout(Some(DEADLINE)).unwrap();
-        let (socket, _) = listener.accept().unwrap();
-        socket.set_nonblocking(true).unwrap();
-        let stream = SystemStream::new(mio::net::TcpStream::from_std(socket));
-        (client, stream)
-    }
+    use crate::net::sockets::new_socket;
+    use crate::net::testing::{FakeFile, socket_pair};
+    use crate::storage::{Disk, Error, Memory, Storage, VirtualPath};
 
     fn open(storage: &dyn Storage) -> Box<dyn File> {
         let path = VirtualPath::root().join(b"file").unwrap();
@@ -148,7 +135,7 @@ mod tests {
         let disk = Disk::open_root(directory.path()).unwrap();
         let memory = Memory::new().with_file("/file", b"0123456789");
         for file in [open(&disk), open(&memory)] {
-            let (mut client, mut stream) = pair();
+            let (mut client, mut stream) = socket_pair();
             for (offset, count, sent) in [(0, 3, 3), (3, 100, 7), (10, 1, 0), (1 << 40, 1, 0)] {
                 assert_eq!(stream.send_file(&*file, offset, count).unwrap(), sent);
             }
@@ -162,7 +149,7 @@ mod tests {
     #[test]
     fn send_file_would_block_when_peer_does_not_read() {
         let memory = Memory::new().with_file("/file", &vec![0; 1 << 20]);
-        let (_client, mut stream) = pair();
+        let (_client, mut stream) = socket_pair();
         let file = open(&memory);
         let full = loop {
             match stream.send_file(&*file, 0, 1 << 20) {
@@ -173,53 +160,19 @@ mod tests {
         assert_eq!(full.kind(), io::ErrorKind::WouldBlock);
     }
 
-    struct Broken;
-
-    impl File for Broken {
-        fn read_at(&self, _: &mut [u8], _: u64, _: Wait) -> Result<usize> {
-            Err(Error::Device)
-        }
-
-        fn write_at(&self, _: &[u8], _: u64) -> Result<()> {
-            Err(Error::Device)
-        }
-
-        fn metadata(&self) -> Result<Metadata> {
-            Err(Error::Device)
-        }
-
-        fn commit_state(&self) -> Result<CommitState> {
-            Err(Error::Device)
-        }
-
-        fn commit(&mut self) -> Result<()> {
-            Err(Error::Device)
-        }
-
-        fn forbid_replace(&mut self) -> Result<()> {
-            Ok(())
-        }
-
-        fn commit_truncated(&mut self, _: u64) -> Result<()> {
-            Ok(())
-        }
-
-        fn descriptor(&self) -> Option<BorrowedFd<'_>> {
-            None
-        }
-    }
-
     #[test]
     fn storage_error_is_distinguishable_from_network_error() {
-        let (_client, mut stream) = pair();
-        let error = stream.send_file(&Broken, 0, 1).unwrap_err();
+        let (_client, mut stream) = socket_pair();
+        let mut broken = FakeFile::of(open(&Memory::new().with_file("/file", b"")));
+        broken.reads = Err(Error::Device);
+        let error = stream.send_file(&broken, 0, 1).unwrap_err();
         let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
         assert_eq!(inner, Some(&Error::Device));
     }
 
     #[test]
     fn reset_is_not_an_orderly_end() {
-        let (mut client, mut stream) = pair();
+        let (mut client, mut stream) = socket_pair();
         stream.write(b"half").unwrap();
         stream.reset_on_close();
         drop(stream);
@@ -229,15 +182,10 @@ mod tests {
 
     #[test]
     fn unconnected_socket_and_empty_read_would_block() {
-        let (client, mut stream) = pair();
+        let (client, mut stream) = socket_pair();
         stream.connected().unwrap();
         assert_eq!(stream.local_address().unwrap(), client.peer_addr().unwrap());
-        let flags = rustix::net::SocketFlags::NONBLOCK;
-        let (family, kind) = (
-            rustix::net::AddressFamily::INET,
-            rustix::net::SocketType::STREAM,
-        );
-        let socket = rustix::net::socket_with(family, kind, flags, None).unwrap();
+        let socket = new_socket(client.peer_addr().unwrap()).unwrap();
         let mut unconnected = SystemStream::new(mio::net::TcpStream::from_std(socket.into()));
         let waiting = unconnected.connected().unwrap_err();
         assert_eq!(waiting.kind(), io::ErrorKind::WouldBlock);

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use super::audit::AuditRecord;
 use super::record::TransferRecord;
-use super::timestamp::rfc3339;
+use crate::protocol::date::rfc3339;
 use crate::protocol::visible::is_printable;
 
 /// The line of a transfer, with its LF. `digest` is the SHA-256 in hexadecimal.

@@ -12,33 +12,16 @@
 //!   before a LF after Text.        any other byte is written after it.
 //! ```
 
-/// The previous byte.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Previous {
-    /// Any byte but CR, or none.
-    #[default]
-    Text,
-    /// A CR.
-    Return,
-}
-
 /// From the file to the wire: LF becomes CR LF. CR LF stays as it is.
 #[derive(Clone, Debug, Default)]
 pub struct Encoder {
-    previous: Previous,
+    is_after_return: bool,
 }
 
 impl Encoder {
-    /// At the beginning of a file.
-    pub const fn new() -> Self {
-        Self {
-            previous: Previous::Text,
-        }
-    }
-
     /// Whether the last byte was a CR, so that a following LF is written without another.
     pub const fn is_after_return(&self) -> bool {
-        matches!(self.previous, Previous::Return)
+        self.is_after_return
     }
 
     /// Appends the next bytes of the file as on the wire: at most twice as many bytes.
@@ -49,17 +32,15 @@ impl Encoder {
                 None => (piece, false),
             };
             out.extend_from_slice(text);
-            match text.last() {
-                Some(b'\r') => self.previous = Previous::Return,
-                Some(_) => self.previous = Previous::Text,
-                None => {}
+            if let Some(&last) = text.last() {
+                self.is_after_return = last == b'\r';
             }
             if has_line_end {
-                if self.previous == Previous::Text {
+                if !self.is_after_return {
                     out.push(b'\r');
                 }
                 out.push(b'\n');
-                self.previous = Previous::Text;
+                self.is_after_return = false;
             }
         }
     }
@@ -68,44 +49,32 @@ impl Encoder {
 /// From the wire to the file: CR LF becomes LF. Any other CR is kept.
 #[derive(Clone, Debug, Default)]
 pub struct Decoder {
-    previous: Previous,
+    holds_return: bool,
 }
 
 impl Decoder {
-    /// At the beginning of a file.
-    pub const fn new() -> Self {
-        Self {
-            previous: Previous::Text,
-        }
-    }
-
     /// Whether a CR is held back.
     pub const fn holds_return(&self) -> bool {
-        matches!(self.previous, Previous::Return)
+        self.holds_return
     }
 
     /// Appends the next bytes of the wire as in the file: at most one byte more, a CR that was held back.
     pub fn decode(&mut self, input: &[u8], out: &mut Vec<u8>) {
         for piece in input.split_inclusive(|&byte| byte == b'\r') {
-            if self.previous == Previous::Return && !piece.starts_with(b"\n") {
+            if self.holds_return && !piece.starts_with(b"\n") {
                 out.push(b'\r');
             }
-            if let Some(text) = piece.strip_suffix(b"\r") {
-                out.extend_from_slice(text);
-                self.previous = Previous::Return;
-            } else {
-                out.extend_from_slice(piece);
-                self.previous = Previous::Text;
-            }
+            let text = piece.strip_suffix(b"\r");
+            out.extend_from_slice(text.unwrap_or(piece));
+            self.holds_return = text.is_some();
         }
     }
 
     /// Appends a CR that is held back, at the end of the wire.
     pub fn finish(&mut self, out: &mut Vec<u8>) {
-        if self.previous == Previous::Return {
+        if std::mem::take(&mut self.holds_return) {
             out.push(b'\r');
         }
-        self.previous = Previous::Text;
     }
 }
 
@@ -115,7 +84,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn encoded<'a>(chunks: impl IntoIterator<Item = &'a [u8]>) -> Vec<u8> {
-        let (mut encoder, mut out) = (Encoder::new(), Vec::new());
+        let (mut encoder, mut out) = (Encoder::default(), Vec::new());
         for chunk in chunks {
             encoder.encode(chunk, &mut out);
         }
@@ -123,7 +92,7 @@ mod tests {
     }
 
     fn decoded<'a>(chunks: impl IntoIterator<Item = &'a [u8]>) -> Vec<u8> {
-        let (mut decoder, mut out) = (Decoder::new(), Vec::new());
+        let (mut decoder, mut out) = (Decoder::default(), Vec::new());
         for chunk in chunks {
             decoder.decode(chunk, &mut out);
         }
@@ -161,7 +130,7 @@ mod tests {
 
     #[test]
     fn finish_writes_a_held_carriage_return() {
-        let (mut decoder, mut out) = (Decoder::new(), Vec::new());
+        let (mut decoder, mut out) = (Decoder::default(), Vec::new());
         decoder.decode(b"a\r", &mut out);
         assert!(out == b"a" && decoder.holds_return());
         decoder.finish(&mut out);

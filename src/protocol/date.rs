@@ -1,8 +1,12 @@
 //! Converts Unix time to and from the two date formats of FTP, in UTC: the time-val of RFC 3659 §2.3,
-//! and the date column of `ls -l`.
+//! and the date column of `ls -l`; and to that of logs and the configuration (RFC 3339).
 //!
 //! The proleptic Gregorian calendar, years 0 to 9999; times outside are clamped. It does not read the
 //! clock: the current time is a parameter.
+
+use std::io::Write as _;
+
+use time::{Date, Month, OffsetDateTime};
 
 use super::decimal;
 
@@ -12,108 +16,24 @@ const FIRST: i64 = -62_167_219_200;
 const LAST: i64 = 253_402_300_799;
 
 const DAY: i64 = 86_400;
-/// Days from 0000-03-01 to 1970-01-01. In years that begin in March the leap day is the last day, so the
-/// other months always have the same offsets.
-const EPOCH_FROM_MARCH: i64 = 719_468;
-const DAYS_IN_400_YEARS: i64 = 146_097;
 
 /// The age in seconds from which `ls` shows the year instead of the time.
 const RECENT: i64 = 182 * DAY;
 
-/// A calendar date and time of day, without a time zone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Civil {
-    /// 0 to 9999.
-    pub year: i32,
-    /// 1 to 12.
-    pub month: u8,
-    /// 1 to 31.
-    pub day: u8,
-    /// 0 to 23.
-    pub hour: u8,
-    /// 0 to 59.
-    pub minute: u8,
-    /// 0 to 59.
-    pub second: u8,
+/// The date and time at `seconds` since 1970, clamped to the years 0 to 9999.
+pub fn utc(seconds: i64) -> OffsetDateTime {
+    let utc = OffsetDateTime::from_unix_timestamp(seconds.clamp(FIRST, LAST));
+    debug_assert!(utc.is_ok(), "the crate's years include these");
+    utc.unwrap_or(OffsetDateTime::UNIX_EPOCH)
 }
 
-impl Civil {
-    /// From seconds since 1970-01-01 00:00:00, clamped to the years 0 to 9999.
-    pub fn from_unix(seconds: i64) -> Self {
-        let seconds = seconds.clamp(FIRST, LAST);
-        let days = seconds.div_euclid(DAY) + EPOCH_FROM_MARCH;
-        let of_day = seconds.rem_euclid(DAY);
-        let era = days.div_euclid(DAYS_IN_400_YEARS);
-        let of_era = days.rem_euclid(DAYS_IN_400_YEARS);
-        // Every 4th year is a leap year, except every 100th, except every 400th.
-        let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-        let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-        // From March on, any five consecutive months have 153 days.
-        let from_march = (5 * of_year + 2) / 153;
-        let month = if from_march < 10 {
-            from_march + 3
-        } else {
-            from_march - 9
-        };
-        let year = 400 * era + year_of_era + i64::from(month <= 2);
-        debug_assert!((0..=9999).contains(&year), "seconds are clamped");
-        Self {
-            year: i32::try_from(year).unwrap_or_default(),
-            month: small(month),
-            day: small(of_year - (153 * from_march + 2) / 5 + 1),
-            hour: small(of_day / 3600),
-            minute: small(of_day / 60 % 60),
-            second: small(of_day % 60),
-        }
-    }
-
-    /// Seconds since 1970-01-01 00:00:00.
-    pub fn to_unix(self) -> i64 {
-        let month = i64::from(self.month);
-        let year = i64::from(self.year) - i64::from(month <= 2);
-        let from_march = (month + 9) % 12;
-        let of_year = (153 * from_march + 2) / 5 + i64::from(self.day) - 1;
-        let year_of_era = year.rem_euclid(400);
-        let of_era = 365 * year_of_era + year_of_era / 4 - year_of_era / 100 + of_year;
-        let days = year.div_euclid(400) * DAYS_IN_400_YEARS + of_era - EPOCH_FROM_MARCH;
-        let of_day = (i64::from(self.hour) * 60 + i64::from(self.minute)) * 60;
-        days * DAY + of_day + i64::from(self.second)
-    }
-
-    /// Whether all fields are in range. Second 60 is accepted as a leap second.
-    const fn is_valid(self) -> bool {
-        let leap = self.year % 4 == 0 && (self.year % 100 != 0 || self.year % 400 == 0);
-        let days = match self.month {
-            4 | 6 | 9 | 11 => 30,
-            2 if leap => 29,
-            2 => 28,
-            1..=12 => 31,
-            _ => 0,
-        };
-        1 <= self.day
-            && self.day <= days
-            && self.hour <= 23
-            && self.minute <= 59
-            && self.second <= 60
-    }
-
-    /// `Jan` to `Dec`.
-    pub const fn month_name(self) -> &'static str {
-        match self.month {
-            1 => "Jan",
-            2 => "Feb",
-            3 => "Mar",
-            4 => "Apr",
-            5 => "May",
-            6 => "Jun",
-            7 => "Jul",
-            8 => "Aug",
-            9 => "Sep",
-            10 => "Oct",
-            11 => "Nov",
-            _ => "Dec",
-        }
-    }
+/// Seconds since 1970 of a year, month and day, and an hour, minute and second; `None` if there is no
+/// such date or time. Second 60 is accepted as a leap second.
+pub fn unix_time(date: (i32, u8, u8), time: (u8, u8, u8)) -> Option<i64> {
+    let ((year, month, day), (hour, minute, second)) = (date, time);
+    let date = Date::from_calendar_date(year, Month::try_from(month).ok()?, day).ok()?;
+    let minute = date.with_hms(hour, minute, 0).ok()?.assume_utc();
+    (second <= 60).then(|| minute.unix_timestamp() + i64::from(second))
 }
 
 /// The precision of a time-val (RFC 3659 §2.3).
@@ -128,14 +48,14 @@ pub enum Precision {
 
 /// Appends a time-val (RFC 3659 §2.3); the fraction is truncated to the precision.
 pub fn write_time_val(out: &mut Vec<u8>, (seconds, nanoseconds): (i64, u32), precision: Precision) {
-    let civil = Civil::from_unix(seconds);
-    decimal::write_zeroed(out, u64::from(civil.year.unsigned_abs()), 4);
+    let utc = utc(seconds);
+    write_year(out, utc);
     for part in [
-        civil.month,
-        civil.day,
-        civil.hour,
-        civil.minute,
-        civil.second,
+        utc.month().into(),
+        utc.day(),
+        utc.hour(),
+        utc.minute(),
+        utc.second(),
     ] {
         decimal::write_zeroed(out, u64::from(part), 2);
     }
@@ -156,39 +76,44 @@ pub fn parse_time_val(text: &[u8]) -> Option<(i64, u32)> {
         rest = after;
         u8::try_from(decimal::parse(digits)?).ok()
     };
-    let civil = Civil {
-        year,
-        month: pair()?,
-        day: pair()?,
-        hour: pair()?,
-        minute: pair()?,
-        second: pair()?,
-    };
+    let date = (year, pair()?, pair()?);
+    let time = (pair()?, pair()?, pair()?);
     let nanoseconds = match fraction.split_first() {
         None => 0,
         Some((b'.', digits)) => parse_fraction(digits)?,
         Some(_) => return None,
     };
-    civil.is_valid().then(|| (civil.to_unix(), nanoseconds))
+    Some((unix_time(date, time)?, nanoseconds))
 }
 
 /// Appends the date column of `ls -l`: `Mon dd HH:MM`, or `Mon dd  YYYY` for a time that is more than
 /// half a year ago, or more than a day (clock skew) in the future.
 pub fn write_ls_date(out: &mut Vec<u8>, modified: i64, now: i64) {
-    let civil = Civil::from_unix(modified);
-    out.extend_from_slice(civil.month_name().as_bytes());
-    out.push(b' ');
-    decimal::write_right(out, u64::from(civil.day), 2);
+    let utc = utc(modified);
+    // Writing to a vector cannot fail.
+    let _ = write!(out, "{:.3} ", utc.month());
+    decimal::write_right(out, u64::from(utc.day()), 2);
     out.push(b' ');
     let age = now.saturating_sub(modified);
     if (-DAY..=RECENT).contains(&age) {
-        decimal::write_zeroed(out, u64::from(civil.hour), 2);
+        decimal::write_zeroed(out, u64::from(utc.hour()), 2);
         out.push(b':');
-        decimal::write_zeroed(out, u64::from(civil.minute), 2);
+        decimal::write_zeroed(out, u64::from(utc.minute()), 2);
     } else {
         out.push(b' ');
-        decimal::write_zeroed(out, u64::from(civil.year.unsigned_abs()), 4);
+        write_year(out, utc);
     }
+}
+
+fn write_year(out: &mut Vec<u8>, utc: OffsetDateTime) {
+    decimal::write_zeroed(out, u64::from(utc.year().unsigned_abs()), 4);
+}
+
+/// `2023-11-14T22:13:20Z` (RFC 3339).
+pub fn rfc3339(seconds: i64) -> String {
+    let utc = utc(seconds);
+    let (hour, minute, second) = utc.to_hms();
+    format!("{}T{hour:02}:{minute:02}:{second:02}Z", utc.date())
 }
 
 /// The digits of a fraction as nanoseconds; digits after the ninth are dropped.
@@ -201,12 +126,6 @@ fn parse_fraction(digits: &[u8]) -> Option<u32> {
         .take(9)
         .fold(0, |number, digit| number * 10 + u32::from(digit - b'0'));
     Some(number)
-}
-
-/// Narrows a field of a date or time.
-fn small(number: i64) -> u8 {
-    debug_assert!((0..60).contains(&number), "not a field of a date or time");
-    u8::try_from(number).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -302,6 +221,20 @@ mod tests {
         assert_eq!(parse_time_val(b"20161231235960"), Some((1_483_228_800, 0)));
     }
 
+    /// The expected values are those of `date -u -d @N`.
+    #[test]
+    fn rfc_3339_times_match_date() {
+        for (seconds, text) in [
+            (0, "1970-01-01T00:00:00Z"),
+            (1_700_000_000, "2023-11-14T22:13:20Z"),
+            (1_709_164_799, "2024-02-28T23:59:59Z"),
+            (-1, "1969-12-31T23:59:59Z"),
+            (FIRST, "0000-01-01T00:00:00Z"),
+        ] {
+            assert_eq!(rfc3339(seconds), text);
+        }
+    }
+
     #[test]
     fn ls_date_shows_time_or_year() {
         let modified = 1_709_251_140; // 2024-02-29 23:59:00
@@ -316,17 +249,9 @@ mod tests {
     proptest! {
         #[test]
         fn times_round_trip(seconds in FIRST..=LAST, milliseconds in 0..1000_u32) {
-            let civil = Civil::from_unix(seconds);
-            prop_assert!(civil.is_valid());
-            prop_assert_eq!(civil.to_unix(), seconds);
             let nanoseconds = milliseconds * 1_000_000;
             let text = time_val(seconds, nanoseconds);
             prop_assert_eq!(parse_time_val(text.as_bytes()), Some((seconds, nanoseconds)));
-        }
-
-        #[test]
-        fn civil_order_is_time_order(a in FIRST..=LAST, b in FIRST..=LAST) {
-            prop_assert_eq!(Civil::from_unix(a).cmp(&Civil::from_unix(b)), a.cmp(&b));
         }
     }
 }

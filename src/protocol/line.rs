@@ -65,16 +65,6 @@ impl Default for State {
 }
 
 impl LineBuffer {
-    /// An empty buffer; does not allocate.
-    pub const fn new() -> Self {
-        Self {
-            storage: Vec::new(),
-            start: 0,
-            end: 0,
-            state: State::Partial { searched: 0 },
-        }
-    }
-
     /// Takes `scratch` as storage, over its whole length, and leaves it empty.
     ///
     /// It is extended if it is too short for the longest line and its end.

@@ -5,7 +5,7 @@
 //! never asks for a byte that may lie beyond the header. Its buffer has a fixed size, whatever length
 //! the header announces. It knows no socket, and not whether the proxy is trusted.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 
 /// The maximum length of a version 1 header in bytes, with its CRLF.
 pub const V1_MAX: usize = 107;
@@ -24,8 +24,7 @@ const V2_SIGNATURE: &[u8; 12] = b"\r\n\r\n\0\r\nQUIT\n";
 
 const V1_PREFIX: &[u8; 6] = b"PROXY ";
 
-/// Two IPv4 addresses with their ports, and two IPv6 ones.
-const V4_BYTES: usize = 12;
+/// Two IPv6 addresses with their ports.
 const V6_BYTES: usize = 36;
 
 /// The bytes of a version 2 header that are buffered; the TLVs after them are skipped.
@@ -62,20 +61,15 @@ pub struct HeaderReader {
 
 impl Default for HeaderReader {
     fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl HeaderReader {
-    /// A reader at the beginning of a connection.
-    pub const fn new() -> Self {
         Self {
             bytes: [0; V1_MAX],
             filled: 0,
             skipped: 0,
         }
     }
+}
 
+impl HeaderReader {
     /// The room to receive into; never longer than what is left of the header.
     pub fn spare(&mut self) -> &mut [u8] {
         let missing = self.missing();
@@ -105,11 +99,11 @@ impl HeaderReader {
         if self.missing() > 0 {
             return Ok(None);
         }
-        let origin = match self.received().strip_prefix(V2_SIGNATURE) {
-            Some(rest) => parse_v2(rest)?,
-            None => parse_v1(self.received())?,
+        let peer = match self.received().strip_prefix(V2_SIGNATURE) {
+            Some(rest) => parse_v2(rest),
+            None => parse_v1(self.received()),
         };
-        Ok(Some(origin))
+        peer.map(Some)
     }
 
     fn received(&self) -> &[u8] {
@@ -177,46 +171,31 @@ fn parse_v2(bytes: &[u8]) -> Result<ProxiedPeer, Malformed> {
         return Err(Malformed);
     };
     match (command & 0xf, family >> 4, family & 0xf) {
-        (1, 1, 1) => {
-            let block = block.first_chunk::<V4_BYTES>().ok_or(Malformed)?;
-            let (source, rest) = block.split_at(4);
-            let (destination, ports) = rest.split_at(4);
-            client(v4(source)?, v4(destination)?, ports)
-        }
-        (1, 2, 1) => {
-            let block = block.first_chunk::<V6_BYTES>().ok_or(Malformed)?;
-            let (source, rest) = block.split_at(16);
-            let (destination, ports) = rest.split_at(16);
-            client(v6(source)?, v6(destination)?, ports)
-        }
+        (1, 1, 1) => parse_v2_addresses::<4>(block).ok_or(Malformed),
+        (1, 2, 1) => parse_v2_addresses::<16>(block).ok_or(Malformed),
         // LOCAL; or PROXY with a transport that no FTP client uses: unspecified, Unix sockets, datagrams.
         (0, ..) | (1, 0..=3, 0..=2) => Ok(ProxiedPeer::Local),
         _ => Err(Malformed),
     }
 }
 
-fn v4(bytes: &[u8]) -> Result<IpAddr, Malformed> {
-    let octets: [u8; 4] = bytes.try_into().map_err(|_| Malformed)?;
-    Ok(Ipv4Addr::from(octets).into())
-}
-
-fn v6(bytes: &[u8]) -> Result<IpAddr, Malformed> {
-    let octets: [u8; 16] = bytes.try_into().map_err(|_| Malformed)?;
-    Ok(Ipv6Addr::from(octets).into())
-}
-
-fn client(source: IpAddr, destination: IpAddr, ports: &[u8]) -> Result<ProxiedPeer, Malformed> {
-    let &[a, b, c, d] = ports else {
-        return Err(Malformed);
-    };
-    Ok(origin(
-        SocketAddr::new(source, u16::from_be_bytes([a, b])),
-        SocketAddr::new(destination, u16::from_be_bytes([c, d])),
+/// Two addresses of `N` bytes, and their ports.
+fn parse_v2_addresses<const N: usize>(block: &[u8]) -> Option<ProxiedPeer>
+where
+    IpAddr: From<[u8; N]>,
+{
+    let (source, rest) = block.split_first_chunk::<N>()?;
+    let (destination, rest) = rest.split_first_chunk::<N>()?;
+    let (source_port, rest) = rest.split_first_chunk()?;
+    let destination_port = rest.first_chunk()?;
+    Some(client(
+        SocketAddr::new((*source).into(), u16::from_be_bytes(*source_port)),
+        SocketAddr::new((*destination).into(), u16::from_be_bytes(*destination_port)),
     ))
 }
 
 /// IPv4-mapped addresses become IPv4: the proxy may listen on a dual-stack IPv6 socket.
-fn origin(source: SocketAddr, destination: SocketAddr) -> ProxiedPeer {
+fn client(source: SocketAddr, destination: SocketAddr) -> ProxiedPeer {
     let canonical = |one: SocketAddr| SocketAddr::new(one.ip().to_canonical(), one.port());
     ProxiedPeer::Client {
         source: canonical(source),
@@ -246,7 +225,7 @@ fn parse_v1(line: &[u8]) -> Result<ProxiedPeer, Malformed> {
             _ => Err(Malformed),
         }
     };
-    Ok(origin(
+    Ok(client(
         SocketAddr::new(address(source)?, port(source_port)?),
         SocketAddr::new(address(destination)?, port(destination_port)?),
     ))

@@ -38,34 +38,16 @@ pub(super) fn decode_in_place(line: &mut [u8]) -> usize {
 pub(super) fn decoded(raw: &[u8]) -> impl Iterator<Item = u8> {
     let mark = leading_mark(raw);
     debug_assert!(mark <= raw.len());
-    let mut rest = raw.get(mark..).unwrap_or_default();
-    std::iter::from_fn(move || {
-        loop {
-            let (covered, byte) = step(rest)?;
-            debug_assert!(covered <= rest.len(), "a unit is a prefix");
-            rest = rest.get(covered..).unwrap_or_default();
-            if byte.is_some() {
-                return byte;
-            }
-        }
-    })
+    units(raw.get(mark..).unwrap_or_default()).filter_map(|(_, byte)| byte)
 }
 
 /// The refusals of the options in a line, in order: DONT for WILL, WONT for DO. WONT and DONT
 /// need no answer (RFC 854, "Option negotiation").
 pub(super) fn refusals(raw: &[u8]) -> impl Iterator<Item = [u8; 3]> {
-    let mut rest = raw;
-    std::iter::from_fn(move || {
-        loop {
-            let (covered, _) = step(rest)?;
-            let (unit, after) = rest.split_at_checked(covered)?;
-            rest = after;
-            match *unit {
-                [IAC, WILL, option] => return Some([IAC, DONT, option]),
-                [IAC, DO, option] => return Some([IAC, WONT, option]),
-                _ => {}
-            }
-        }
+    units(raw).filter_map(|(unit, _)| match *unit {
+        [IAC, WILL, option] => Some([IAC, DONT, option]),
+        [IAC, DO, option] => Some([IAC, WONT, option]),
+        _ => None,
     })
 }
 
@@ -75,19 +57,30 @@ pub(super) fn refusals(raw: &[u8]) -> impl Iterator<Item = [u8; 3]> {
 /// of band leaves the other in the stream.
 fn leading_mark(raw: &[u8]) -> usize {
     let mut at = 0;
-    while let Some((covered, byte)) = raw.get(at..).and_then(step) {
+    for (unit, byte) in units(raw) {
+        at += unit.len();
         match byte {
-            None => at += covered,
-            Some(DATA_MARK) => return at + covered,
+            None => {}
+            Some(DATA_MARK) => return at,
             Some(_) => break,
         }
     }
     0
 }
 
+/// The units of `raw`, each with the byte of text that it encodes, if any.
+fn units(mut raw: &[u8]) -> impl Iterator<Item = (&[u8], Option<u8>)> {
+    std::iter::from_fn(move || {
+        let (covered, byte) = step(raw)?;
+        let (unit, rest) = raw.split_at_checked(covered)?;
+        raw = rest;
+        Some((unit, byte))
+    })
+}
+
 /// The first unit of `raw`: the number of bytes it covers, and the byte of text that it encodes, if any.
 fn step(raw: &[u8]) -> Option<(usize, Option<u8>)> {
-    let unit = match raw {
+    Some(match raw {
         [] => return None,
         [IAC, IAC, ..] => (2, Some(IAC)),
         [IAC, WILL..=DONT, _, ..] => (3, None),
@@ -95,8 +88,7 @@ fn step(raw: &[u8]) -> Option<(usize, Option<u8>)> {
         [IAC] => (1, None),
         [b'\r', 0, ..] => (2, Some(b'\r')),
         [byte, ..] => (1, Some(*byte)),
-    };
-    Some(unit)
+    })
 }
 
 #[cfg(test)]

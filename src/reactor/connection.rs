@@ -112,7 +112,7 @@ impl Connection {
             stream,
             ready: Latch::FRESH,
             phase,
-            input: LineBuffer::new(),
+            input: LineBuffer::default(),
             outbox: Outbox::new(),
             session: Session::before_greeting(peer),
             deadlines: Deadlines::new(),

@@ -18,9 +18,9 @@ pub(super) struct ProxyHeader {
 }
 
 impl ProxyHeader {
-    pub(super) const fn new(protocol: Protocol) -> Self {
+    pub(super) fn new(protocol: Protocol) -> Self {
         Self {
-            reader: HeaderReader::new(),
+            reader: HeaderReader::default(),
             protocol,
         }
     }

@@ -8,6 +8,7 @@ mod file_cursor;
 
 use super::encoder::WireEncoder;
 use super::representation::Representation;
+use super::scratch::capped;
 use super::{Interest, Scratch, Sent, SliceOutcome, TransferFailure, send};
 use crate::limits::{CONVERTED_BYTES, MARKER_BYTES};
 use crate::net::Stream;
@@ -98,10 +99,7 @@ impl Converting {
             self.marker
         };
         let to_marker = next.map_or(u64::MAX, |next| next - at);
-        let most = CONVERTED_BYTES.min(scratch.chunk.len());
-        let room = usize::try_from(to_marker).map_or(most, |n| n.min(most));
-        debug_assert!(room <= scratch.chunk.len());
-        let room = scratch.chunk.get_mut(..room).unwrap_or_default();
+        let room = capped(&mut scratch.chunk, to_marker.min(CONVERTED_BYTES as u64));
         let bytes = file.read(room, wait)?;
         // After the read: a read that would wait is repeated, and must not repeat the marker.
         if is_marked {
@@ -115,83 +113,10 @@ impl Converting {
 
 #[cfg(test)]
 mod tests {
-    use std::io;
-    use std::net::SocketAddr;
-    use std::os::fd::BorrowedFd;
-
     use super::*;
-    use crate::storage::{self, CommitState, File, Memory, Metadata, Storage as _, VirtualPath};
+    use crate::net::testing::{FakeFile, FakeStream};
+    use crate::storage::{Memory, Storage as _, VirtualPath};
     use crate::transfer::{DataType, Mode};
-
-    /// Returns short reads, as the page cache does.
-    struct ShortReads(Box<dyn File>);
-
-    impl File for ShortReads {
-        fn read_at(&self, room: &mut [u8], offset: u64, wait: Wait) -> storage::Result<usize> {
-            let count = room.len().min(7_001);
-            self.0.read_at(&mut room[..count], offset, wait)
-        }
-
-        fn write_at(&self, _: &[u8], _: u64) -> storage::Result<()> {
-            Err(storage::Error::Denied)
-        }
-
-        fn metadata(&self) -> storage::Result<Metadata> {
-            self.0.metadata()
-        }
-
-        fn commit_state(&self) -> storage::Result<CommitState> {
-            self.0.commit_state()
-        }
-
-        fn commit(&mut self) -> storage::Result<()> {
-            Err(storage::Error::Denied)
-        }
-
-        fn forbid_replace(&mut self) -> storage::Result<()> {
-            Err(storage::Error::Denied)
-        }
-
-        fn commit_truncated(&mut self, _: u64) -> storage::Result<()> {
-            Err(storage::Error::Denied)
-        }
-
-        fn descriptor(&self) -> Option<BorrowedFd<'_>> {
-            None
-        }
-    }
-
-    /// Records what is written.
-    struct Recorder(Vec<u8>);
-
-    impl Stream for Recorder {
-        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
-            Err(io::ErrorKind::WouldBlock.into())
-        }
-
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.extend_from_slice(bytes);
-            Ok(bytes.len())
-        }
-
-        fn send_file(&mut self, _: &dyn File, _: u64, _: usize) -> io::Result<usize> {
-            Err(io::ErrorKind::Unsupported.into())
-        }
-
-        fn connected(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-
-        fn local_address(&self) -> io::Result<SocketAddr> {
-            Err(io::ErrorKind::NotConnected.into())
-        }
-
-        fn shutdown(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-
-        fn reset_on_close(&mut self) {}
-    }
 
     /// The markers in a MODE B stream: the number of file bytes before each, and its text.
     fn markers(mut wire: &[u8]) -> Vec<(u64, String)> {
@@ -221,10 +146,13 @@ mod tests {
             mode: Mode::Block,
             ..Representation::default()
         };
-        let mut file = FileCursor::new(Box::new(ShortReads(file)), FROM, size - FROM);
+        // Short reads, as of the page cache.
+        let mut file = FakeFile::of(file);
+        file.reads = Ok(7_001);
+        let mut file = FileCursor::new(Box::new(file), FROM, size - FROM);
         let mut converting = Converting::new(representation, FROM).unwrap();
         let mut scratch = Scratch::new(CONVERTED_BYTES);
-        let (mut wire, mut moved) = (Recorder(Vec::new()), 0);
+        let (mut wire, mut moved) = (FakeStream::default(), 0);
         let mut slice = || {
             let (budget, wait) = (CONVERTED_BYTES, Wait::Allowed);
             converting.slice(&mut file, &mut wire, budget, wait, &mut scratch, &mut moved)
@@ -232,6 +160,6 @@ mod tests {
         while slice() == SliceOutcome::Again {}
         assert_eq!(slice(), SliceOutcome::Done);
         let expected = [MARKER_BYTES, 2 * MARKER_BYTES].map(|at| (at, (FROM + at).to_string()));
-        assert_eq!(markers(&wire.0), expected);
+        assert_eq!(markers(&wire.outgoing), expected);
     }
 }

@@ -71,7 +71,7 @@ impl WireDecoder {
         let structure = representation.structure;
         let coding = match (representation.data_type, structure) {
             (DataType::Image, _) | (DataType::Ascii(_), Structure::Record) => TextCoding::AsIs,
-            (DataType::Ascii(_), Structure::File) => TextCoding::Ascii(ascii::Decoder::new()),
+            (DataType::Ascii(_), Structure::File) => TextCoding::Ascii(ascii::Decoder::default()),
             (DataType::Ebcdic(_), _) => TextCoding::Ebcdic,
         };
         Some(Self {

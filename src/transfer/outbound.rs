@@ -69,45 +69,29 @@ impl Outbound {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::net::testing::FakeStream;
     use crate::storage::{Memory, Storage as _, VirtualPath};
     use crate::transfer::DataType;
-    use std::io;
-    use std::net::SocketAddr;
 
-    /// Accepts all writes.
-    struct Sink;
+    /// Sends a file of these bytes from an offset to its end.
+    fn outbound(bytes: &[u8], representation: Representation, offset: u64) -> Outbound {
+        let path = VirtualPath::root().join(b"f").unwrap();
+        let memory = Memory::new().with_file("/f", bytes);
+        let (file, metadata) = memory.open(&path, Wait::Allowed).unwrap();
+        let size = metadata.size;
+        Outbound::new(file, size, representation, offset, size - offset)
+    }
 
-    impl Stream for Sink {
-        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
-            Err(io::ErrorKind::WouldBlock.into())
-        }
-
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            Ok(bytes.len())
-        }
-
-        fn send_file(&mut self, _: &dyn File, _: u64, count: usize) -> io::Result<usize> {
-            Ok(count)
-        }
-
-        fn connected(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-
-        fn local_address(&self) -> io::Result<SocketAddr> {
-            Err(io::ErrorKind::NotConnected.into())
-        }
-
-        fn shutdown(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-
-        fn reset_on_close(&mut self) {}
+    /// The outcome of one slice, and the bytes that it moved.
+    fn slice(outbound: &mut Outbound, wait: Wait, scratch: usize) -> (SliceOutcome, u64) {
+        let (mut stream, mut moved) = (FakeStream::default(), 0);
+        let mut scratch = Scratch::new(scratch);
+        let outcome = outbound.slice(&mut stream, INLINE_BYTES, wait, &mut scratch, &mut moved);
+        (outcome, moved)
     }
 
     #[test]
     fn large_files_need_a_worker() {
-        let path = VirtualPath::root().join(b"f").unwrap();
         let representation = Representation {
             data_type: DataType::Image,
             ..Representation::default()
@@ -117,51 +101,30 @@ mod tests {
             (INLINE_BYTES, false),
             (INLINE_BYTES + 1, true),
         ] {
-            let memory = Memory::new().with_file("/f", &vec![b'x'; size]);
-            let (file, metadata) = memory.open(&path, Wait::Allowed).unwrap();
-            let (size, offset) = (metadata.size, metadata.size - 1);
-            let mut outbound = Outbound::new(file, size, representation, offset, 1);
+            let bytes = vec![b'x'; size];
+            let mut outbound = outbound(&bytes, representation, bytes.len() as u64 - 1);
             assert_eq!(outbound.needs_worker(), needs_worker, "{size}");
             if !needs_worker {
-                let mut scratch = Scratch::new(INLINE_BYTES);
-                let budget = INLINE_BYTES;
-                let outcome = outbound.slice(&mut Sink, budget, Wait::Never, &mut scratch, &mut 0);
-                assert_eq!(outcome, SliceOutcome::Done, "{size}");
+                let sent = slice(&mut outbound, Wait::Never, INLINE_BYTES);
+                assert_eq!(sent, (SliceOutcome::Done, 1), "{size}");
             }
         }
     }
 
     #[test]
     fn conversion_works_with_small_scratch_buffer() {
-        let path = VirtualPath::root().join(b"f").unwrap();
-        let memory = Memory::new().with_file("/f", &vec![b'\n'; 3000]);
-        let (file, metadata) = memory.open(&path, Wait::Allowed).unwrap();
-        let size = metadata.size;
-        let representation = Representation::default();
-        let mut outbound = Outbound::new(file, size, representation, 0, size);
-        let (mut scratch, mut moved) = (Scratch::new(1000), 0);
-        let budget = INLINE_BYTES;
-        let outcome = outbound.slice(&mut Sink, budget, Wait::Allowed, &mut scratch, &mut moved);
-        assert_eq!((outcome, moved), (SliceOutcome::Done, 6000));
+        let mut outbound = outbound(&[b'\n'; 3000], Representation::default(), 0);
+        let sent = slice(&mut outbound, Wait::Allowed, 1000);
+        assert_eq!(sent, (SliceOutcome::Done, 6000));
     }
 
     #[test]
     fn cheap_conversion_needs_no_worker() {
-        let memory = Memory::new().with_file("/f", b"a\nb\n");
-        let path = VirtualPath::root().join(b"f").unwrap();
-        let (file, metadata) = memory.open(&path, Wait::Allowed).unwrap();
         let representation = Representation::default();
         assert!(!representation.is_slow() && !representation.is_verbatim());
-        let mut outbound = Outbound::new(file, metadata.size, representation, 0, 4);
+        let mut outbound = outbound(b"a\nb\n", representation, 0);
         assert!(!outbound.needs_worker());
-        let (mut scratch, mut moved) = (Scratch::new(INLINE_BYTES), 0);
-        let outcome = outbound.slice(
-            &mut Sink,
-            INLINE_BYTES,
-            Wait::Never,
-            &mut scratch,
-            &mut moved,
-        );
-        assert_eq!((outcome, moved), (SliceOutcome::Done, 6));
+        let sent = slice(&mut outbound, Wait::Never, INLINE_BYTES);
+        assert_eq!(sent, (SliceOutcome::Done, 6));
     }
 }

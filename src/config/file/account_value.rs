@@ -5,7 +5,7 @@
 
 use super::value::{RawValue, Value, ValueError, list, quoted};
 use crate::auth::{PamService, Permissions, Secret, UnknownPermission};
-use crate::protocol::date::Civil;
+use crate::protocol::date::{rfc3339, unix_time};
 use crate::protocol::zone::Zone;
 
 impl Value for Permissions {
@@ -43,22 +43,13 @@ impl Value for Moment {
             .offset
             .map_or(Ok(Zone::UTC), |offset| offset.to_string().parse());
         let east = zone.map_err(|_| ValueError::Mismatch)?.local(0);
-        let utc = Civil {
-            year: date.year.into(),
-            month: date.month,
-            day: date.day,
-            hour,
-            minute,
-            second,
-        };
-        Ok(Self(utc.to_unix() - east))
+        let date = (date.year.into(), date.month, date.day);
+        let local = unix_time(date, (hour, minute, second)).ok_or(ValueError::Mismatch)?;
+        Ok(Self(local - east))
     }
 
     fn show(&self) -> Option<String> {
-        let at = Civil::from_unix(self.0);
-        let date = format!("{:04}-{:02}-{:02}", at.year, at.month, at.day);
-        let time = format!("{:02}:{:02}:{:02}", at.hour, at.minute, at.second);
-        Some(format!("{date}T{time}Z"))
+        Some(rfc3339(self.0))
     }
 }
 

@@ -35,10 +35,8 @@ impl<'a> Wire<'a> {
         position: &'a mut RecordPosition,
     ) -> Self {
         Self {
-            socket,
             position: Some(position),
-            was_short: false,
-            first_bytes: UNKNOWN,
+            ..Self::over(socket)
         }
     }
 
@@ -202,7 +200,7 @@ impl RecordReader {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::storage::File;
+    use crate::net::testing::FakeStream;
 
     #[test]
     fn record_position_is_right_for_any_split() {
@@ -230,49 +228,13 @@ mod tests {
         }
     }
 
-    /// Returns at most this many bytes a read, and `WouldBlock` at the end.
-    struct Pieces(Vec<u8>, usize);
-
-    impl Stream for Pieces {
-        fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
-            let count = room.len().min(self.1).min(self.0.len());
-            if count == 0 {
-                return Err(io::ErrorKind::WouldBlock.into());
-            }
-            room[..count].copy_from_slice(&self.0[..count]);
-            self.0.drain(..count);
-            Ok(count)
-        }
-
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            Ok(bytes.len())
-        }
-
-        fn send_file(&mut self, _: &dyn File, _: u64, _: usize) -> io::Result<usize> {
-            Err(io::ErrorKind::Unsupported.into())
-        }
-
-        fn connected(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-
-        fn local_address(&self) -> io::Result<std::net::SocketAddr> {
-            Err(io::ErrorKind::NotConnected.into())
-        }
-
-        fn shutdown(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-
-        fn reset_on_close(&mut self) {}
-    }
-
     #[test]
     fn record_reader_reads_one_byte_past_last_record() {
         for kind in CONTENT_TYPES {
             let one = [&[kind, 3, 3, 1, 1][..], &[kind; 257]].concat();
             for piece in [1, 4, 5, 6, 300] {
-                let mut socket = Pieces([&one[..], b"NOOP\r\n"].concat(), piece);
+                let mut socket = FakeStream::of(&[&one[..], b"NOOP\r\n"].concat());
+                socket.piece = piece;
                 let mut record = RecordReader::default();
                 assert!(
                     matches!(record.read_from(&mut socket), Ok(RecordOrText::Record(r)) if r == one)
@@ -282,10 +244,10 @@ mod tests {
                     matches!(text, Ok(RecordOrText::Text(b'N'))),
                     "{kind} {piece}"
                 );
-                assert_eq!(socket.0, b"OOP\r\n");
+                assert_eq!(socket.incoming, b"OOP\r\n");
             }
         }
-        let mut begun = Pieces(vec![23, 3], 300);
+        let mut begun = FakeStream::of(&[23, 3]);
         let waits = RecordReader::default().read_from(&mut begun).map(drop);
         assert_eq!(waits.unwrap_err().kind(), io::ErrorKind::WouldBlock);
     }

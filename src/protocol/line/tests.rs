@@ -9,7 +9,7 @@ const TOO_LONG: &[u8] = b"\n";
 
 /// The lines of a stream that arrives in these pieces; the buffer is detached between two pieces.
 fn lines<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<Vec<u8>> {
-    let mut buffer = LineBuffer::new();
+    let mut buffer = LineBuffer::default();
     let mut scratch = vec![b'\n'; SCRATCH];
     let mut found = Vec::new();
     for mut piece in pieces {
@@ -73,7 +73,7 @@ fn endless_line_is_reported_once_and_not_buffered() {
 
 #[test]
 fn full_buffer_has_no_room_until_a_line_is_consumed() {
-    let mut buffer = LineBuffer::new();
+    let mut buffer = LineBuffer::default();
     let mut scratch = vec![b'\n'; SCRATCH];
     buffer.attach(&mut scratch);
     buffer.filled(SCRATCH);
@@ -85,7 +85,7 @@ fn full_buffer_has_no_room_until_a_line_is_consumed() {
 
 #[test]
 fn pending_lines_are_matched_without_being_consumed() {
-    let mut buffer = LineBuffer::new();
+    let mut buffer = LineBuffer::default();
     buffer.attach(&mut vec![0; SCRATCH]);
     let stream = b"NOOP\r\n\xff\xf4\xff\xf2abor\r\nSTAT a\r\nSTATUS\r\nSTA\r\nSTAT";
     buffer.spare()[..stream.len()].copy_from_slice(stream);

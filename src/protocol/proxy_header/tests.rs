@@ -1,6 +1,7 @@
 //! Complete, segmented, valid and malformed headers; no byte after a header is ever requested.
 
 use proptest::prelude::*;
+use std::net::Ipv6Addr;
 
 use super::*;
 
@@ -10,7 +11,7 @@ fn read(
     input: &[u8],
     mut limit: impl FnMut() -> usize,
 ) -> (Result<Option<ProxiedPeer>, Malformed>, usize) {
-    let (mut reader, mut at) = (HeaderReader::new(), 0);
+    let (mut reader, mut at) = (HeaderReader::default(), 0);
     loop {
         let room = reader.spare();
         assert!(!room.is_empty(), "no room, but no result either");
@@ -31,7 +32,7 @@ fn parse(input: &[u8]) -> Result<Option<ProxiedPeer>, Malformed> {
     read(input, || usize::MAX).0
 }
 
-fn client(source: &str, destination: &str) -> ProxiedPeer {
+fn peer(source: &str, destination: &str) -> ProxiedPeer {
     ProxiedPeer::Client {
         source: source.parse().unwrap(),
         destination: destination.parse().unwrap(),
@@ -54,25 +55,23 @@ fn v6_block() -> Vec<u8> {
 
 /// Valid headers, and the origins they contain.
 fn valid() -> Vec<(Vec<u8>, ProxiedPeer)> {
-    let v4 = client("192.0.2.1:56324", "198.51.100.1:21");
-    let v6 = client("[2001:db8::1]:56324", "[2001:db8::2]:21");
+    let v4 = peer("192.0.2.1:56324", "198.51.100.1:21");
+    let v6 = peer("[2001:db8::1]:56324", "[2001:db8::2]:21");
+    let edges = peer("1.1.1.1:0", "1.1.1.1:65535");
     let fields = [b"\x04\x00\x03abc".as_slice(), &[0x20; 700]].concat();
-    let line = |text: &str| text.as_bytes().to_vec();
+    let line = |text: &str, peer| (text.as_bytes().to_vec(), peer);
     let longest = format!("PROXY UNKNOWN {}\r\n", "f".repeat(V1_MAX - 16));
     vec![
-        (line("PROXY TCP4 192.0.2.1 198.51.100.1 56324 21\r\n"), v4),
-        (line("PROXY TCP6 2001:db8::1 2001:DB8::2 56324 21\r\n"), v6),
-        (
-            line("PROXY TCP6 ::ffff:192.0.2.1 ::ffff:198.51.100.1 56324 21\r\n"),
+        line("PROXY TCP4 192.0.2.1 198.51.100.1 56324 21\r\n", v4),
+        line("PROXY TCP6 2001:db8::1 2001:DB8::2 56324 21\r\n", v6),
+        line(
+            "PROXY TCP6 ::ffff:192.0.2.1 ::ffff:198.51.100.1 56324 21\r\n",
             v4,
         ),
-        (
-            line("PROXY TCP4 1.1.1.1 1.1.1.1 0 65535\r\n"),
-            client("1.1.1.1:0", "1.1.1.1:65535"),
-        ),
-        (line("PROXY UNKNOWN\r\n"), ProxiedPeer::Local),
-        (line("PROXY UNKNOWN 1 2 3 4 5 6\r\n"), ProxiedPeer::Local),
-        (line(&longest), ProxiedPeer::Local),
+        line("PROXY TCP4 1.1.1.1 1.1.1.1 0 65535\r\n", edges),
+        line("PROXY UNKNOWN\r\n", ProxiedPeer::Local),
+        line("PROXY UNKNOWN 1 2 3 4 5 6\r\n", ProxiedPeer::Local),
+        line(&longest, ProxiedPeer::Local),
         (binary(0x21, 0x11, &V4_BLOCK), v4),
         (binary(0x21, 0x21, &v6_block()), v6),
         (binary(0x21, 0x11, &[&V4_BLOCK[..], &fields].concat()), v4),
@@ -96,12 +95,8 @@ fn valid() -> Vec<(Vec<u8>, ProxiedPeer)> {
 #[test]
 fn valid_headers_are_parsed() {
     for (header, origin) in valid() {
-        assert_eq!(
-            parse(&header),
-            Ok(Some(origin)),
-            "{}",
-            header.escape_ascii()
-        );
+        let shown = header.escape_ascii();
+        assert_eq!(parse(&header), Ok(Some(origin)), "{shown}");
     }
 }
 
@@ -205,12 +200,10 @@ proptest! {
         fields in prop::collection::vec(any::<u8>(), 0..300),
         pieces in prop::collection::vec(1_usize..40, 1..20),
     ) {
-        let (v6_source, v6_destination) = match (source, destination) {
-            (IpAddr::V4(a), IpAddr::V4(b)) => (a.to_ipv6_mapped(), b.to_ipv6_mapped()),
-            (IpAddr::V4(a), IpAddr::V6(b)) => (a.to_ipv6_mapped(), b),
-            (IpAddr::V6(a), IpAddr::V4(b)) => (a, b.to_ipv6_mapped()),
-            (IpAddr::V6(a), IpAddr::V6(b)) => (a, b),
-        };
+        let [v6_source, v6_destination] = [source, destination].map(|address| match address {
+            IpAddr::V4(address) => address.to_ipv6_mapped(),
+            IpAddr::V6(address) => address,
+        });
         let expected = ProxiedPeer::Client {
             source: SocketAddr::new(source.to_canonical(), ports.0),
             destination: SocketAddr::new(destination.to_canonical(), ports.1),

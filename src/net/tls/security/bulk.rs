@@ -75,122 +75,34 @@ mod tests {
     use super::*;
     use crate::limits::CHUNK_BYTES;
     use crate::net::DataSession;
+    use crate::net::testing::FakeStream;
     use crate::net::tls::{Acceptor, ClientCertificates, SelfSigned};
-    use crate::storage::File;
-    use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
     use rustls::crypto::ring::default_provider;
-    use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-    use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme};
-    use std::collections::VecDeque;
-    use std::io::{Read as _, Write as _};
-    use std::net::SocketAddr;
+    use rustls::pki_types::ServerName;
+    use rustls::{ClientConfig, ClientConnection, RootCertStore};
+    use std::io::Write as _;
     use std::sync::Arc;
-
-    /// A socket in memory that delivers the peer's bytes in pieces.
-    #[derive(Default)]
-    struct Pipe {
-        incoming: VecDeque<u8>,
-        outgoing: Vec<u8>,
-        /// The most bytes that one read returns.
-        piece: usize,
-        reads: usize,
-        is_ended: bool,
-    }
-
-    impl Stream for Pipe {
-        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-            self.reads += 1;
-            let count = buffer.len().min(self.piece).min(self.incoming.len());
-            if count == 0 && !self.is_ended {
-                return Err(io::ErrorKind::WouldBlock.into());
-            }
-            self.incoming.read_exact(&mut buffer[..count])?;
-            Ok(count)
-        }
-
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.outgoing.extend_from_slice(bytes);
-            Ok(bytes.len())
-        }
-
-        fn send_file(&mut self, _: &dyn File, _: u64, _: usize) -> io::Result<usize> {
-            Err(io::ErrorKind::Unsupported.into())
-        }
-
-        fn connected(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-
-        fn local_address(&self) -> io::Result<SocketAddr> {
-            Err(io::ErrorKind::NotConnected.into())
-        }
-
-        fn shutdown(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-
-        fn reset_on_close(&mut self) {}
-    }
-
-    /// Accepts every server certificate.
-    #[derive(Debug)]
-    struct AcceptAny;
-
-    impl ServerCertVerifier for AcceptAny {
-        fn verify_server_cert(
-            &self,
-            _: &CertificateDer<'_>,
-            _: &[CertificateDer<'_>],
-            _: &ServerName<'_>,
-            _: &[u8],
-            _: UnixTime,
-        ) -> Result<ServerCertVerified, rustls::Error> {
-            Ok(ServerCertVerified::assertion())
-        }
-
-        fn verify_tls12_signature(
-            &self,
-            _: &[u8],
-            _: &CertificateDer<'_>,
-            _: &DigitallySignedStruct,
-        ) -> Result<HandshakeSignatureValid, rustls::Error> {
-            Ok(HandshakeSignatureValid::assertion())
-        }
-
-        fn verify_tls13_signature(
-            &self,
-            _: &[u8],
-            _: &CertificateDer<'_>,
-            _: &DigitallySignedStruct,
-        ) -> Result<HandshakeSignatureValid, rustls::Error> {
-            Ok(HandshakeSignatureValid::assertion())
-        }
-
-        fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-            let algorithms = default_provider().signature_verification_algorithms;
-            algorithms.supported_schemes()
-        }
-    }
+    use std::time::SystemTime;
 
     /// Both ends of a connection after the handshake.
-    fn pair() -> (ClientConnection, Security, Pipe) {
-        let credentials = SelfSigned::make(&["localhost".to_owned()], 0).unwrap();
+    fn pair() -> (ClientConnection, Security, FakeStream) {
+        let now = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs();
+        let credentials = SelfSigned::make(&["localhost".to_owned()], now.cast_signed()).unwrap();
+        let mut roots = RootCertStore::empty();
+        let chain = &credentials.certified_key().cert;
+        roots.add(chain[0].clone()).unwrap();
         let clients = ClientCertificates::Off.verifier();
         let acceptor = Acceptor::new(&credentials, clients, DataSession::Off).unwrap();
         let (mut server, _) = acceptor.control().unwrap();
         let config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
             .with_safe_default_protocol_versions()
             .unwrap()
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(AcceptAny))
+            .with_root_certificates(roots)
             .with_no_client_auth();
         let name = ServerName::try_from("localhost").unwrap();
         let mut client = ClientConnection::new(Arc::new(config), name).unwrap();
         client.set_buffer_limit(None);
-        let mut pipe = Pipe {
-            piece: usize::MAX,
-            ..Pipe::default()
-        };
+        let mut pipe = FakeStream::default();
         while client.is_handshaking() || server.is_handshaking() {
             while client.wants_write() {
                 client.write_tls(&mut pipe.incoming).unwrap();
@@ -215,7 +127,7 @@ mod tests {
             .collect()
     }
 
-    fn send(client: &mut ClientConnection, pipe: &mut Pipe, bytes: &[u8]) {
+    fn send(client: &mut ClientConnection, pipe: &mut FakeStream, bytes: &[u8]) {
         client.writer().write_all(bytes).unwrap();
         while client.wants_write() {
             client.write_tls(&mut pipe.incoming).unwrap();
@@ -225,7 +137,7 @@ mod tests {
     /// Reads with buffers of these sizes in turn, until the socket would block or ends.
     fn read_all(
         server: &mut Security,
-        pipe: &mut Pipe,
+        pipe: &mut FakeStream,
         sizes: &[usize],
     ) -> (Vec<u8>, io::Result<usize>) {
         let mut all = Vec::new();
@@ -292,7 +204,7 @@ mod tests {
                     send(&mut client, &mut pipe, &bytes);
                     send(&mut client, &mut pipe, &bytes);
                     pipe.incoming.truncate(pipe.incoming.len() - cut);
-                    pipe.is_ended = true;
+                    pipe.end = Ok(0);
                     let (all, last) = read_all(&mut server, &mut pipe, sizes);
                     assert_eq!(all.len(), record * if cut == 0 { 2 } else { 1 });
                     // After a partial record data is certainly missing.
