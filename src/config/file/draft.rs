@@ -56,9 +56,7 @@ impl FileDraft {
     /// The values that would produce this configuration.
     pub(super) fn of(config: &Config, log: LevelFilter) -> Self {
         let mut config = config.clone();
-        if config.listen.is_empty() && config.tls.as_ref().is_none_or(|tls| tls.listen.is_empty()) {
-            config.listen = Config::DEFAULT_ADDRESSES.to_vec();
-        }
+        config.listen = config.plain_listen().to_vec();
         let words = config.events.command.iter();
         let transfers = |format| {
             let mut logs = config.transfer_logs.iter();

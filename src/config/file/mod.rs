@@ -25,7 +25,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 pub use mistake::FileError;
-pub use show::{keep_restart_only_keys, show};
+pub use show::show;
 
 use crate::limits::CONFIG_BYTES;
 use crate::storage::open_operator_file;

@@ -4,6 +4,7 @@ mod accounts;
 
 use super::*;
 use crate::config::Config;
+use crate::config::fixed::{FIXED_KEYS, keep_fixed_keys};
 use log::LevelFilter;
 
 /// The example, with a password file that exists.
@@ -321,19 +322,18 @@ fn unreadable_invalid_or_overlong_file_is_refused() {
 }
 
 #[test]
-fn restart_only_keys_are_kept_at_a_reload() {
-    let keys = |old, new| {
-        let (old, mut new) = (parsed(old), parsed(new));
-        let keys = keep_restart_only_keys(&old, &mut new);
-        assert_eq!(keep_restart_only_keys(&old, &mut new), [""; 0]);
-        keys
-    };
-    assert_eq!(
-        keys("workers = 1", "workers = 1\n[timings]\nidle = 1"),
-        [""; 0]
-    );
-    assert_eq!(
-        keys("", "directory = \"/srv\"\nworkers = 5"),
-        ["directory", "workers"]
-    );
+fn fixed_keys_are_kept_at_a_reload() {
+    const BASE: &str = "tls.self-signed = true\n";
+    let (example, _directory) = example();
+    let old = parsed(BASE);
+    for key in FIXED_KEYS {
+        let line = line_of(&example, key.path).trim_start_matches('#');
+        let (_, value) = line.split_once(" = ").unwrap();
+        let mut new = parsed(&format!("{BASE}{} = {value}\n", key.path));
+        assert_eq!(keep_fixed_keys(&old, &mut new), [key.path]);
+        assert_eq!(show(&old, LevelFilter::Info), show(&new, LevelFilter::Info));
+    }
+    let mut new = parsed(&format!("{BASE}timings.idle = 1"));
+    assert_eq!(keep_fixed_keys(&old, &mut new), [""; 0]);
+    assert_ne!(new.timings.idle, old.timings.idle);
 }
