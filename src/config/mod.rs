@@ -12,6 +12,7 @@ pub(crate) mod fixed;
 pub(crate) mod losses;
 mod origins;
 pub mod password_file;
+mod words;
 
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -34,6 +35,7 @@ use crate::storage::{CutUploads, Durability, Umask};
 pub(crate) use combinations::overlap;
 pub use draft::{ConfigDraft, TlsDraft};
 pub use origins::Origins;
+pub use words::Words;
 
 /// The port of the default listen addresses.
 pub const DEFAULT_PORT: u16 = 21000;

@@ -7,8 +7,8 @@
 use super::terms::*;
 use super::{Relation, Row, Term};
 
-/// `WHEN, ... Relation [TERM, ...], REASON;` is a [`Row`] for each `WHEN`: a [`Term`], or a key, which holds if
-/// it is set.
+/// `WHEN, ... Relation [TERM, ...], REASON;` is a [`Row`] for each `WHEN`: a [`Term`], or a key, which holds
+/// if it is set.
 macro_rules! rows {
     ($($($when:tt),+ $relation:ident $terms:tt, $reason:expr;)*) => {
         &[$($(Row {
