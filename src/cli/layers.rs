@@ -13,13 +13,11 @@ use mioftpd::{
     Account, Accounts, Config, ConfigDraft, Password, Permissions, Secret, is_anonymous,
 };
 
-use super::{Failure, Options, UsageError};
+use super::Failure;
+use super::options::{AccountOptions, Options};
 
 /// The environment variable with the password of `--user`.
 const PASSWORD_VARIABLE: &str = "MIOFTPD_PASSWORD";
-
-/// Whether this build reads configuration files.
-pub(super) const HAS_FILES: bool = cfg!(feature = "config");
 
 /// A validated configuration, and the log level.
 pub(crate) struct Resolved {
@@ -29,6 +27,8 @@ pub(crate) struct Resolved {
 
 /// The command line and the environment, which stay the same across reloads.
 pub(crate) struct CliArgs {
+    pub(super) arguments: Vec<OsString>,
+    /// As read from the arguments alone.
     pub(super) options: Options,
     pub(super) password: Option<OsString>,
 }
@@ -36,12 +36,17 @@ pub(crate) struct CliArgs {
 impl CliArgs {
     /// Reads the files as they are now, and validates the configuration.
     pub(crate) fn resolve(&self) -> Result<Resolved, Failure> {
-        let base = match &self.options.file {
+        let mut draft = match &self.options.file {
             Some(path) => read(path)?,
             None => ConfigDraft::default(),
         };
-        let options = self.options.clone();
-        let draft = options.apply_to(base, self.password.clone())?;
+        self.options.clear_replaced(&mut draft);
+        let mut options = Options {
+            draft,
+            ..Options::default()
+        };
+        options.read(&self.arguments)?;
+        let draft = options.finish(self.password.clone())?;
         let log = draft.log.unwrap_or(LevelFilter::Info);
         let config = draft.finish().map_err(Failure::Invalid)?;
         Ok(Resolved {
@@ -112,63 +117,40 @@ fn key_of(option: &str) -> String {
 }
 
 impl Options {
-    /// Overrides the keys in `base` that the options set.
-    fn apply_to(
-        self,
-        base: ConfigDraft,
-        password: Option<OsString>,
-    ) -> Result<ConfigDraft, UsageError> {
-        let ConfigDraft {
-            mut config,
-            mut tls,
-            log,
-        } = base;
-        let origins = &mut config.origins;
+    /// The configuration, with the origins of its keys and the accounts of the options.
+    fn finish(self, password: Option<OsString>) -> Result<ConfigDraft, Failure> {
+        let mut draft = self.draft;
+        let config = &mut draft.config;
         for option in &self.names {
-            origins.set_by_option(&key_of(option), option);
+            config.origins.set_by_option(&key_of(option), option);
         }
         if password.is_some() {
+            let origins = &mut config.origins;
             origins.set_by_option(PASSWORD_VARIABLE, PASSWORD_VARIABLE);
         }
-        if self.writable || self.anonymous || self.user.is_some() {
-            config.accounts = self.accounts(&config.accounts, password)?;
-            config.sources.extend(self.password_file.clone());
+        let accounts = self.accounts;
+        if accounts.writable || accounts.anonymous || accounts.user.is_some() {
+            config.sources.extend(accounts.password_file.clone());
+            config.accounts = accounts.replace(&config.accounts, password)?;
         }
-        if !self.listen.is_empty() {
-            config.listen = self.listen;
-        }
-        override_with(&mut config.root, self.root.map(Some));
-        override_with(&mut config.passive_ports, self.passive_ports.map(Some));
-        override_with(&mut config.passive_address, self.passive_address.map(Some));
-        override_with(&mut config.zone, self.zone);
-        override_with(&mut config.charset, self.charset.map(Some));
-        override_with(&mut config.workers, self.workers);
-        override_with(&mut config.umask, self.umask.map(Some));
-        override_with(&mut config.run_as, self.run_as.map(Some));
-        config.sandbox &= !self.no_sandbox;
-        config.allow_combine |= self.allow_combine;
-        self.tls.apply_to(&mut tls);
-        let log = self.log.or(log);
-        Ok(ConfigDraft { config, tls, log })
+        Ok(draft)
     }
+}
 
+impl AccountOptions {
     /// The accounts that replace those of `base`: an anonymous one with `--anonymous`, or with `--writable`
     /// if `base` has one; and that of `--user`.
-    fn accounts(
-        &self,
-        base: &Accounts,
-        password: Option<OsString>,
-    ) -> Result<Accounts, UsageError> {
+    fn replace(self, base: &Accounts, password: Option<OsString>) -> Result<Accounts, Failure> {
         let permissions = if self.writable {
             Permissions::ALL
         } else {
             Permissions::READ
         };
-        let is_kept = || self.user.is_none() && base.get(b"anonymous").is_some();
-        let anonymous = (self.anonymous || is_kept()).then(|| Account::anonymous(permissions));
+        let is_kept = self.user.is_none() && base.get(b"anonymous").is_some();
+        let anonymous = (self.anonymous || is_kept).then(|| Account::anonymous(permissions));
         let named = match &self.user {
             None => None,
-            Some(name) => account(name, self.password_file.clone(), password)?,
+            Some(name) => account(name, self.password_file, password)?,
         };
         let named = named.map(|account| Account {
             allow_fxp: self.allow_fxp,
@@ -178,25 +160,18 @@ impl Options {
     }
 }
 
-/// Overrides a key that an option sets.
-pub(super) fn override_with<T>(key: &mut T, option: Option<T>) {
-    if let Some(value) = option {
-        *key = value;
-    }
-}
-
 /// The account of `--user`; `None` without a password, which validation reports.
 fn account(
     name: &[u8],
     file: Option<PathBuf>,
     variable: Option<OsString>,
-) -> Result<Option<Account>, UsageError> {
+) -> Result<Option<Account>, Failure> {
     if name.is_empty() {
-        return Err(UsageError("--user: the name is empty".to_owned()));
+        return Err(Failure::Invalid("--user: the name is empty".to_owned()));
     }
     if is_anonymous(name) {
         let text = "--user: 'anonymous' and 'ftp' accept any password; choose another name";
-        return Err(UsageError(text.to_owned()));
+        return Err(Failure::Invalid(text.to_owned()));
     }
     let secret = find_secret(file, variable)?;
     Ok(secret.map(|secret| Account::new(name, secret, Permissions::ALL)))
@@ -207,7 +182,7 @@ fn account(
 fn find_secret(
     file: Option<PathBuf>,
     variable: Option<OsString>,
-) -> Result<Option<Secret>, UsageError> {
+) -> Result<Option<Secret>, Failure> {
     let (secret, origin) = match (file, variable) {
         (Some(path), _) => {
             let origin = format!("--password-file {}", path.display());
@@ -220,6 +195,6 @@ fn find_secret(
         }
         (None, None) => return Ok(None),
     };
-    let secret = secret.map_err(|cause| UsageError(format!("{origin}: {cause}")))?;
+    let secret = secret.map_err(|cause| Failure::Invalid(format!("{origin}: {cause}")))?;
     Ok(Some(secret))
 }

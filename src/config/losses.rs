@@ -4,7 +4,7 @@
 //! key that is still set, with a less restrictive value, is intended and only logged as a warning. Keys
 //! that limit resources are never refused. This module compares two configurations and changes neither.
 
-use super::Config;
+use super::{Config, TlsConfig};
 use crate::auth::{Account, Cidr};
 use crate::net::DataSession;
 
@@ -14,218 +14,122 @@ pub(crate) struct Loss {
     /// The key, and the account that it belongs to.
     key: String,
     effect: &'static str,
-    /// The value that confirms the change; `None`: only a restart confirms it.
-    open_value: Option<&'static str>,
+    when_removed: WhenRemoved,
     /// Whether the reload is refused because of it.
     pub(crate) is_refused: bool,
 }
 
-/// A key of the server.
-struct Row {
+/// A key of the server (`T` is [`Config`]) or of an account.
+struct Row<T> {
     key: &'static str,
+    when_removed: WhenRemoved,
+    effect: &'static str,
     /// Whether the second configuration is less restrictive than the first.
-    opens: fn(&Config, &Config) -> bool,
-    effect: &'static str,
-    open_value: Option<&'static str>,
-    when_removed: WhenRemoved,
-}
-
-/// A key of an account.
-struct AccountRow {
-    key: &'static str,
-    opens: fn(&Account, &Account) -> bool,
-    effect: &'static str,
-    open_value: &'static str,
-    when_removed: WhenRemoved,
+    opens: fn(&T, &T) -> bool,
 }
 
 /// The reaction to a configuration that no longer sets the key.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum WhenRemoved {
+    /// Only a restart confirms the change.
     Refused,
+    /// This value of the key confirms the change.
+    RefusedUnless(&'static str),
     /// The key limited resources, not access.
     Warned,
 }
-use WhenRemoved::{Refused, Warned};
+use WhenRemoved::{Refused, RefusedUnless, Warned};
 
 fn is_emptied(old: &[Cidr], new: &[Cidr]) -> bool {
     !old.is_empty() && new.is_empty()
 }
 
-fn client_required(config: &Config) -> bool {
-    let clients = config.tls.as_ref().and_then(|tls| tls.clients.as_ref());
-    clients.is_some_and(|clients| clients.required)
+fn is_gone<T>(old: Option<T>, new: Option<T>) -> bool {
+    old.is_some() && new.is_none()
 }
 
-const ROWS: &[Row] = &[
-    Row {
-        key: "directory",
-        opens: |old, new| old.root.is_some() && new.root.is_none(),
-        effect: "no file would be served",
-        open_value: None,
-        when_removed: Refused,
-    },
-    Row {
-        key: "account",
-        opens: |old, new| {
-            old.accounts.iter().next().is_some() && new.accounts.iter().next().is_none()
-        },
-        effect: "no account would be left",
-        open_value: None,
-        when_removed: Refused,
-    },
-    Row {
-        key: "tls",
-        opens: |old, new| old.tls.is_some() && new.tls.is_none(),
-        effect: "all connections would be in clear text",
-        open_value: None,
-        when_removed: Refused,
-    },
-    Row {
-        key: "addresses.allow",
-        opens: |old, new| is_emptied(&old.addresses.allow, &new.addresses.allow),
-        effect: "clients from every address may connect",
-        open_value: Some("[]"),
-        when_removed: Refused,
-    },
-    Row {
-        key: "addresses.deny",
-        opens: |old, new| is_emptied(&old.addresses.deny, &new.addresses.deny),
-        effect: "no address is denied any more",
-        open_value: Some("[]"),
-        when_removed: Refused,
-    },
-    Row {
-        key: "addresses.proxies",
-        opens: |old, new| is_emptied(&old.proxies, &new.proxies),
-        effect: "clients behind a proxy count as one address, that of the proxy",
-        open_value: Some("[]"),
-        when_removed: Refused,
-    },
-    Row {
-        key: "tls.require",
-        opens: |old, new| match (&old.tls, &new.tls) {
-            (Some(old), Some(new)) => old.policy.require > new.policy.require,
-            _ => false,
-        },
-        effect: "more is allowed without TLS",
-        open_value: Some("\"none\""),
-        when_removed: Refused,
-    },
-    Row {
-        key: "tls.client-required",
-        opens: |old, new| new.tls.is_some() && client_required(old) && !client_required(new),
-        effect: "client certificates are not required any more",
-        open_value: Some("false"),
-        when_removed: Refused,
-    },
-    Row {
-        key: "tls.data-session",
-        opens: |old, new| match (&old.tls, &new.tls) {
-            (Some(old), Some(new)) => {
-                old.data_session == DataSession::Require && new.data_session != DataSession::Require
-            }
-            _ => false,
-        },
-        effect: "data connections need not resume the session of their control connection",
-        open_value: Some("\"observe\""),
-        when_removed: Refused,
-    },
-    Row {
-        key: "throttling.failures",
-        opens: |old, new| new.throttling.failures > old.throttling.failures,
-        effect: "more failed logins are allowed before a ban",
-        open_value: None,
-        when_removed: Warned,
-    },
-    Row {
-        key: "limits.memory",
-        opens: |old, new| old.max_memory.is_some() && new.max_memory.is_none(),
-        effect: "memory is not limited any more",
-        open_value: None,
-        when_removed: Warned,
-    },
-];
+/// Compares the settings of TLS; false if one of the configurations has none.
+fn tls_opens(old: &Config, new: &Config, opens: fn(&TlsConfig, &TlsConfig) -> bool) -> bool {
+    let both = old.tls.as_ref().zip(new.tls.as_ref());
+    both.is_some_and(|(old, new)| opens(old, new))
+}
 
-const ACCOUNT_ROWS: &[AccountRow] = &[
-    AccountRow {
-        key: "account.addresses",
-        opens: |old, new| is_emptied(&old.addresses, &new.addresses),
-        effect: "logins are allowed from every address",
-        open_value: "[]",
-        when_removed: Refused,
-    },
-    AccountRow {
-        key: "account.enabled",
-        opens: |old, new| !old.enabled && new.enabled,
-        effect: "logins are allowed",
-        open_value: "true",
-        when_removed: Refused,
-    },
-    AccountRow {
-        key: "account.expires",
-        opens: |old, new| old.expires.is_some() && new.expires.is_none(),
-        effect: "the account never expires",
-        open_value: "9999-12-31",
-        when_removed: Refused,
-    },
-    AccountRow {
-        key: "account.directory",
-        opens: |old, new| old.root.is_some() && new.root.is_none(),
-        effect: "the account gets the directory of the server",
-        open_value: "the directory of the server",
-        when_removed: Refused,
-    },
-    AccountRow {
-        key: "account.permissions",
-        opens: |old, new| !old.permissions.contains(new.permissions),
-        effect: "the account gets the default, read access",
-        open_value: "\"read\"",
-        when_removed: Refused,
-    },
-    AccountRow {
-        key: "account.umask",
-        opens: |old, new| old.umask.is_some() && new.umask.is_none(),
-        effect: "its uploads are created with the umask of the server",
-        open_value: "the umask of the server",
-        when_removed: Refused,
-    },
-    AccountRow {
-        key: "account.sessions",
-        opens: |old, new| old.sessions.is_some() && new.sessions.is_none(),
-        effect: "the number of sessions is not limited any more",
-        open_value: "",
-        when_removed: Warned,
-    },
-    AccountRow {
-        key: "account.rate-up",
-        opens: |old, new| old.rate_up.is_some() && new.rate_up.is_none(),
-        effect: "the upload rate is not limited any more",
-        open_value: "",
-        when_removed: Warned,
-    },
-    AccountRow {
-        key: "account.rate-down",
-        opens: |old, new| old.rate_down.is_some() && new.rate_down.is_none(),
-        effect: "the download rate is not limited any more",
-        open_value: "",
-        when_removed: Warned,
-    },
-    AccountRow {
-        key: "account.quota-bytes",
-        opens: |old, new| old.quota_bytes.is_some() && new.quota_bytes.is_none(),
-        effect: "the size of its files is not limited any more",
-        open_value: "",
-        when_removed: Warned,
-    },
-    AccountRow {
-        key: "account.quota-files",
-        opens: |old, new| old.quota_files.is_some() && new.quota_files.is_none(),
-        effect: "the number of its files is not limited any more",
-        open_value: "",
-        when_removed: Warned,
-    },
-];
+fn client_required(tls: &TlsConfig) -> bool {
+    tls.clients.as_ref().is_some_and(|clients| clients.required)
+}
+
+macro_rules! rows {
+    ($($key:literal $when_removed:expr, $effect:literal, $opens:expr;)*) => {
+        &[$(Row { key: $key, when_removed: $when_removed, effect: $effect, opens: $opens }),*]
+    };
+}
+
+const ROWS: &[Row<Config>] = rows! {
+    "directory" Refused, "no file would be served",
+        |old, new| is_gone(old.root.as_ref(), new.root.as_ref());
+    "account" Refused, "no account would be left",
+        |old, new| is_gone(old.accounts.iter().next(), new.accounts.iter().next());
+    "tls" Refused, "all connections would be in clear text",
+        |old, new| is_gone(old.tls.as_ref(), new.tls.as_ref());
+    "addresses.allow" RefusedUnless("[]"), "clients from every address may connect",
+        |old, new| is_emptied(&old.addresses.allow, &new.addresses.allow);
+    "addresses.deny" RefusedUnless("[]"), "no address is denied any more",
+        |old, new| is_emptied(&old.addresses.deny, &new.addresses.deny);
+    "addresses.proxies" RefusedUnless("[]"),
+        "clients behind a proxy count as one address, that of the proxy",
+        |old, new| is_emptied(&old.proxies, &new.proxies);
+    "tls.require" RefusedUnless("\"none\""), "more is allowed without TLS",
+        |old, new| tls_opens(old, new, |old, new| old.policy.require > new.policy.require);
+    "tls.client-required" RefusedUnless("false"), "client certificates are not required any more",
+        |old, new| tls_opens(old, new, |old, new| client_required(old) && !client_required(new));
+    "tls.data-session" RefusedUnless("\"observe\""),
+        "data connections need not resume the session of their control connection",
+        |old, new| tls_opens(old, new, |old, new| {
+            old.data_session == DataSession::Require && new.data_session != DataSession::Require
+        });
+    "throttling.failures" Warned, "more failed logins are allowed before a ban",
+        |old, new| new.throttling.failures > old.throttling.failures;
+    "limits.memory" Warned, "memory is not limited any more",
+        |old, new| is_gone(old.max_memory, new.max_memory);
+};
+
+const ACCOUNT_ROWS: &[Row<Account>] = rows! {
+    "account.addresses" RefusedUnless("[]"), "logins are allowed from every address",
+        |old, new| is_emptied(&old.addresses, &new.addresses);
+    "account.enabled" RefusedUnless("true"), "logins are allowed",
+        |old, new| !old.enabled && new.enabled;
+    "account.expires" RefusedUnless("9999-12-31"), "the account never expires",
+        |old, new| is_gone(old.expires, new.expires);
+    "account.directory" RefusedUnless("the directory of the server"),
+        "the account gets the directory of the server",
+        |old, new| is_gone(old.root.as_ref(), new.root.as_ref());
+    "account.permissions" RefusedUnless("\"read\""), "the account gets the default, read access",
+        |old, new| !old.permissions.contains(new.permissions);
+    "account.umask" RefusedUnless("the umask of the server"),
+        "its uploads are created with the umask of the server",
+        |old, new| is_gone(old.umask, new.umask);
+    "account.sessions" Warned, "the number of sessions is not limited any more",
+        |old, new| is_gone(old.sessions, new.sessions);
+    "account.rate-up" Warned, "the upload rate is not limited any more",
+        |old, new| is_gone(old.rate_up, new.rate_up);
+    "account.rate-down" Warned, "the download rate is not limited any more",
+        |old, new| is_gone(old.rate_down, new.rate_down);
+    "account.quota-bytes" Warned, "the size of its files is not limited any more",
+        |old, new| is_gone(old.quota_bytes, new.quota_bytes);
+    "account.quota-files" Warned, "the number of its files is not limited any more",
+        |old, new| is_gone(old.quota_files, new.quota_files);
+};
+
+impl<T> Row<T> {
+    fn loss(&self, key: String, is_refused: bool) -> Loss {
+        Loss {
+            key,
+            effect: self.effect,
+            when_removed: self.when_removed,
+            is_refused,
+        }
+    }
+}
 
 /// Restrictions of `old` that `new` lacks, sorted by key. Without a configuration file none is refused: the
 /// configuration of a host program is deliberate.
@@ -233,31 +137,24 @@ pub(crate) fn losses(old: &Config, new: &Config) -> Vec<Loss> {
     let has_file = new.origins.file().is_some();
     let mut losses = Vec::new();
     for row in ROWS.iter().filter(|row| (row.opens)(old, new)) {
-        let is_removed = !new.origins.is_set(None, row.key);
-        losses.push(Loss {
-            key: row.key.to_owned(),
-            effect: row.effect,
-            open_value: row.open_value,
-            is_refused: row.when_removed == Refused
-                && has_file
-                && (is_removed || row.open_value.is_none()),
-        });
+        let is_refused = match row.when_removed {
+            Refused => has_file,
+            RefusedUnless(_) => has_file && !new.origins.is_set(None, row.key),
+            Warned => false,
+        };
+        losses.push(row.loss(row.key.to_owned(), is_refused));
     }
     for after in new.accounts.iter() {
         let before = old.accounts.get(&after.name);
         let Some(before) = before.or_else(|| old.accounts.former(&after.name)) else {
             continue;
         };
-        let is_removed = |row: &&AccountRow| !new.origins.is_set(Some(&after.name), row.key);
+        let is_removed = |row: &&Row<Account>| !new.origins.is_set(Some(&after.name), row.key);
         let opened = ACCOUNT_ROWS.iter().filter(|row| (row.opens)(before, after));
         for row in opened.filter(is_removed) {
             let name = String::from_utf8_lossy(&after.name);
-            losses.push(Loss {
-                key: format!("{} of {name}", row.key),
-                effect: row.effect,
-                open_value: (row.when_removed == Refused).then_some(row.open_value),
-                is_refused: row.when_removed == Refused && has_file,
-            });
+            let is_refused = has_file && row.when_removed != Warned;
+            losses.push(row.loss(format!("{} of {name}", row.key), is_refused));
         }
     }
     losses.sort_by(|one, other| one.key.cmp(&other.key));
@@ -280,9 +177,9 @@ pub(crate) fn refusal(losses: &[Loss], config: &Config) -> Option<String> {
     let shown: Vec<_> = refused
         .map(|loss| {
             let Loss { key, effect, .. } = loss;
-            match loss.open_value {
-                Some(value) => format!("{key} ({effect}; to confirm, write {value})"),
-                None => format!("{key} ({effect})"),
+            match loss.when_removed {
+                RefusedUnless(value) => format!("{key} ({effect}; to confirm, write {value})"),
+                Refused | Warned => format!("{key} ({effect})"),
             }
         })
         .collect();

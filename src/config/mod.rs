@@ -8,9 +8,11 @@ mod combinations;
 mod draft;
 #[cfg(feature = "config")]
 pub mod file;
+pub(crate) mod fixed;
 pub(crate) mod losses;
 mod origins;
 pub mod password_file;
+mod words;
 
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -33,6 +35,7 @@ use crate::storage::{CutUploads, Durability, Umask};
 pub(crate) use combinations::overlap;
 pub use draft::{ConfigDraft, TlsDraft};
 pub use origins::Origins;
+pub use words::Words;
 
 /// The port of the default listen addresses.
 pub const DEFAULT_PORT: u16 = 21000;
@@ -299,6 +302,19 @@ impl Config {
         SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), DEFAULT_PORT),
         SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), DEFAULT_PORT),
     ];
+
+    /// The addresses to listen on without implicit TLS.
+    pub(crate) fn plain_listen(&self) -> &[SocketAddr] {
+        match self.listen.as_slice() {
+            [] if self.tls_listen().is_empty() => &Self::DEFAULT_ADDRESSES,
+            listen => listen,
+        }
+    }
+
+    /// The addresses to listen on with implicit TLS.
+    pub(crate) fn tls_listen(&self) -> &[SocketAddr] {
+        self.tls.as_ref().map_or(&[], |tls| &tls.listen)
+    }
 
     /// The distinct directories to serve: the `root` of the accounts (`None`: that of the server), and the
     /// path.

@@ -9,7 +9,6 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::BorrowedFd;
-use std::str::FromStr;
 
 use super::Stream;
 use super::tls::Security;
@@ -27,19 +26,6 @@ pub enum DataSession {
     Observe,
     /// Refused when it does not.
     Require,
-}
-
-impl FromStr for DataSession {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, ()> {
-        match text {
-            "off" => Ok(Self::Off),
-            "observe" => Ok(Self::Observe),
-            "require" => Ok(Self::Require),
-            _ => Err(()),
-        }
-    }
 }
 
 /// The result of verifying a client's certificate.

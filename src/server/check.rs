@@ -11,11 +11,11 @@ use rustix::fs::{Access, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketType, sockopt};
 
-use super::listening::{lacks_ipv6, plaintext_addresses};
+use super::listening::{is_optional, lacks_ipv6, plaintext_addresses};
 use super::{Error, account_storage, mode, opening, tls, warnings, workers};
 use crate::capacity;
 use crate::cause::{self, cause};
-use crate::config::{Certificate, Config, TlsConfig, overlap};
+use crate::config::{Certificate, Config, TlsConfig, directory_of, overlap};
 use crate::limits::Room;
 use crate::net::tls::certificate_files;
 use crate::observe;
@@ -55,15 +55,16 @@ pub fn check(config: &Config, now: i64) -> Vec<Finding> {
             findings.push(Finding::Failure(error.to_string()));
         }
     }
-    let warnings = warnings::warnings(config, &plaintext_addresses(config, &[]));
+    let mut addresses = plaintext_addresses(config, &[]);
+    let warnings = warnings::warnings(config, &addresses);
     findings.extend(warnings.into_iter().map(Finding::Note));
     if let Some(tls) = &config.tls {
         findings.extend(check_tls(tls, now));
     }
-    let listening = Listening::of(config);
-    findings.extend(check_addresses(&listening));
+    addresses.extend(config.tls_listen());
+    findings.extend(check_addresses(config, &addresses));
     if config.active_from_default_port {
-        findings.extend(check_default_ports(&listening));
+        findings.extend(check_default_ports(&addresses));
     }
     let logs = config.transfer_logs.iter();
     findings.extend(logs.filter_map(|log| check_log(&log.file)));
@@ -88,10 +89,8 @@ pub fn check(config: &Config, now: i64) -> Vec<Finding> {
 }
 
 fn check_tls(config: &TlsConfig, now: i64) -> Vec<Finding> {
-    let mut findings: Vec<_> = tls::check_names(config)
-        .map(Finding::Note)
-        .into_iter()
-        .collect();
+    let names = tls::check_names(config).map(Finding::Note);
+    let mut findings = Vec::from_iter(names);
     let mut config = config.clone();
     if let Certificate::SelfSigned { state, names } = &config.certificate {
         let files = state.as_deref().map(certificate_files);
@@ -151,10 +150,8 @@ fn check_log(file: &Path) -> Option<Finding> {
         let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::NONBLOCK | OFlags::CLOEXEC;
         return failure(rustix::fs::open(file, flags, Mode::empty()).err()?);
     }
-    let parent = file.parent().filter(|parent| *parent != Path::new(""));
-    let parent = parent.unwrap_or_else(|| Path::new("."));
     let wanted = Access::WRITE_OK | Access::EXEC_OK;
-    failure(rustix::fs::access(parent, wanted).err()?)
+    failure(rustix::fs::access(directory_of(file), wanted).err()?)
 }
 
 /// The operator's program creates this socket, perhaps after the server has started: only a note.
@@ -180,33 +177,11 @@ fn check_pam_services(config: &Config) -> Vec<Finding> {
         .collect()
 }
 
-/// All addresses at which a server would listen.
-struct Listening {
-    addresses: Vec<SocketAddr>,
-    /// No address without implicit TLS is configured.
-    is_default: bool,
-}
-
-impl Listening {
-    fn of(config: &Config) -> Self {
-        let secure = config.tls.as_ref().map_or(&[][..], |tls| &tls.listen);
-        let plain = plaintext_addresses(config, &[]);
-        Self {
-            addresses: plain.iter().chain(secure).copied().collect(),
-            is_default: config.listen.is_empty(),
-        }
-    }
-}
-
-fn check_addresses(listening: &Listening) -> Vec<Finding> {
-    let Listening {
-        addresses: all,
-        is_default,
-    } = listening;
+fn check_addresses(config: &Config, all: &[SocketAddr]) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (index, &address) in all.iter().enumerate() {
-        let earlier = all.iter().take(index);
-        if let Some(other) = earlier.into_iter().find(|one| overlap(**one, address)) {
+        let mut earlier = all.iter().take(index);
+        if let Some(other) = earlier.find(|one| overlap(**one, address)) {
             let text = format!("cannot listen at both {address} and {other}: they overlap");
             findings.push(Finding::Failure(text));
             continue;
@@ -218,7 +193,7 @@ fn check_addresses(listening: &Listening) -> Vec<Finding> {
                     format!("{address} is in use, perhaps by a server that is running already");
                 findings.push(Finding::Note(text));
             }
-            Err(error) if *is_default && address.is_ipv6() && lacks_ipv6(&error.into()) => {}
+            Err(error) if is_optional(config, address) && lacks_ipv6(&error.into()) => {}
             Err(error) => {
                 let error = Error::Listen(address, error.into());
                 findings.push(Finding::Failure(error.to_string()));
@@ -229,9 +204,9 @@ fn check_addresses(listening: &Listening) -> Vec<Finding> {
 }
 
 /// Checks that active data connections can use the port below each control port (RFC 959 §3.2).
-fn check_default_ports(listening: &Listening) -> Vec<Finding> {
+fn check_default_ports(all: &[SocketAddr]) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for address in &listening.addresses {
+    for address in all {
         let port = address.port().saturating_sub(1);
         if port == 0 {
             continue;
@@ -255,10 +230,9 @@ fn check_default_ports(listening: &Listening) -> Vec<Finding> {
 
 /// Binds the address and closes the socket without listening: no client can connect in between.
 fn try_bind(address: SocketAddr) -> rustix::io::Result<()> {
-    let family = if address.is_ipv4() {
-        AddressFamily::INET
-    } else {
-        AddressFamily::INET6
+    let family = match address {
+        SocketAddr::V4(_) => AddressFamily::INET,
+        SocketAddr::V6(_) => AddressFamily::INET6,
     };
     let socket = rustix::net::socket(family, SocketType::STREAM, None)?;
     sockopt::set_socket_reuseaddr(&socket, true)?;

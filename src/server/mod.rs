@@ -37,7 +37,6 @@ use crate::workers::Sweeper;
 use account_storage::Counters;
 pub use check::{Finding, check};
 pub use error::Error;
-use listening::ListenPlan;
 use opening::{
     DeferredStart, Environment, acceptor_for, event_monitor_for, passive_addresses_for,
     passive_ports_for, require_pam_helper, settings_for, workers_for,
@@ -201,8 +200,8 @@ impl Server {
             connections: room,
             connections_per_address: config.connections_per_address,
         });
-        let plan = ListenPlan::of(&config, environment.inherited);
-        let (addresses, secure_addresses) = plan.open(&mut reactor)?;
+        let (addresses, secure_addresses) =
+            listening::open(&mut reactor, &config, environment.inherited)?;
         capacity::log(room.connections, equipment);
         Ok(Self {
             reactor,
@@ -214,7 +213,7 @@ impl Server {
             counters: opened.counters,
             recounts: None,
             umask,
-            manager: ServiceManager::none(),
+            manager: ServiceManager::default(),
             reload_error: None,
             resolver: Resolver::new(Waker::clone(&handle.waker)),
             handle,

@@ -11,8 +11,7 @@ use std::thread;
 use super::account_storage::Counters;
 use super::{account_storage, tls, warnings};
 use crate::cause::cause;
-#[cfg(feature = "config")]
-use crate::config::file::keep_restart_only_keys;
+use crate::config::fixed::keep_fixed_keys;
 use crate::config::{Config, losses};
 use crate::limits::THREAD_STACK_BYTES;
 use crate::net::Waker;
@@ -143,7 +142,7 @@ fn read(source: &ConfigSource, present: &ReloadBase) -> Result<ReloadResult, Str
     for loss in losses {
         log::warn!("{}", loss.warning());
     }
-    for key in keep_restart_only_keys(&present.config, &mut config) {
+    for key in keep_fixed_keys(&present.config, &mut config) {
         log::warn!("{key} has changed, which takes effect at the next start");
     }
     if config.accounts.needs_pam_helper() && !present.config.accounts.has_pam_helper() {
@@ -183,7 +182,37 @@ fn load_acceptor(
     }
 }
 
-#[cfg(not(feature = "config"))]
-const fn keep_restart_only_keys(_: &Config, _: &mut Config) -> [&'static str; 0] {
-    []
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Also without a configuration file, and in a build that cannot read one.
+    #[test]
+    fn reload_keeps_what_is_fixed_at_the_start() {
+        let old = Config::default();
+        let mut new = Config {
+            listen: vec!["127.0.0.1:2121".parse().unwrap()],
+            root: Some("/another".into()),
+            workers: 7,
+            passive_ports: Some(50_000..=50_009),
+            free_space_floor: 1,
+            zone: "+02:00".parse().unwrap(),
+            ..Config::default()
+        };
+        new.events.digest = true;
+        let source: ConfigSource = Arc::new(move || Ok(new.clone()));
+        let base = ReloadBase {
+            config: old.clone(),
+            acceptor: None,
+            counters: Counters::new(),
+            addresses: Vec::new(),
+            now: 0,
+        };
+        let mut read = read(&source, &base)
+            .unwrap_or_else(|error| panic!("{error}"))
+            .config;
+        assert_ne!(read.zone, old.zone);
+        read.zone = old.zone;
+        assert_eq!(format!("{read:?}"), format!("{old:?}"));
+    }
 }

@@ -25,15 +25,17 @@ const MESSAGES_QUEUED: usize = 8;
 const RETRY: Duration = Duration::from_secs(1);
 
 /// The state that was last reported.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum ServiceState {
+    #[default]
     Starting,
     Serving,
     Reloading,
     Stopping,
 }
 
-/// The service manager, if there is one.
+/// The service manager. By default there is none: every notification is ignored.
+#[derive(Default)]
 pub(super) struct ServiceManager {
     socket: Option<NotifySocket>,
     watchdog: Option<Watchdog>,
@@ -54,16 +56,6 @@ struct Watchdog {
 }
 
 impl ServiceManager {
-    /// No manager: every notification is ignored.
-    pub(super) const fn none() -> Self {
-        Self {
-            socket: None,
-            watchdog: None,
-            state: ServiceState::Starting,
-            queue: VecDeque::new(),
-        }
-    }
-
     /// The manager that the environment names. Failing to connect to it is not fatal.
     pub(super) fn from_environment() -> Self {
         let name = std::env::var_os("NOTIFY_SOCKET");
@@ -76,19 +68,11 @@ impl ServiceManager {
                 None
             }
         };
-        // sd_watchdog_enabled(3) recommends half of the time-out.
-        let watchdog = socket
-            .as_ref()
-            .and_then(|_| watchdog_timeout())
-            .map(|timeout| Watchdog {
-                interval: timeout / 2,
-                next: None,
-            });
+        let timeout = socket.as_ref().and_then(|_| watchdog_timeout());
         Self {
             socket,
-            watchdog,
-            state: ServiceState::Starting,
-            queue: VecDeque::new(),
+            watchdog: timeout.map(Watchdog::within),
+            ..Self::default()
         }
     }
 
@@ -181,6 +165,16 @@ impl ServiceManager {
     }
 }
 
+impl Watchdog {
+    /// `sd_watchdog_enabled(3)` recommends half of the time-out.
+    fn within(timeout: Duration) -> Self {
+        Self {
+            interval: timeout / 2,
+            next: None,
+        }
+    }
+}
+
 impl NotifySocket {
     /// Connects at the start, because a sandbox may hide the path later.
     fn connect(name: &[u8]) -> io::Result<Self> {
@@ -238,12 +232,8 @@ mod tests {
         listener.set_nonblocking(true).unwrap();
         let manager = ServiceManager {
             socket: Some(NotifySocket::connect(path.as_os_str().as_bytes()).unwrap()),
-            watchdog: Some(Watchdog {
-                interval: Duration::from_secs(5),
-                next: None,
-            }),
-            state: ServiceState::Starting,
-            queue: VecDeque::new(),
+            watchdog: Some(Watchdog::within(Duration::from_secs(10))),
+            ..ServiceManager::default()
         };
         (manager, listener)
     }

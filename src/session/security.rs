@@ -4,8 +4,6 @@
 //! The reactor detects clear-text bytes behind AUTH (command injection), upon which the session closes
 //! instead of starting TLS.
 
-use std::str::FromStr;
-
 use log::Level;
 
 use super::{Action, Context, Progress, Repeated, Session, Settings};
@@ -39,20 +37,6 @@ pub enum TlsRequired {
     Control,
     /// All logins and data connections.
     Data,
-}
-
-impl FromStr for TlsRequired {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, ()> {
-        match text {
-            "none" => Ok(Self::Nothing),
-            "login" => Ok(Self::Login),
-            "control" => Ok(Self::Control),
-            "data" => Ok(Self::Data),
-            _ => Err(()),
-        }
-    }
 }
 
 /// The switch that is in progress.

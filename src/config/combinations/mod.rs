@@ -1,31 +1,29 @@
 //! Validates the combination of all keys of the file and the command line.
 //!
-//! The [table](rows) is data: a condition, the terms it needs, the terms it conflicts with, and the reason.
-//! A row is an error if a setting would not restrict what it is meant to restrict, or if two settings
-//! contradict each other; it is a note if a key has no effect. To add one, write a [`Row`] there, from
-//! [`Term`]s of `terms`, and a sample in `tests`, which fails without one. This module reads no files.
+//! The [table](rows) is data: a condition, its relation to other conditions, and the reason. A row is an
+//! error if a setting would not restrict what it is meant to restrict, or if two settings contradict each
+//! other; it is a note if a key has no effect. To add one, write a line there, from [`Term`]s of `terms`,
+//! and a sample in `tests`, which fails without one. This module reads no files.
 
 mod account_rows;
 mod rows;
 #[cfg(feature = "config")]
 mod secret_rows;
 mod terms;
-mod traffic_rows;
 
 use std::net::SocketAddr;
 
 use super::{Config, TlsDraft};
 use crate::auth::Account;
 use account_rows::ACCOUNT_ROWS;
-use rows::{ROWS, UNSERVED};
+use rows::ROWS;
 #[cfg(feature = "config")]
 use secret_rows::SECRET_ROWS;
 pub(crate) use terms::overlap;
-use traffic_rows::TRAFFIC_ROWS;
 
 /// The configuration that a row is evaluated on.
 #[derive(Clone, Copy)]
-pub(super) struct Facts<'a> {
+struct Facts<'a> {
     config: &'a Config,
     tls: &'a TlsDraft,
     /// The account that an account row is evaluated for.
@@ -33,10 +31,9 @@ pub(super) struct Facts<'a> {
 }
 
 impl Facts<'_> {
-    /// Whether the file or an option sets a key.
-    fn is_set(&self, key: &str) -> bool {
-        let account = self.account.map(|account| account.name.as_slice());
-        self.config.origins.is_set(account, key)
+    /// The name of the account that the row is evaluated for.
+    fn name(&self) -> Option<&[u8]> {
+        self.account.map(|account| account.name.as_slice())
     }
 
     /// Whether any account passes the test.
@@ -53,150 +50,121 @@ impl Facts<'_> {
 /// A condition, and how an operator writes it.
 #[derive(Clone, Copy)]
 struct Term {
-    /// The key that sets it; empty: no single key does.
-    key: &'static str,
-    /// The notation in a file.
+    /// The notation in a file; empty: it is an option only.
     file: &'static str,
-    /// The notation on the command line; empty: there is no option.
+    /// The notation on the command line; empty: the option without a value, or there is none.
     option: &'static str,
-    holds: fn(&Facts<'_>) -> bool,
-    /// The addresses for which it holds, for the message.
-    addresses: fn(&Facts<'_>) -> Vec<SocketAddr>,
+    /// The key that sets it; empty: the first word of the notation.
+    at: &'static str,
+    holds: Holds,
 }
 
-/// If `when` holds, one of `needs` must hold, and none of `conflicts` may.
+#[derive(Clone, Copy)]
+enum Holds {
+    /// The file or an option sets the key.
+    IfSet,
+    If(fn(&Facts<'_>) -> bool),
+    /// There are such addresses, which the message shows.
+    For(fn(&Facts<'_>) -> Vec<SocketAddr>),
+}
+
+/// What is wrong with a condition that holds, and with which others.
 struct Row {
-    severity: Severity,
     when: Term,
-    needs: &'static [Term],
-    conflicts: &'static [Term],
+    relation: Relation,
+    terms: &'static [Term],
     reason: &'static str,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Severity {
-    /// The configuration is refused.
-    Error,
-    /// A note: the key has no effect.
-    NoEffect,
-    /// A note: the key probably has an undesirable effect.
-    Discouraged,
+enum Relation {
+    /// An error unless one of the terms holds.
+    Needs,
+    /// An error if one of them holds.
+    ConflictsWith,
+    /// A note unless one of them holds.
+    NoEffectWithout,
+    /// A note if one of them holds: the key has no effect.
+    OverriddenBy,
+    /// A note if one of them holds: the key probably has an undesirable effect.
+    DiscouragedWith,
+}
+
+impl Relation {
+    const fn is_error(self) -> bool {
+        matches!(self, Self::Needs | Self::ConflictsWith)
+    }
+
+    const fn verb(self) -> &'static str {
+        match self {
+            Self::Needs => "needs",
+            Self::ConflictsWith => "cannot be used with",
+            Self::NoEffectWithout => "has no effect without",
+            Self::OverriddenBy => "is overridden by",
+            Self::DiscouragedWith => "should not be used with",
+        }
+    }
 }
 
 impl Row {
-    /// An error unless one of these holds.
-    const fn needs(when: Term, needs: &'static [Term], reason: &'static str) -> Self {
-        Self::new(Severity::Error, when, needs, &[], reason)
-    }
-
-    /// An error if one of these holds.
-    const fn conflicts(when: Term, conflicts: &'static [Term], reason: &'static str) -> Self {
-        Self::new(Severity::Error, when, &[], conflicts, reason)
-    }
-
-    /// No effect unless one of these holds.
-    const fn no_effect_without(when: Term, needs: &'static [Term], reason: &'static str) -> Self {
-        Self::new(Severity::NoEffect, when, needs, &[], reason)
-    }
-
-    /// No effect if one of these holds.
-    const fn overridden_by(when: Term, conflicts: &'static [Term], reason: &'static str) -> Self {
-        Self::new(Severity::NoEffect, when, &[], conflicts, reason)
-    }
-
-    /// Undesirable if one of these holds.
-    const fn discouraged_with(
-        when: Term,
-        conflicts: &'static [Term],
-        reason: &'static str,
-    ) -> Self {
-        Self::new(Severity::Discouraged, when, &[], conflicts, reason)
-    }
-
-    const fn new(
-        severity: Severity,
-        when: Term,
-        needs: &'static [Term],
-        conflicts: &'static [Term],
-        reason: &'static str,
-    ) -> Self {
-        Self {
-            severity,
-            when,
-            needs,
-            conflicts,
-            reason,
-        }
-    }
-
     /// The message, if this configuration violates the row.
     fn find(&self, facts: &Facts<'_>) -> Option<String> {
-        if !(self.when.holds)(facts) {
+        let Self { when, relation, .. } = self;
+        if !when.holds(facts) {
             return None;
         }
-        let conflict = self.conflicts.iter().find(|term| (term.holds)(facts));
-        let has_need = self.needs.is_empty() || self.needs.iter().any(|term| (term.holds)(facts));
-        let (verb, terms) = match (conflict, has_need) {
-            (None, true) => return None,
-            (Some(term), _) => (self.severity.conflict_verb(), std::slice::from_ref(term)),
-            (None, false) => (self.severity.need_verb(), self.needs),
+        let holding = self.terms.iter().find(|term| term.holds(facts));
+        let needs_one = matches!(relation, Relation::Needs | Relation::NoEffectWithout);
+        let terms = match holding {
+            None if needs_one => self.terms,
+            Some(term) if !needs_one => std::slice::from_ref(term),
+            _ => return None,
         };
-        let origins = &facts.config.origins;
-        let account = facts.account.map(|account| account.name.as_slice());
-        let position = origins.prefix(account, self.when.key);
-        let by_option = self.when.is_set_by_option(facts);
-        let subject = match origins.option(self.when.key) {
-            Some(option) if self.when.option.is_empty() => format!("--{option}"),
-            _ => self.when.notation(by_option).to_owned(),
+        let (origins, name) = (&facts.config.origins, facts.name());
+        let position = origins.prefix(name, when.key());
+        let option = origins.option(when.key());
+        let subject = match option {
+            Some(option) if when.option.is_empty() => format!("--{option}"),
+            _ => when.notation(option.is_some()).to_owned(),
         };
-        let of_account = account.map(|name| format!(" of {}", String::from_utf8_lossy(name)));
-        // Empty for a key of the server.
-        let of_account = of_account.unwrap_or_default();
-        let shown = |term: &Term| format!("{}{}", term.notation(by_option), term.suffix(facts));
-        let terms: Vec<_> = terms.iter().map(shown).collect();
-        let (terms, reason) = (terms.join(", or "), self.reason);
+        let of_account = match name {
+            Some(name) => format!(" of {}", String::from_utf8_lossy(name)),
+            None => String::new(),
+        };
+        let shown = terms.iter().map(|term| term.shown(option.is_some(), facts));
+        let (verb, terms) = (relation.verb(), shown.collect::<Vec<_>>().join(", or "));
+        let reason = self.reason;
         Some(format!(
             "{position}{subject}{of_account} {verb} {terms}: {reason}"
         ))
     }
 }
 
-impl Severity {
-    const fn need_verb(self) -> &'static str {
-        match self {
-            Self::Error => "needs",
-            Self::NoEffect | Self::Discouraged => "has no effect without",
-        }
-    }
-
-    const fn conflict_verb(self) -> &'static str {
-        match self {
-            Self::Error => "cannot be used with",
-            Self::NoEffect => "is overridden by",
-            Self::Discouraged => "should not be used with",
-        }
-    }
-}
-
 impl Term {
-    /// Adds the addresses for which it holds.
-    const fn with_addresses(mut self, addresses: fn(&Facts<'_>) -> Vec<SocketAddr>) -> Self {
-        self.addresses = addresses;
-        self
-    }
-
-    /// The addresses in parentheses, or nothing.
-    fn suffix(&self, facts: &Facts<'_>) -> String {
-        let addresses = (self.addresses)(facts);
-        let shown: Vec<_> = addresses.iter().map(ToString::to_string).collect();
-        match shown.as_slice() {
-            [] => String::new(),
-            shown => format!(" ({})", shown.join(" and ")),
+    /// A term that holds if the key is set.
+    const fn set(key: &'static str) -> Self {
+        Self {
+            file: key,
+            option: "",
+            at: "",
+            holds: Holds::IfSet,
         }
     }
 
-    fn is_set_by_option(&self, facts: &Facts<'_>) -> bool {
-        facts.config.origins.option(self.key).is_some()
+    fn key(&self) -> &'static str {
+        match (self.at, self.notation(false).split_once(' ')) {
+            ("", Some((key, _))) => key,
+            ("", None) => self.notation(false),
+            (key, _) => key,
+        }
+    }
+
+    fn holds(&self, facts: &Facts<'_>) -> bool {
+        match self.holds {
+            Holds::IfSet => facts.config.origins.is_set(facts.name(), self.key()),
+            Holds::If(test) => test(facts),
+            Holds::For(addresses) => !addresses(facts).is_empty(),
+        }
     }
 
     const fn notation(&self, by_option: bool) -> &'static str {
@@ -206,26 +174,35 @@ impl Term {
             self.file
         }
     }
+
+    /// The notation, with the addresses in parentheses.
+    fn shown(&self, by_option: bool, facts: &Facts<'_>) -> String {
+        let notation = self.notation(by_option);
+        let Holds::For(addresses) = self.holds else {
+            return notation.to_owned();
+        };
+        let shown: Vec<_> = addresses(facts).iter().map(ToString::to_string).collect();
+        format!("{notation} ({})", shown.join(" and "))
+    }
 }
 
-/// The rows for keys of the server.
-const TABLES: [&[Row]; 3] = [ROWS, TRAFFIC_ROWS, UNSERVED];
-
-fn find(config: &Config, tls: &TlsDraft, is_wanted: fn(Severity) -> bool) -> Vec<String> {
+/// The messages of the violated rows, errors or notes.
+fn find(config: &Config, tls: &TlsDraft, errors: bool) -> Vec<String> {
+    let account = None;
     let whole = Facts {
         config,
         tls,
-        account: None,
+        account,
     };
-    let wanted = |row: &&Row| is_wanted(row.severity);
-    let rows = TABLES.into_iter().flatten().filter(wanted);
+    let is_wanted = |row: &&Row| row.relation.is_error() == errors;
+    let rows = ROWS.iter().filter(is_wanted);
     let mut found: Vec<_> = rows.filter_map(|row| row.find(&whole)).collect();
     let mut accounts: Vec<_> = config.accounts.iter().collect();
     accounts.sort_by(|one, other| one.name.cmp(&other.name));
     for account in accounts {
         let account = Some(account.as_ref());
         let facts = Facts { account, ..whole };
-        let rows = ACCOUNT_ROWS.iter().filter(wanted);
+        let rows = ACCOUNT_ROWS.iter().filter(is_wanted);
         found.extend(rows.filter_map(|row| row.find(&facts)));
     }
     found
@@ -243,17 +220,17 @@ pub(super) fn mistake_of_secret(
         account: Some(account),
     };
     let mut rows = SECRET_ROWS.iter();
-    rows.find_map(|row| Some((row.when.key, row.find(&facts)?)))
+    rows.find_map(|row| Some((row.when.key(), row.find(&facts)?)))
 }
 
 /// The errors, in the order of the tables.
 pub(super) fn mistakes(config: &Config, tls: &TlsDraft) -> Vec<String> {
-    find(config, tls, |severity| severity == Severity::Error)
+    find(config, tls, true)
 }
 
 /// Keys without an effect, or with an undesirable one.
 pub(super) fn notes(config: &Config, tls: &TlsDraft) -> Vec<String> {
-    find(config, tls, |severity| severity != Severity::Error)
+    find(config, tls, false)
 }
 
 #[cfg(test)]

@@ -1,313 +1,237 @@
-//! The conditions of the tables: each with its key, its notation in a file and on the command line, and its
-//! predicate.
+//! The conditions of the tables: the notation in a file, that on the command line, and the predicate.
 //!
 //! A switch holds if it is on, whether it is set or not; any other key holds if it is set.
 
 use std::net::SocketAddr;
 use std::path::Path;
 
-use super::{Facts, Term};
+use super::{Facts, Holds, Term};
 use crate::auth::{Account, Permissions, Secret};
+use crate::net::{Cidr, PassiveHost};
 use crate::protocol::unicast::is_unicast;
 use crate::session::TlsRequired;
 
-pub(super) const fn term(
-    key: &'static str,
+/// `NAME: "FILE" | "OPTION" at "KEY", PREDICATE;` for each [`Term`]. `at` is for a key that the notation
+/// does not begin with; without a predicate the term holds if its key is set.
+macro_rules! terms {
+    ($($(#[$doc:meta])* $name:ident:
+        $file:literal $(| $option:literal)? $(at $at:literal)? $(, $holds:expr)?;)*) => {
+        $($(#[$doc])* pub(super) const $name: Term = Term {
+            $(option: $option,)?
+            $(at: $at,)?
+            $(holds: $crate::config::combinations::Holds::If($holds),)?
+            ..Term::set($file)
+        };)*
+    };
+}
+pub(super) use terms;
+
+terms! {
+    // Directory, greeting, workers.
+    DIRECTORY: "directory = \"DIR\"" | "a DIR to serve", |f| f.config.root.is_some();
+    SERVED: "directory" | "DIR", |f| f.config.root.is_some();
+    GREETING: "greeting", |f| f.config.greeting.is_some();
+    WORKERS: "workers = 1 or more" | "--workers 1 or more", |f| f.config.workers > 0;
+    NO_WORKERS: "workers = 0" | "--workers 0", |f| f.config.workers == 0;
+    COMBINE: "allow-combine = true", |f| f.config.allow_combine;
+
+    // Accounts.
+    ACCOUNT: "an account, such as [[account]] with name = \"anonymous\" in the file, \
+        or --anonymous, or --user NAME", |f| f.any_account(|_| true);
+    /// Holds without any account: another row covers that.
+    ENABLED: "an account that is enabled",
+        |f| !f.any_account(|_| true) || f.any_account(|account| account.enabled);
+    ANONYMOUS: "[[account]] with name = \"anonymous\""
+        | "--anonymous (a --user account may write anyway)",
+        |f| f.any_account(|account| !account.is_personal());
+    PERSONAL: "an account with a password" | "--user NAME",
+        |f| f.any_account(|account| account.is_personal() && !account.is_catch_all());
+    NEEDS_PASSWORD: "an account with a password" | "--user NAME",
+        |f| f.any_account(Account::is_personal);
+    /// Holds without a directory: other rows cover that.
+    QUOTA: "account.quota-bytes or account.quota-files", |f| f.config.root.is_none()
+        || f.any_account(|account| account.quota_bytes.is_some() || account.quota_files.is_some());
+    /// Holds without a directory: other rows cover that.
+    WRITER: "an account that may write" | "--writable or --user NAME", |f| f.config.root.is_none()
+        || f.any_account(|account| account.permissions.intersects(Permissions::WRITE));
+    PAM: "account.pam" at "account", |f| f.config.accounts.services().next().is_some();
+    HASHED: "a hashed password",
+        |f| f.any_account(|account| matches!(account.secret, Secret::Hash(_)));
+    USER: "" | "--user NAME";
+    WRITABLE: "" | "--writable";
+    ANONYMOUS_OPTION: "" | "--anonymous";
+    FXP_OPTION: "" | "--allow-fxp";
+    PASSWORD_FILE: "" | "--password-file FILE";
+    PASSWORD_VARIABLE: "" | "the variable MIOFTPD_PASSWORD" at "MIOFTPD_PASSWORD";
+
+    // TLS.
+    TLS: "tls", |f| f.tls.is_wanted(&f.config.origins);
+    TLS_IN_BUILD: "a build with --features tls", |_| cfg!(feature = "tls");
+    CERTIFICATE: "tls.certificate = \"FILE\"" | "--tls-cert FILE", |f| f.tls.certificate.is_some();
+    KEY: "tls.key = \"FILE\"" | "--tls-key FILE", |f| f.tls.key.is_some();
+    CERTIFICATE_AND_KEY: "tls.certificate and tls.key" | "--tls-cert FILE and --tls-key FILE",
+        |f| f.tls.certificate.is_some() || f.tls.key.is_some();
+    SELF_SIGNED: "tls.self-signed = true" | "--tls-self-signed", |f| f.tls.self_signed;
+    STATE: "tls.state-directory", |f| f.tls.state.is_some();
+    NAMES: "tls.names", |f| f.tls.names.is_some();
+    AUTHORITY: "tls.client-authority = \"FILE\"" | "--tls-client-ca FILE",
+        |f| f.tls.client_authority.is_some();
+    CLIENT_REQUIRED: "tls.client-required = true" | "--tls-client-required",
+        |f| f.tls.client_required;
+    CLIENT_LOGIN: "tls.client-login = true" | "--tls-client-login",
+        |f| f.tls.policy.certificate_login;
+    REQUIRE_CONTROL: "tls.require = \"control\" or \"data\"" | "--tls-require control or data",
+        |f| f.tls.policy.require >= TlsRequired::Control;
+    REQUIRE_LOGIN: "tls.require = \"login\"" | "--tls-require login",
+        |f| f.tls.policy.require == TlsRequired::Login;
+    UNCLEAN_UPLOADS: "tls.unclean-uploads", |f| !f.tls.policy.unclean_uploads.is_empty();
+    UNCLEAN_EVERYWHERE: "0.0.0.0/0 or ::/0 in it",
+        |f| f.tls.policy.unclean_uploads.iter().any(Cidr::is_everything);
+    UNCLEAN_NOT_ALLOWED: "addresses.allow, which contains none of it",
+        |f| allows_none(f, &f.tls.policy.unclean_uploads);
+
+    // Events and logs.
+    COMMAND: "events.command", |f| !f.config.events.command.is_empty();
+    SOCKET: "events.socket", |f| f.config.events.socket.is_some();
+    DIGEST: "events.digest = true", |f| f.config.events.digest;
+    SAME_LOG: "the same file in log.transfers",
+        |f| matches!(f.config.transfer_logs.as_slice(), [one, other] if one.file == other.file);
+
+    // Addresses and ports.
+    LISTEN: "listen", |f| !f.config.listen.is_empty();
+    TLS_LISTEN: "tls.listen", |f| !f.tls.listen.is_empty();
+    LISTEN_IN_PASSIVE: "listen on one of them" | "--listen on one of them",
+        |f| any_passive(f, listened(f));
+    DEFAULT_DATA_PORT: "active.from-default-port = true", |f| f.config.active_from_default_port;
+    DEFAULT_DATA_PORT_LISTENED: "listen on port L-1 of another address"
+        | "--listen on port L-1 of another address",
+        |f| default_data_ports(f).any(|port| listened(f).any(|one| overlap(one, port)));
+    DEFAULT_DATA_PORT_PASSIVE: "passive.ports that contain port L-1 of listen"
+        | "--passive-ports that contain port L-1 of --listen",
+        |f| any_passive(f, default_data_ports(f));
+    PASSIVE_ADDRESS: "passive.address" | "--passive-address",
+        |f| f.config.passive_address.is_some();
+    PASSIVE_LOOPBACK: "an address of 127.0.0.0/8", |f| matches!(&f.config.passive_address,
+        Some(PassiveHost::Address(address)) if address.is_loopback());
+    PASSIVE_FOR_PRIVATE: "passive.address-for-private = true",
+        |f| f.config.passive_address_for_private;
+    PASSIVE_NETWORK_COVERED: "an earlier network of its own", |f| {
+        let networks = &f.config.passive_addresses;
+        networks.iter().enumerate().any(|(index, (one, _))| {
+            networks.iter().take(index).any(|(earlier, _)| earlier.covers(one))
+        })
+    };
+    PASSIVE_EVERYWHERE: "passive.address-by-network for 0.0.0.0/0", |f| {
+        let mut networks = f.config.passive_addresses.iter();
+        networks.any(|(network, _)| network.is_everything() && network.is_ipv4())
+    };
+    ALLOW: "addresses.allow", |f| !f.config.addresses.allow.is_empty();
+    DENY: "addresses.deny", |f| !f.config.addresses.deny.is_empty();
+    /// No address may connect.
+    DENY_ALL: "addresses.deny, which contains all of it",
+        |f| denies_all(f, &f.config.addresses.allow);
+    /// None of the denied networks is allowed in the first place.
+    DENY_NONE_ALLOWED: "addresses.allow, which contains none of it",
+        |f| allows_none(f, &f.config.addresses.deny);
+    DENY_EVERYWHERE: "addresses.deny of 0.0.0.0/0 and ::/0", |f| {
+        let everything = || f.config.addresses.deny.iter().filter(|one| one.is_everything());
+        everything().any(Cidr::is_ipv4) && !everything().all(Cidr::is_ipv4)
+    };
+    /// Any client may claim any address.
+    PROXIES_EVERYWHERE: "addresses.proxies with 0.0.0.0/0 or ::/0",
+        |f| f.config.proxies.iter().any(Cidr::is_everything);
+
+    // Limits and time-outs.
+    FEWER_PORTS: "fewer passive.ports" | "fewer --passive-ports", |f| {
+        let ports = f.config.passive_ports.as_ref().map(ExactSizeIterator::len);
+        ports.is_some_and(|ports| ports < f.config.connections)
+    };
+    FEWER_CONNECTIONS: "fewer limits.connections",
+        |f| f.config.connections_per_address > f.config.connections;
+    NO_CONNECTION_INTERVAL: "throttling.connection-interval = 0",
+        |f| f.config.throttling.connections.interval.is_zero();
+    NO_COMMAND_INTERVAL: "throttling.command-interval = 0",
+        |f| f.config.throttling.commands.interval.is_zero();
+    NO_LONGEST_PENALTY: "throttling.longest-penalty = 0",
+        |f| f.config.throttling.longest_penalty.is_zero();
+    PENALTY: "timings.penalty", |f| !f.config.timings.penalty.is_zero()
+        && f.config.origins.is_set(None, "timings.penalty");
+    SHORT_LOGIN: "timings.login", |f| {
+        let (timings, longest) = (&f.config.timings, f.config.throttling.longest_penalty);
+        timings.penalty.min(longest) >= timings.login
+    };
+
+    // Secrets and logs below a served directory.
+    SOURCES: "the configuration file, or a password file,", |f| !f.config.sources.is_empty();
+    SOURCES_SERVED: "a directory that contains it",
+        |f| f.config.sources.iter().any(|path| is_served(f, path));
+    KEY_SERVED: "a directory that contains it",
+        |f| f.tls.key.iter().any(|path| is_served(f, path));
+    STATE_SERVED: "a directory that contains it",
+        |f| f.tls.state.iter().any(|path| is_served(f, path));
+    LOGS: "a transfer log", |f| !f.config.transfer_logs.is_empty();
+    LOGS_SERVED: "a directory that contains it",
+        |f| f.config.transfer_logs.iter().any(|log| is_served(f, &log.file));
+}
+
+const fn addresses(
     file: &'static str,
     option: &'static str,
-    holds: fn(&Facts<'_>) -> bool,
+    of: fn(&Facts<'_>) -> Vec<SocketAddr>,
 ) -> Term {
+    let holds = Holds::For(of);
     Term {
-        key,
-        file,
         option,
         holds,
-        addresses: |_| Vec::new(),
+        ..Term::set(file)
     }
 }
 
-/// A term that holds if the key is set.
-macro_rules! set {
-    ($key:literal) => {
-        set!($key, "")
-    };
-    ($key:literal, $option:literal) => {
-        $crate::config::combinations::terms::term($key, $key, $option, |f| f.is_set($key))
-    };
-}
-pub(super) use set;
-
-// Directory, greeting, workers.
-pub(super) const DIRECTORY: Term =
-    term("directory", "directory = \"DIR\"", "a DIR to serve", |f| {
-        f.config.root.is_some()
-    });
-pub(super) const SERVED: Term = term("directory", "directory", "DIR", |f| f.config.root.is_some());
-pub(super) const GREETING: Term = term("greeting", "greeting", "", |f| f.config.greeting.is_some());
-pub(super) const WORKERS: Term = term(
-    "workers",
-    "workers = 1 or more",
-    "--workers 1 or more",
-    |f| f.config.workers > 0,
-);
-pub(super) const NO_WORKERS: Term = term("workers", "workers = 0", "--workers 0", |f| {
-    f.config.workers == 0
+pub(super) const LISTEN_OVERLAPS: Term = addresses("overlapping addresses", "", |f| {
+    overlapping(&f.config.listen, &[])
 });
-pub(super) const COMBINE: Term = term(
-    "allow-combine",
-    "allow-combine = true",
-    "--allow-combine",
-    |f| f.config.allow_combine,
-);
-
-// Accounts.
-pub(super) const ACCOUNT: Term = term(
-    "account",
-    "an account, such as [[account]] with name = \"anonymous\" in the file, or --anonymous, or --user NAME",
-    "",
-    |f| f.config.accounts.iter().next().is_some(),
-);
-/// Holds without any account: another row covers that.
-pub(super) const ENABLED: Term = term("account", "an account that is enabled", "", |f| {
-    f.config.accounts.iter().next().is_none() || f.any_account(|account| account.enabled)
-});
-pub(super) const ACCOUNTS_SET: Term = set!("account");
-pub(super) const ANONYMOUS: Term = term(
-    "account",
-    "[[account]] with name = \"anonymous\"",
-    "--anonymous (a --user account may write anyway)",
-    |f| f.any_account(|account| !account.is_personal()),
-);
-pub(super) const PERSONAL: Term = term(
-    "account",
-    "an account with a password",
-    "--user NAME",
-    |f| f.any_account(|account| account.is_personal() && !account.is_catch_all()),
-);
-pub(super) const NEEDS_PASSWORD: Term = term(
-    "account",
-    "an account with a password",
-    "--user NAME",
-    |f| f.any_account(Account::is_personal),
-);
-/// Holds without a directory: other rows cover that.
-pub(super) const QUOTA: Term = term(
-    "account.quota-bytes",
-    "account.quota-bytes or account.quota-files",
-    "",
-    |f| {
-        let has_quota =
-            |account: &Account| account.quota_bytes.is_some() || account.quota_files.is_some();
-        f.config.root.is_none() || f.any_account(has_quota)
-    },
-);
-/// Holds without a directory: other rows cover that.
-pub(super) const WRITER: Term = term(
-    "account",
-    "an account that may write",
-    "--writable or --user NAME",
-    |f| {
-        let may_write = |account: &Account| account.permissions.intersects(Permissions::WRITE);
-        f.config.root.is_none() || f.any_account(may_write)
-    },
-);
-pub(super) const PAM: Term = term("account", "account.pam", "", |f| {
-    f.config.accounts.services().next().is_some()
-});
-pub(super) const HASHED: Term = term("account", "a hashed password", "", |f| {
-    f.any_account(|account| matches!(account.secret, Secret::Hash(_)))
-});
-pub(super) const USER: Term = term("--user", "", "--user NAME", |f| f.is_set("--user"));
-pub(super) const WRITABLE: Term = term("--writable", "", "--writable", |f| f.is_set("--writable"));
-pub(super) const ANONYMOUS_OPTION: Term = term("--anonymous", "", "--anonymous", |f| {
-    f.is_set("--anonymous")
-});
-pub(super) const FXP_OPTION: Term = term("--allow-fxp", "", "--allow-fxp", |f| {
-    f.is_set("--allow-fxp")
-});
-pub(super) const PASSWORD_FILE: Term = term("--password-file", "", "--password-file FILE", |f| {
-    f.is_set("--password-file")
-});
-pub(super) const PASSWORD_VARIABLE: Term = term(
-    "MIOFTPD_PASSWORD",
-    "",
-    "the variable MIOFTPD_PASSWORD",
-    |f| f.is_set("MIOFTPD_PASSWORD"),
-);
-
-// TLS.
-pub(super) const TLS: Term = term("tls", "tls", "", |f| f.tls.is_wanted(&f.config.origins));
-pub(super) const TLS_IN_BUILD: Term = term("tls", "a build with --features tls", "", |_| {
-    cfg!(feature = "tls")
-});
-pub(super) const CERTIFICATE: Term = term(
-    "tls.certificate",
-    "tls.certificate = \"FILE\"",
-    "--tls-cert FILE",
-    |f| f.tls.certificate.is_some(),
-);
-pub(super) const KEY: Term = term("tls.key", "tls.key = \"FILE\"", "--tls-key FILE", |f| {
-    f.tls.key.is_some()
-});
-pub(super) const CERTIFICATE_AND_KEY: Term = term(
-    "tls.certificate",
-    "tls.certificate and tls.key",
-    "--tls-cert FILE and --tls-key FILE",
-    |f| f.tls.certificate.is_some() || f.tls.key.is_some(),
-);
-pub(super) const SELF_SIGNED: Term = term(
-    "tls.self-signed",
-    "tls.self-signed = true",
-    "--tls-self-signed",
-    |f| f.tls.self_signed,
-);
-pub(super) const STATE: Term = term(
-    "tls.state-directory",
-    "tls.state-directory",
-    "--state-dir",
-    |f| f.tls.state.is_some(),
-);
-pub(super) const NAMES: Term = term("tls.names", "tls.names", "", |f| f.tls.names.is_some());
-pub(super) const AUTHORITY: Term = term(
-    "tls.client-authority",
-    "tls.client-authority = \"FILE\"",
-    "--tls-client-ca FILE",
-    |f| f.tls.client_authority.is_some(),
-);
-pub(super) const CLIENT_REQUIRED: Term = term(
-    "tls.client-required",
-    "tls.client-required = true",
-    "--tls-client-required",
-    |f| f.tls.client_required,
-);
-pub(super) const CLIENT_LOGIN: Term = term(
-    "tls.client-login",
-    "tls.client-login = true",
-    "--tls-client-login",
-    |f| f.tls.policy.certificate_login,
-);
-pub(super) const REQUIRE_CONTROL: Term = term(
-    "tls.require",
-    "tls.require = \"control\" or \"data\"",
-    "--tls-require control or data",
-    |f| f.tls.policy.require >= TlsRequired::Control,
-);
-pub(super) const REQUIRE_LOGIN: Term = term(
-    "tls.require",
-    "tls.require = \"login\"",
-    "--tls-require login",
-    |f| f.tls.policy.require == TlsRequired::Login,
-);
-
-pub(super) const UNCLEAN_UPLOADS: Term =
-    term("tls.unclean-uploads", "tls.unclean-uploads", "", |f| {
-        !f.tls.policy.unclean_uploads.is_empty()
-    });
-
-// Events.
-pub(super) const COMMAND: Term = term("events.command", "events.command", "", |f| {
-    !f.config.events.command.is_empty()
-});
-pub(super) const SOCKET: Term = term("events.socket", "events.socket", "", |f| {
-    f.config.events.socket.is_some()
-});
-pub(super) const DIGEST: Term = term("events.digest", "events.digest = true", "", |f| {
-    f.config.events.digest
-});
-
-// Addresses.
-pub(super) const LISTEN: Term = term("listen", "listen", "--listen", |f| {
-    !f.config.listen.is_empty()
-});
-pub(super) const LISTEN_OVERLAPS: Term = term(
-    "listen",
-    "overlapping addresses",
-    "overlapping addresses",
-    |f| !overlapping(&f.config.listen, &[]).is_empty(),
-)
-.with_addresses(|f| overlapping(&f.config.listen, &[]));
-pub(super) const LISTEN_NOT_UNICAST: Term =
-    term("listen", "an address that is not unicast", "", |f| {
-        f.config.listen.iter().any(is_not_unicast)
-    })
-    .with_addresses(|f| not_unicast(&f.config.listen));
-pub(super) const TLS_LISTEN_NOT_UNICAST: Term =
-    term("tls.listen", "an address that is not unicast", "", |f| {
-        f.tls.listen.iter().any(is_not_unicast)
-    })
-    .with_addresses(|f| not_unicast(&f.tls.listen));
-pub(super) const TLS_LISTEN: Term = term("tls.listen", "tls.listen", "--tls-listen", |f| {
-    !f.tls.listen.is_empty()
-});
-pub(super) const TLS_LISTEN_OVERLAPS: Term = term(
-    "tls.listen",
+pub(super) const TLS_LISTEN_OVERLAPS: Term = addresses(
     "overlapping addresses in tls.listen and listen",
     "overlapping addresses in --tls-listen and --listen",
-    |f| !overlapping(&f.tls.listen, &f.config.listen).is_empty(),
-)
-.with_addresses(|f| overlapping(&f.tls.listen, &f.config.listen));
-pub(super) const DEFAULT_DATA_PORT: Term = term(
-    "active.from-default-port",
-    "active.from-default-port = true",
-    "",
-    |f| f.config.active_from_default_port,
+    |f| overlapping(&f.tls.listen, &f.config.listen),
 );
+const NOT_UNICAST: &str = "an address that is not unicast";
+pub(super) const LISTEN_NOT_UNICAST: Term =
+    addresses(NOT_UNICAST, "", |f| not_unicast(&f.config.listen));
+pub(super) const TLS_LISTEN_NOT_UNICAST: Term =
+    addresses(NOT_UNICAST, "", |f| not_unicast(&f.tls.listen));
+
+fn listened(f: &Facts<'_>) -> impl Iterator<Item = SocketAddr> {
+    f.config.listen.iter().chain(&f.tls.listen).copied()
+}
+
 /// Port L-1 of each listen address, for active data connections (RFC 959 §3.3).
-pub(super) fn default_data_ports(f: &Facts<'_>) -> impl Iterator<Item = SocketAddr> {
-    let listened = f.config.listen.iter().chain(&f.tls.listen);
-    listened.filter_map(|address| {
+fn default_data_ports(f: &Facts<'_>) -> impl Iterator<Item = SocketAddr> {
+    listened(f).filter_map(|address| {
         let port = address.port().checked_sub(1).filter(|port| *port > 0)?;
         Some(SocketAddr::new(address.ip(), port))
     })
 }
-pub(super) const ALLOW: Term = term("addresses.allow", "addresses.allow", "", |f| {
-    !f.config.addresses.allow.is_empty()
-});
-pub(super) const DENY: Term = term("addresses.deny", "addresses.deny", "", |f| {
-    !f.config.addresses.deny.is_empty()
-});
-/// No address may connect.
-pub(super) const DENY_ALL: Term = term(
-    "addresses.deny",
-    "addresses.deny, which contains all of it",
-    "",
-    |f| {
-        let (allow, deny) = (&f.config.addresses.allow, &f.config.addresses.deny);
-        let is_denied = |network| deny.iter().any(|one| one.covers(network));
-        !allow.is_empty() && allow.iter().all(is_denied)
-    },
-);
-/// None of the denied networks is allowed in the first place.
-pub(super) const DENY_NONE_ALLOWED: Term = term(
-    "addresses.allow",
-    "addresses.allow, which contains none of it",
-    "",
-    |f| {
-        let (allow, deny) = (&f.config.addresses.allow, &f.config.addresses.deny);
-        let is_allowed = |network| allow.iter().any(|one| one.overlaps(network));
-        !allow.is_empty() && !deny.iter().any(is_allowed)
-    },
-);
-pub(super) const DENY_EVERYWHERE: Term = term(
-    "addresses.deny",
-    "addresses.deny of 0.0.0.0/0 and ::/0",
-    "",
-    |f| {
-        let deny = &f.config.addresses.deny;
-        let has = |v4: bool| {
-            deny.iter()
-                .any(|one| one.is_everything() && one.is_ipv4() == v4)
-        };
-        has(true) && has(false)
-    },
-);
-/// Any client may claim any address.
-pub(super) const PROXIES_EVERYWHERE: Term = term(
-    "addresses.proxies",
-    "addresses.proxies with 0.0.0.0/0 or ::/0",
-    "",
-    |f| f.config.proxies.iter().any(crate::net::Cidr::is_everything),
-);
+
+/// Whether one of the addresses has a passive port.
+fn any_passive(f: &Facts<'_>, mut addresses: impl Iterator<Item = SocketAddr>) -> bool {
+    let ports = f.config.passive_ports.as_ref();
+    ports.is_some_and(|ports| addresses.any(|address| ports.contains(&address.port())))
+}
+
+/// Whether `addresses.allow` is set and contains none of these networks.
+pub(super) fn allows_none(f: &Facts<'_>, networks: &[Cidr]) -> bool {
+    let allow = &f.config.addresses.allow;
+    let is_allowed = |network| allow.iter().any(|one| one.overlaps(network));
+    !allow.is_empty() && !networks.iter().any(is_allowed)
+}
+
+/// Whether there are networks, and `addresses.deny` contains all of them.
+pub(super) fn denies_all(f: &Facts<'_>, networks: &[Cidr]) -> bool {
+    let deny = &f.config.addresses.deny;
+    let is_denied = |network| deny.iter().any(|one| one.covers(network));
+    !networks.is_empty() && networks.iter().all(is_denied)
+}
 
 /// Whether one process cannot bind both.
 pub(crate) fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
@@ -318,29 +242,26 @@ pub(crate) fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
         && (is_any || one == other)
 }
 
-/// Whether an address is neither unicast nor the wildcard address.
-fn is_not_unicast(address: &SocketAddr) -> bool {
-    let ip = address.ip();
-    !ip.is_unspecified() && !is_unicast(ip)
-}
-
+/// The addresses that are neither unicast nor the wildcard address.
 fn not_unicast(addresses: &[SocketAddr]) -> Vec<SocketAddr> {
-    let found = addresses.iter().filter(|address| is_not_unicast(address));
-    found.copied().collect()
+    let is_unusable =
+        |address: &&SocketAddr| !address.ip().is_unspecified() && !is_unicast(address.ip());
+    addresses.iter().filter(is_unusable).copied().collect()
 }
 
 /// The first pair of an address of `own` and another of `own` or `others` that overlap; empty if none do.
 fn overlapping(own: &[SocketAddr], others: &[SocketAddr]) -> Vec<SocketAddr> {
-    let pair = own.iter().enumerate().find_map(|(index, &one)| {
+    for (index, &one) in own.iter().enumerate() {
         let mut before = own.iter().take(index).chain(others);
-        let other = before.find(|other| overlap(one, **other))?;
-        Some(vec![*other, one])
-    });
-    pair.unwrap_or_default()
+        if let Some(&other) = before.find(|other| overlap(one, **other)) {
+            return vec![other, one];
+        }
+    }
+    Vec::new()
 }
 
 /// Whether a path is below a served directory. The comparison is lexical: links are not resolved.
-pub(super) fn is_served(f: &Facts<'_>, path: &Path) -> bool {
+fn is_served(f: &Facts<'_>, path: &Path) -> bool {
     // Fails if the path is empty or the working directory is gone.
     let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let path = absolute(path);

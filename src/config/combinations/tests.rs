@@ -8,18 +8,14 @@ use std::fs;
 use super::*;
 use crate::auth::Permissions;
 use crate::config::{ConfigDraft, file};
-use account_samples::ACCOUNT_SAMPLES;
-use samples::{ACCOUNT, ANN, DIRECTORY, HASHED_ACCOUNT, READER, SAMPLES, Sample, WRITER};
-use traffic_samples::TRAFFIC_SAMPLES;
+use samples::{ACCOUNT, ANN, DIRECTORY, HASHED_ACCOUNT, READER, SAMPLES, WRITER};
 
-mod account_samples;
 mod samples;
-mod traffic_samples;
 
 /// The index of a row in all tables, and its message.
 type Found = (usize, String);
 
-fn is_option(line: &&str) -> bool {
+fn is_option(line: &str) -> bool {
     line.starts_with("--") || line.starts_with("MIOFTPD")
 }
 
@@ -28,15 +24,11 @@ fn found(lines: &[&str]) -> Vec<Found> {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("config");
     fs::write(directory.path().join("secret"), "secret").unwrap();
-    let keys: Vec<_> = lines
-        .iter()
-        .filter(|line| !is_option(line))
-        .copied()
-        .collect();
+    let (options, keys): (Vec<&str>, Vec<&str>) = lines.iter().partition(|line| is_option(line));
     fs::write(&path, keys.join("\n")).unwrap();
     let read = file::read(&path);
     let mut draft: ConfigDraft = read.unwrap_or_else(|error| panic!("{error}: {keys:?}"));
-    for option in lines.iter().filter(|line| is_option(line)) {
+    for option in options {
         draft.config.origins.set_by_option(option, option);
     }
     let whole = Facts {
@@ -44,50 +36,48 @@ fn found(lines: &[&str]) -> Vec<Found> {
         tls: &draft.tls,
         account: None,
     };
-    let mut found = Vec::new();
-    for (index, row) in all().enumerate() {
-        if index < TABLES.map(<[Row]>::len).iter().sum::<usize>() {
-            found.extend(row.find(&whole).map(|text| (index, text)));
-            continue;
-        }
-        for account in draft.config.accounts.iter() {
-            let account = Some(account.as_ref());
-            found.extend(
-                row.find(&Facts { account, ..whole })
-                    .map(|text| (index, text)),
-            );
-        }
-    }
-    found
+    let of_account = |account| Facts {
+        account: Some(account),
+        ..whole
+    };
+    let accounts = draft.config.accounts.iter();
+    let accounts: Vec<_> = accounts.map(|one| of_account(one)).collect();
+    let rows = all().enumerate();
+    rows.flat_map(|(index, row)| {
+        let facts = if index < ROWS.len() {
+            &[whole][..]
+        } else {
+            &accounts
+        };
+        let found = facts.iter().filter_map(|facts| row.find(facts));
+        found.map(|text| (index, text)).collect::<Vec<_>>()
+    })
+    .collect()
 }
 
 fn all() -> impl Iterator<Item = &'static Row> {
-    TABLES.into_iter().flatten().chain(ACCOUNT_ROWS)
+    ROWS.iter().chain(ACCOUNT_ROWS)
 }
 
 /// Whether a row cannot match in this build, which has TLS and no PAM.
 fn is_impossible(row: &Row) -> bool {
-    match row.when.key {
-        "tls" => row.needs[0].file.starts_with("a build"),
-        "account" => row.when.file == "account.pam",
-        _ => false,
-    }
+    row.terms[0].file.starts_with("a build") || row.when.file == "account.pam"
+}
+
+/// Whether a row is for a key that applies to files and logins.
+fn is_unserved(row: &Row) -> bool {
+    row.relation == Relation::NoEffectWithout && row.terms[0].file.starts_with("directory")
 }
 
 #[test]
 fn each_row_matches_its_sample_and_no_part_of_it() {
     let mut matched = BTreeSet::new();
-    for Sample {
-        message,
-        base,
-        own,
-        cure,
-    } in SAMPLES.iter().chain(TRAFFIC_SAMPLES).chain(ACCOUNT_SAMPLES)
-    {
-        if base.contains(&HASHED_ACCOUNT) && !crate::auth::IS_BUILT_IN {
+    for sample in SAMPLES {
+        let (message, own) = (sample.message, sample.own);
+        if sample.base.contains(&HASHED_ACCOUNT) && !crate::auth::IS_BUILT_IN {
             continue;
         }
-        let lines = [base, *own].concat();
+        let lines = [sample.base, own].concat();
         let all = found(&lines);
         let is_expected = |(_, text): &&Found| text.contains(message);
         let Some((row, text)) = all.iter().find(is_expected) else {
@@ -96,30 +86,30 @@ fn each_row_matches_its_sample_and_no_part_of_it() {
         assert!(!text.contains('\n') && text.contains(": "), "{text}");
         matched.insert(*row);
         // Options also override the accounts of the file, which is another row.
-        if !lines.iter().any(is_option) {
+        if !lines.iter().any(|line| is_option(line)) {
             assert_eq!(all.len(), 1, "{message}: {all:?}");
         }
         let is_silent = |lines: &[&str]| found(lines).iter().all(|(index, _)| index != row);
-        for without in *own {
+        for without in own {
             let rest: Vec<_> = lines
                 .iter()
-                .filter(|line| *line != without)
                 .copied()
+                .filter(|line| line != without)
                 .collect();
             assert!(is_silent(&rest), "{message}: matches without {without}");
         }
-        if !cure.is_empty() {
+        if let Some(cure) = sample.cure {
             let cured = [&lines[..], &[cure]].concat();
             assert!(is_silent(&cured), "{message}: matches with {cure}");
         }
     }
-    let unserved = ROWS.len() + TRAFFIC_ROWS.len();
-    let unserved = unserved..unserved + UNSERVED.len();
     let rows = all().enumerate();
     let missing = rows.filter(|(index, row)| {
-        !matched.contains(index) && !unserved.contains(index) && !is_impossible(row)
+        !matched.contains(index) && !is_unserved(row) && !is_impossible(row)
     });
-    let missing: Vec<_> = missing.map(|(_, row)| (row.when.key, row.reason)).collect();
+    let missing: Vec<_> = missing
+        .map(|(_, row)| (row.when.key(), row.reason))
+        .collect();
     assert!(missing.is_empty(), "rows without a sample: {missing:?}");
 }
 
@@ -132,10 +122,9 @@ fn tables(lines: &[&'static str]) -> BTreeSet<&'static str> {
 
 #[test]
 fn rows_do_not_depend_on_keys_of_other_rows() {
-    let with_base = TRAFFIC_SAMPLES
-        .iter()
-        .filter(|sample| sample.base == WRITER);
-    let samples: Vec<_> = with_base.collect();
+    let is_file = |own: &[&str]| !own.iter().any(|line| is_option(line));
+    let with_base = SAMPLES.iter().filter(|sample| sample.base == WRITER);
+    let samples: Vec<_> = with_base.filter(|sample| is_file(sample.own)).collect();
     let mut pairs = 0;
     for (index, one) in samples.iter().enumerate() {
         for other in samples.iter().take(index) {
@@ -191,8 +180,8 @@ fn account_has_exactly_the_secret_of_its_name() {
 
 #[test]
 fn file_keys_have_no_effect_without_a_directory() {
-    for row in UNSERVED {
-        let key = row.when.key;
+    for row in ROWS.iter().filter(|row| is_unserved(row)) {
+        let key = row.when.key();
         let (table, name) = key.split_once('.').unwrap_or(("", key));
         let mut section = "";
         let line = file::EXAMPLE.lines().find(|line| {

@@ -3,21 +3,18 @@
 //!
 //! The other types are in `value`.
 
-use super::value::{RawValue, Value, ValueError, list, quoted};
-use crate::auth::{PamService, Permissions, Secret, UnknownPermission};
+use super::value::{RawValue, Text, Value, ValueError, because, list, quoted};
+use crate::auth::{PamService, Permissions, Secret};
 use crate::protocol::date::{rfc3339, unix_time};
 use crate::protocol::zone::Zone;
 
+/// One set of permissions, or the union of several.
 impl Value for Permissions {
     const TAKES: &'static str = "permissions such as \"read\" or [\"list\", \"create\"]";
 
     fn read(raw: RawValue<'_>) -> Result<Self, ValueError> {
-        let words = list(raw, |one| {
-            let text = one.as_str().ok_or(ValueError::Mismatch)?;
-            text.parse()
-                .map_err(|error: UnknownPermission| ValueError::Because(error.to_string()))
-        })?;
-        Ok(words.into_iter().fold(Self::NONE, |all, more| all | more))
+        let sets = list(raw, |text| text.parse().map_err(because))?;
+        Ok(sets.into_iter().fold(Self::NONE, |all, more| all | more))
     }
 
     fn show(&self) -> Option<String> {
@@ -53,29 +50,27 @@ impl Value for Moment {
     }
 }
 
-impl Value for Secret {
+impl Text for Secret {
     const TAKES: &'static str = "a hash, as printed by mioftpd --hash-password";
 
-    fn read(raw: RawValue<'_>) -> Result<Self, ValueError> {
-        let text = raw.value.as_str().ok_or(ValueError::Mismatch)?;
-        Self::hashed(text).map_err(|error| ValueError::Because(error.to_string()))
+    fn of_text(text: &str) -> Result<Self, ValueError> {
+        Self::hashed(text).map_err(because)
     }
 
     /// Secrets are never printed.
-    fn show(&self) -> Option<String> {
+    fn text(&self) -> Option<String> {
         None
     }
 }
 
-impl Value for PamService {
+impl Text for PamService {
     const TAKES: &'static str = "the name of a PAM service such as \"mioftpd\"";
 
-    fn read(raw: RawValue<'_>) -> Result<Self, ValueError> {
-        let name = raw.value.as_str().ok_or(ValueError::Mismatch)?;
-        Self::named(name).map_err(|error| ValueError::Because(error.to_string()))
+    fn of_text(name: &str) -> Result<Self, ValueError> {
+        Self::named(name).map_err(because)
     }
 
-    fn show(&self) -> Option<String> {
-        Some(quoted(self.name()))
+    fn text(&self) -> Option<String> {
+        Some(self.name().to_owned())
     }
 }

@@ -14,7 +14,7 @@ use crate::observe::{TransferLog, TransferLogFormat};
 
 /// The values in the file, and defaults for the rest. Keys whose type differs from that of
 /// [`Config`] have a field of their own.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct FileDraft {
     /// Everything except TLS.
     pub(super) config: Config,
@@ -41,24 +41,10 @@ fn invalid<T>(key: &'static str, text: &str) -> Result<T, InvalidKey> {
 }
 
 impl FileDraft {
-    pub(super) fn empty() -> Self {
-        Self {
-            config: Config::default(),
-            log: None,
-            command: Vec::new(),
-            transfers: None,
-            transfers_json: None,
-            audit_json: None,
-            tls: TlsDraft::default(),
-        }
-    }
-
     /// The values that would produce this configuration.
     pub(super) fn of(config: &Config, log: LevelFilter) -> Self {
         let mut config = config.clone();
-        if config.listen.is_empty() && config.tls.as_ref().is_none_or(|tls| tls.listen.is_empty()) {
-            config.listen = Config::DEFAULT_ADDRESSES.to_vec();
-        }
+        config.listen = config.plain_listen().to_vec();
         let words = config.events.command.iter();
         let transfers = |format| {
             let mut logs = config.transfer_logs.iter();

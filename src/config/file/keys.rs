@@ -1,5 +1,4 @@
-//! The table of the keys of the configuration file. It drives parsing, printing, and the decision which
-//! keys a reload can change.
+//! The table of the keys of the configuration file. It drives parsing and printing.
 //!
 //! A row maps a key to a field of a [`FileDraft`] or [`AccountDraft`]; the type of the field defines the
 //! valid values. A new key needs a row here, a paragraph in `example.toml`, and a test in
@@ -18,22 +17,12 @@ pub(super) struct Key<D> {
     pub(super) path: &'static str,
     /// A description of the valid values.
     pub(super) takes: &'static str,
-    pub(super) applies: Applies,
     /// A count, or milliseconds.
     pub(super) range: Option<RangeInclusive<u64>>,
     /// Parses a value into the field; returns its amount, for the range.
     pub(super) read: fn(&mut D, RawValue<'_>) -> Result<Option<u64>, ValueError>,
     /// The value as TOML; `None`: it is not set.
     pub(super) show: fn(&D) -> Option<String>,
-}
-
-/// When a change takes effect.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Applies {
-    /// At a reload (SIGHUP).
-    Live,
-    /// At a restart: sockets and threads are created once.
-    Restart,
 }
 
 /// Times in milliseconds. The maximum keeps deadlines within the range of the clock.
@@ -52,11 +41,10 @@ fn read<T: Value>(field: &mut T, raw: RawValue<'_>) -> Result<Option<u64>, Value
 }
 
 macro_rules! keys {
-    ($draft:ty; $($path:literal: $($field:ident).+, $applies:ident $(, $range:expr)?;)*) => {
+    ($draft:ty; $($path:literal: $($field:ident).+ $(, $range:expr)?;)*) => {
         &[$(Key {
             path: $path,
             takes: takes(|draft: &$draft| &draft.$($field).+),
-            applies: Applies::$applies,
             range: keys!(@range $($range)?),
             read: |draft, raw| read(&mut draft.$($field).+, raw),
             show: |draft| draft.$($field).+.show(),
@@ -68,95 +56,95 @@ macro_rules! keys {
 
 /// The keys of the server, in the order of `--check`: those without a table first.
 pub(super) const KEYS: &[Key<FileDraft>] = keys! { FileDraft;
-    "directory": config.root, Restart;
-    "listen": config.listen, Restart;
-    "workers": config.workers, Restart, 0..=WORKERS as u64;
-    "greeting": config.greeting, Live;
-    "umask": config.umask, Restart;
-    "run-as": config.run_as, Restart;
-    "sandbox": config.sandbox, Restart;
-    "time-zone": config.zone, Live;
-    "time-fractions": config.time_fractions, Live;
-    "charset": config.charset, Live;
-    "allow-combine": config.allow_combine, Live;
-    "log.level": log, Live;
-    "log.transfers": transfers, Restart;
-    "log.transfers-json": transfers_json, Restart;
-    "log.audit-json": audit_json, Restart;
-    "events.command": command, Restart;
-    "events.socket": config.events.socket, Restart;
-    "events.digest": config.events.digest, Restart;
-    "events.at-once": config.events.at_once, Restart, 1..=EVENT_COMMANDS_MAX as u64;
-    "events.time": config.events.time, Restart, SOME_TIME;
-    "active.from-default-port": config.active_from_default_port, Restart;
-    "passive.ports": config.passive_ports, Restart;
-    "passive.address": config.passive_address, Live;
-    "passive.address-by-network": config.passive_addresses, Live;
-    "passive.address-for-private": config.passive_address_for_private, Live;
-    "limits.connections": config.connections, Live, SOME;
-    "limits.connections-per-address": config.connections_per_address, Live, SOME;
-    "limits.memory": config.max_memory, Live;
-    "addresses.allow": config.addresses.allow, Live;
-    "addresses.deny": config.addresses.deny, Live;
-    "addresses.proxies": config.proxies, Live;
-    "throttling.failures": config.throttling.failures, Live, SOME;
-    "throttling.window": config.throttling.window, Live, SOME_TIME;
-    "throttling.ban": config.throttling.ban, Live, SOME_TIME;
-    "throttling.longest-penalty": config.throttling.longest_penalty, Live, ANY_TIME;
-    "throttling.connection-burst": config.throttling.connections.burst, Live, SOME;
-    "throttling.connection-interval": config.throttling.connections.interval, Live, ANY_TIME;
-    "throttling.command-burst": config.throttling.commands.burst, Live, SOME;
-    "throttling.command-interval": config.throttling.commands.interval, Live, ANY_TIME;
-    "reload.sessions": config.revoked_sessions, Live;
-    "timings.login": config.timings.login, Live, SOME_TIME;
-    "timings.idle": config.timings.idle, Live, SOME_TIME;
-    "timings.penalty": config.timings.penalty, Live, ANY_TIME;
-    "timings.data-connect": config.timings.data_connect, Live, SOME_TIME;
-    "timings.handshake": config.timings.handshake, Live, SOME_TIME;
-    "timings.data-stall": config.timings.data_stall, Live, SOME_TIME;
-    "timings.reply-stall": config.timings.reply_stall, Live, SOME_TIME;
-    "timings.linger": config.timings.linger, Live, ANY_TIME;
-    "timings.grace": config.timings.grace, Live, ANY_TIME;
-    "storage.durability": config.durability, Restart;
-    "storage.free-space-floor": config.free_space_floor, Restart;
-    "storage.cut-uploads": config.cut_uploads, Live;
-    "storage.remove-unfinished": config.remove_unfinished, Restart;
-    "storage.recount": config.recount, Live, ANY_TIME;
-    "tls.certificate": tls.certificate, Live;
-    "tls.key": tls.key, Live;
-    "tls.self-signed": tls.self_signed, Live;
-    "tls.state-directory": tls.state, Live;
-    "tls.names": tls.names, Live;
-    "tls.listen": tls.listen, Restart;
-    "tls.require": tls.policy.require, Live;
-    "tls.data-session": tls.data_session, Live;
-    "tls.client-authority": tls.client_authority, Live;
-    "tls.client-required": tls.client_required, Live;
-    "tls.client-login": tls.policy.certificate_login, Live;
-    "tls.allow-clear": tls.policy.allow_clear, Live;
-    "tls.unclean-uploads": tls.policy.unclean_uploads, Live;
+    "directory": config.root;
+    "listen": config.listen;
+    "workers": config.workers, 0..=WORKERS as u64;
+    "greeting": config.greeting;
+    "umask": config.umask;
+    "run-as": config.run_as;
+    "sandbox": config.sandbox;
+    "time-zone": config.zone;
+    "time-fractions": config.time_fractions;
+    "charset": config.charset;
+    "allow-combine": config.allow_combine;
+    "log.level": log;
+    "log.transfers": transfers;
+    "log.transfers-json": transfers_json;
+    "log.audit-json": audit_json;
+    "events.command": command;
+    "events.socket": config.events.socket;
+    "events.digest": config.events.digest;
+    "events.at-once": config.events.at_once, 1..=EVENT_COMMANDS_MAX as u64;
+    "events.time": config.events.time, SOME_TIME;
+    "active.from-default-port": config.active_from_default_port;
+    "passive.ports": config.passive_ports;
+    "passive.address": config.passive_address;
+    "passive.address-by-network": config.passive_addresses;
+    "passive.address-for-private": config.passive_address_for_private;
+    "limits.connections": config.connections, SOME;
+    "limits.connections-per-address": config.connections_per_address, SOME;
+    "limits.memory": config.max_memory;
+    "addresses.allow": config.addresses.allow;
+    "addresses.deny": config.addresses.deny;
+    "addresses.proxies": config.proxies;
+    "throttling.failures": config.throttling.failures, SOME;
+    "throttling.window": config.throttling.window, SOME_TIME;
+    "throttling.ban": config.throttling.ban, SOME_TIME;
+    "throttling.longest-penalty": config.throttling.longest_penalty, ANY_TIME;
+    "throttling.connection-burst": config.throttling.connections.burst, SOME;
+    "throttling.connection-interval": config.throttling.connections.interval, ANY_TIME;
+    "throttling.command-burst": config.throttling.commands.burst, SOME;
+    "throttling.command-interval": config.throttling.commands.interval, ANY_TIME;
+    "reload.sessions": config.revoked_sessions;
+    "timings.login": config.timings.login, SOME_TIME;
+    "timings.idle": config.timings.idle, SOME_TIME;
+    "timings.penalty": config.timings.penalty, ANY_TIME;
+    "timings.data-connect": config.timings.data_connect, SOME_TIME;
+    "timings.handshake": config.timings.handshake, SOME_TIME;
+    "timings.data-stall": config.timings.data_stall, SOME_TIME;
+    "timings.reply-stall": config.timings.reply_stall, SOME_TIME;
+    "timings.linger": config.timings.linger, ANY_TIME;
+    "timings.grace": config.timings.grace, ANY_TIME;
+    "storage.durability": config.durability;
+    "storage.free-space-floor": config.free_space_floor;
+    "storage.cut-uploads": config.cut_uploads;
+    "storage.remove-unfinished": config.remove_unfinished;
+    "storage.recount": config.recount, ANY_TIME;
+    "tls.certificate": tls.certificate;
+    "tls.key": tls.key;
+    "tls.self-signed": tls.self_signed;
+    "tls.state-directory": tls.state;
+    "tls.names": tls.names;
+    "tls.listen": tls.listen;
+    "tls.require": tls.policy.require;
+    "tls.data-session": tls.data_session;
+    "tls.client-authority": tls.client_authority;
+    "tls.client-required": tls.client_required;
+    "tls.client-login": tls.policy.certificate_login;
+    "tls.allow-clear": tls.policy.allow_clear;
+    "tls.unclean-uploads": tls.policy.unclean_uploads;
 };
 
 /// The keys of an `[[account]]`.
 pub(super) const ACCOUNT_KEYS: &[Key<AccountDraft>] = keys! { AccountDraft;
-    "account.name": name, Live;
-    "account.password": hash, Live;
-    "account.password-file": password_file, Live;
-    "account.pam": service, Live;
-    "account.directory": account.root, Live;
-    "account.permissions": account.permissions, Live;
-    "account.enabled": account.enabled, Live;
-    "account.expires": expires, Live;
-    "account.addresses": account.addresses, Live;
-    "account.sessions": account.sessions, Live, SOME;
-    "account.allow-fxp": account.allow_fxp, Live;
-    "account.unclean-uploads": account.unclean_uploads, Live;
-    "account.umask": account.umask, Live;
-    "account.greeting": account.greeting, Live;
-    "account.rate-up": account.rate_up, Live, SOME;
-    "account.rate-down": account.rate_down, Live, SOME;
-    "account.quota-bytes": account.quota_bytes, Live;
-    "account.quota-files": quota_files, Live;
+    "account.name": name;
+    "account.password": hash;
+    "account.password-file": password_file;
+    "account.pam": service;
+    "account.directory": account.root;
+    "account.permissions": account.permissions;
+    "account.enabled": account.enabled;
+    "account.expires": expires;
+    "account.addresses": account.addresses;
+    "account.sessions": account.sessions, SOME;
+    "account.allow-fxp": account.allow_fxp;
+    "account.unclean-uploads": account.unclean_uploads;
+    "account.umask": account.umask;
+    "account.greeting": account.greeting;
+    "account.rate-up": account.rate_up, SOME;
+    "account.rate-down": account.rate_down, SOME;
+    "account.quota-bytes": account.quota_bytes;
+    "account.quota-files": quota_files;
 };
 
 /// The names of the keys in a table; for an empty name: the keys without a table, and the tables.

@@ -25,7 +25,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 pub use mistake::FileError;
-pub use show::{keep_restart_only_keys, show};
+pub use show::show;
 
 use crate::limits::CONFIG_BYTES;
 use crate::storage::open_operator_file;
@@ -80,7 +80,7 @@ fn parse(text: &str, directory: &Path) -> Result<ConfigDraft, Mistake> {
     let mut reader = Reader {
         text,
         directory,
-        draft: FileDraft::empty(),
+        draft: FileDraft::default(),
         accounts: Vec::new(),
         offsets: BTreeMap::new(),
         mistakes: Vec::new(),
@@ -115,7 +115,7 @@ impl Reader<'_> {
 
     fn entry(&mut self, path: &str, name: Range<usize>, value: &Spanned<DeValue<'_>>) {
         if let Some(key) = KEYS.iter().find(|key| key.path == path) {
-            let mut draft = std::mem::replace(&mut self.draft, FileDraft::empty());
+            let mut draft = std::mem::take(&mut self.draft);
             let set = self.set(key, &mut draft, value);
             self.draft = draft;
             return self.mistakes.extend(set.err());

@@ -1,13 +1,13 @@
 //! Prints a configuration as a file: the output of `--check`.
 //!
 //! Every key is printed, also with its default; a key without a value is a comment. Passwords and hashes
-//! are never printed. It also finds the keys that a reload cannot change.
+//! are never printed.
 
 use log::LevelFilter;
 
 use super::accounts::AccountDraft;
 use super::draft::FileDraft;
-use super::keys::{ACCOUNT_KEYS, Applies, KEYS};
+use super::keys::{ACCOUNT_KEYS, KEYS};
 use crate::auth::{Account, Accounts, Secret};
 use crate::config::Config;
 
@@ -61,45 +61,4 @@ fn show_accounts(accounts: &Accounts) -> String {
 
 const fn has_password(account: &Account) -> bool {
     matches!(account.secret, Secret::Plain(_) | Secret::Hash(_))
-}
-
-/// Copies the keys that only a restart can change from `old` to `new`; returns those that differed.
-pub fn keep_restart_only_keys(old: &Config, new: &mut Config) -> Vec<&'static str> {
-    let [before, after] = [old, new].map(|config| FileDraft::of(config, LevelFilter::Info));
-    let fixed = KEYS.iter().filter(|key| key.applies == Applies::Restart);
-    let changed = fixed.filter(|key| (key.show)(&before) != (key.show)(&after));
-    let changed = changed.map(|key| key.path).collect();
-    let Config {
-        listen,
-        root,
-        workers,
-        umask,
-        run_as,
-        sandbox,
-        active_from_default_port,
-        passive_ports,
-        durability,
-        free_space_floor,
-        remove_unfinished,
-        transfer_logs,
-        events,
-        ..
-    } = old.clone();
-    new.listen = listen;
-    new.root = root;
-    new.workers = workers;
-    new.umask = umask;
-    new.run_as = run_as;
-    new.sandbox = sandbox;
-    new.active_from_default_port = active_from_default_port;
-    new.passive_ports = passive_ports;
-    new.durability = durability;
-    new.free_space_floor = free_space_floor;
-    new.remove_unfinished = remove_unfinished;
-    new.transfer_logs = transfer_logs;
-    new.events = events;
-    if let (Some(new), Some(old)) = (&mut new.tls, &old.tls) {
-        new.listen.clone_from(&old.listen);
-    }
-    changed
 }

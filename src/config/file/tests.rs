@@ -1,10 +1,23 @@
 //! Parsing, printing and the errors of a configuration file.
 
-mod accounts;
-
 use super::*;
 use crate::config::Config;
+use crate::config::fixed::{FIXED_KEYS, keep_fixed_keys};
 use log::LevelFilter;
+
+/// `TEXT: POSITION PART;`: the mistake in a text is at this position, and its message has this part.
+macro_rules! assert_errors {
+    ($($text:literal: $position:literal $part:literal;)*) => {
+        for (text, position, part) in [$(($text, $position, $part)),*] {
+            let error = error_of(text);
+            assert!(error.starts_with(position), "{text}: {error}");
+            assert!(error.contains(part), "{text}: {error}");
+            assert!(!error.contains('\n'), "{error}");
+        }
+    };
+}
+
+mod accounts;
 
 /// The example, with a password file that exists.
 fn example() -> (String, tempfile::TempDir) {
@@ -162,141 +175,78 @@ fn error_of(text: &str) -> String {
     }
 }
 
-/// A text, the position of the mistake in it, and a part of the error message.
-type Case = (&'static str, &'static str, &'static str);
-
-fn assert_errors(cases: &[Case]) {
-    for (text, position, part) in cases {
-        let error = error_of(text);
-        assert!(error.starts_with(position), "{text}: {error}");
-        assert!(error.contains(part), "{text}: {error}");
-        assert!(!error.contains('\n'), "{error}");
+#[test]
+fn syntax_error_or_unknown_key_has_position_and_remedy() {
+    assert_errors! {
+        "a = [": "f:1:6" "unclosed";
+        "\n\nworkers = ": "f:3:" "value";
+        "workers = 1\nworkers = 2": "f:2:1" "duplicate";
+        "workrs = 3": "f:1:1" "unknown key workrs; the top level has directory, listen";
+        "[timings]\nidel = 3": "f:2:1" "timings.idel; [timings] has login, idle";
+        "[nothing]": "f:1:2" "unknown key nothing";
+        "timings = 3": "f:1:1" "timings is a table; write [timings]";
+        "account = 3": "f:1:1" "[[account]]";
+        "[account]": "f:1:2" "[[account]]";
+        "allow-fxp = true":
+            "f:1:1" "allow-fxp is a key of an account; write it below its [[account]]";
+        "quota-bytes = 7": "f:1:1" "below its [[account]]";
+        "[timings]\n\"é\" = 1\nidle = 0": "f:2:1" "timings.é";
     }
 }
 
 #[test]
-fn syntax_error_or_unknown_key_has_position_and_remedy() {
-    assert_errors(&[
-        ("a = [", "f:1:6", "unclosed"),
-        ("\n\nworkers = ", "f:3:", "value"),
-        ("workers = 1\nworkers = 2", "f:2:1", "duplicate"),
-        (
-            "workrs = 3",
-            "f:1:1",
-            "unknown key workrs; the top level has directory, listen",
-        ),
-        (
-            "[timings]\nidel = 3",
-            "f:2:1",
-            "timings.idel; [timings] has login, idle",
-        ),
-        ("[nothing]", "f:1:2", "unknown key nothing"),
-        (
-            "timings = 3",
-            "f:1:1",
-            "timings is a table; write [timings]",
-        ),
-        ("account = 3", "f:1:1", "[[account]]"),
-        ("[account]", "f:1:2", "[[account]]"),
-        (
-            "allow-fxp = true",
-            "f:1:1",
-            "allow-fxp is a key of an account; write it below its [[account]]",
-        ),
-        ("quota-bytes = 7", "f:1:1", "below its [[account]]"),
-        ("[timings]\n\"é\" = 1\nidle = 0", "f:2:1", "timings.é"),
-    ]);
-}
-
-#[test]
 fn invalid_value_has_position_and_remedy() {
-    assert_errors(&[
-        (
-            "workers = \"x\"",
-            "f:1:11",
-            "workers: invalid value \"x\"; write a number",
-        ),
-        (
-            "workers = 65",
-            "f:1:11",
-            "invalid value 65; write a number from 0 to 64",
-        ),
-        ("workers = -1", "f:1:11", "workers: invalid value -1"),
-        ("workers = 1.5", "f:1:11", "write a number"),
-        ("allow-combine = 1", "f:1:17", "1; write true or false"),
-        ("directory = \"\"", "f:1:13", "a path"),
-        ("listen = \"127.0.0.1\"", "f:1:10", "127.0.0.1:21000"),
-        ("listen = [\"é\", 1]", "f:1:10", "write addresses"),
-        ("time-zone = \"Mars\"", "f:1:13", "\"+02:00\""),
-        ("umask = \"888\"", "f:1:9", "octal"),
-        ("run-as = \":ftp\"", "f:1:10", "\"USER:GROUP\""),
-        ("[log]\nlevel = \"loud\"", "f:2:9", "\"debug\""),
-        ("[passive]\nports = \"0-9\"", "f:2:9", "from 1 to 65535"),
-        ("[passive]\nports = \"9-8\"", "f:2:9", "FIRST-LAST"),
-        ("[passive]\naddress = \"::1\"", "f:2:11", "an IPv4 address"),
-        ("[limits]\nconnections = 0", "f:2:15", "from 1"),
-        ("[limits]\nmemory = \"64M\"", "f:2:10", "\"64MiB\""),
-        (
-            "[addresses]\ndeny = \"10.1.0.0/8\"",
-            "f:2:8",
-            "host bits are set after the prefix; write 10.0.0.0/8",
-        ),
-        (
-            "[timings]\nidle = \"x\"",
-            "f:2:8",
-            "timings.idle: invalid value \"x\"; write a time such as",
-        ),
-        (
-            "[timings]\nidle = 0",
-            "f:2:8",
-            "invalid value 0; write a time from 1ms to 3650d",
-        ),
-        ("[timings]\nidle = \"4000d\"", "f:2:8", "3650d"),
-        ("[storage]\ndurability = true", "f:2:14", "\"rename\""),
-    ]);
+    assert_errors! {
+        "workers = \"x\"": "f:1:11" "workers: invalid value \"x\"; write a number";
+        "workers = 65": "f:1:11" "invalid value 65; write a number from 0 to 64";
+        "workers = -1": "f:1:11" "workers: invalid value -1";
+        "workers = 1.5": "f:1:11" "write a number";
+        "allow-combine = 1": "f:1:17" "1; write true or false";
+        "directory = \"\"": "f:1:13" "a path";
+        "listen = \"127.0.0.1\"": "f:1:10" "127.0.0.1:21000";
+        "listen = [\"é\", 1]": "f:1:10" "write addresses";
+        "time-zone = \"Mars\"": "f:1:13" "\"+02:00\"";
+        "umask = \"888\"": "f:1:9" "octal";
+        "run-as = \":ftp\"": "f:1:10" "\"USER:GROUP\"";
+        "[log]\nlevel = \"loud\"": "f:2:9" "\"debug\"";
+        "[passive]\nports = \"0-9\"": "f:2:9" "from 1 to 65535";
+        "[passive]\nports = \"9-8\"": "f:2:9" "FIRST-LAST";
+        "[passive]\naddress = \"::1\"": "f:2:11" "an IPv4 address";
+        "[limits]\nconnections = 0": "f:2:15" "from 1";
+        "[limits]\nmemory = \"64M\"": "f:2:10" "\"64MiB\"";
+        "[addresses]\ndeny = \"10.1.0.0/8\"":
+            "f:2:8" "host bits are set after the prefix; write 10.0.0.0/8";
+        "[timings]\nidle = \"x\"":
+            "f:2:8" "timings.idle: invalid value \"x\"; write a time such as";
+        "[timings]\nidle = 0": "f:2:8" "invalid value 0; write a time from 1ms to 3650d";
+        "[timings]\nidle = \"4000d\"": "f:2:8" "3650d";
+        "[storage]\ndurability = true": "f:2:14" "\"rename\"";
+    }
 }
 
 #[test]
 fn unusable_passive_address_is_refused() {
-    assert_errors(&[
-        (
-            "[passive]\naddress = \"0.0.0.0\"",
-            "f:2:11",
-            "passive.address: no client can connect to 0.0.0.0",
-        ),
-        (
-            "[passive]\naddress-by-network = \"10.0.0.0/8 224.1.1.1\"",
-            "f:2:22",
-            "no client can connect to 224.1.1.1",
-        ),
-    ]);
+    assert_errors! {
+        "[passive]\naddress = \"0.0.0.0\"":
+            "f:2:11" "passive.address: no client can connect to 0.0.0.0";
+        "[passive]\naddress-by-network = \"10.0.0.0/8 224.1.1.1\"":
+            "f:2:22" "no client can connect to 224.1.1.1";
+    }
 }
 
 #[test]
 #[cfg(feature = "tls")]
 fn error_in_combination_has_position() {
-    assert_errors(&[
-        ("[events]\ncommand = \"true\"", "f:2:1", "absolute path"),
-        ("[tls]", "f:1:2", "needs tls.certificate and tls.key, or"),
-        (
-            "[tls]\nrequire = \"data\"",
-            "f:1:2",
-            "needs tls.certificate",
-        ),
-        ("[tls]\nkey = \"k\"", "f:2:1", "needs tls.certificate"),
-        ("[tls]\ncertificate = \"c\"", "f:2:1", "needs tls.key"),
-        ("[tls]\nnames = [\"a\"]", "f:2:1", "tls.self-signed = true"),
-        (
-            "[tls]\nstate-directory = \"a\"",
-            "f:2:1",
-            "tls.self-signed = true",
-        ),
-        (
-            "[tls]\nself-signed = true\nclient-login = true",
-            "f:3:1",
-            "needs tls.client-authority",
-        ),
-    ]);
+    assert_errors! {
+        "[events]\ncommand = \"true\"": "f:2:1" "absolute path";
+        "[tls]": "f:1:2" "needs tls.certificate and tls.key, or";
+        "[tls]\nrequire = \"data\"": "f:1:2" "needs tls.certificate";
+        "[tls]\nkey = \"k\"": "f:2:1" "needs tls.certificate";
+        "[tls]\ncertificate = \"c\"": "f:2:1" "needs tls.key";
+        "[tls]\nnames = [\"a\"]": "f:2:1" "tls.self-signed = true";
+        "[tls]\nstate-directory = \"a\"": "f:2:1" "tls.self-signed = true";
+        "[tls]\nself-signed = true\nclient-login = true": "f:3:1" "needs tls.client-authority";
+    }
 }
 
 #[test]
@@ -321,19 +271,18 @@ fn unreadable_invalid_or_overlong_file_is_refused() {
 }
 
 #[test]
-fn restart_only_keys_are_kept_at_a_reload() {
-    let keys = |old, new| {
-        let (old, mut new) = (parsed(old), parsed(new));
-        let keys = keep_restart_only_keys(&old, &mut new);
-        assert_eq!(keep_restart_only_keys(&old, &mut new), [""; 0]);
-        keys
-    };
-    assert_eq!(
-        keys("workers = 1", "workers = 1\n[timings]\nidle = 1"),
-        [""; 0]
-    );
-    assert_eq!(
-        keys("", "directory = \"/srv\"\nworkers = 5"),
-        ["directory", "workers"]
-    );
+fn fixed_keys_are_kept_at_a_reload() {
+    const BASE: &str = "tls.self-signed = true\n";
+    let (example, _directory) = example();
+    let old = parsed(BASE);
+    for key in FIXED_KEYS {
+        let line = line_of(&example, key.path).trim_start_matches('#');
+        let (_, value) = line.split_once(" = ").unwrap();
+        let mut new = parsed(&format!("{BASE}{} = {value}\n", key.path));
+        assert_eq!(keep_fixed_keys(&old, &mut new), [key.path]);
+        assert_eq!(show(&old, LevelFilter::Info), show(&new, LevelFilter::Info));
+    }
+    let mut new = parsed(&format!("{BASE}timings.idle = 1"));
+    assert_eq!(keep_fixed_keys(&old, &mut new), [""; 0]);
+    assert_ne!(new.timings.idle, old.timings.idle);
 }

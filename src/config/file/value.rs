@@ -4,23 +4,22 @@
 //! valid values, for error messages. Relative paths are resolved against the directory of the file. This
 //! module knows no key.
 
+use std::fmt::Display;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::time::Duration;
 
-use log::LevelFilter;
 use toml::de::DeValue;
 
 use super::units;
-use crate::auth::{Cidr, CidrError, RevokedSessions};
-use crate::net::{DataSession, PassiveHost, PassiveHostError};
+use crate::auth::Cidr;
+use crate::config::{Words, read_ports};
+use crate::net::{PassiveHost, PassiveHostError};
 use crate::protocol::charset::{self, Charset};
 use crate::protocol::zone::Zone;
 use crate::sandbox::RunAs;
-use crate::session::TlsRequired;
-use crate::storage::{CutUploads, Durability, Umask};
+use crate::storage::Umask;
 
 /// A TOML value, and the directory that relative paths are resolved against.
 #[derive(Clone, Copy)]
@@ -36,6 +35,11 @@ pub(super) enum ValueError {
     Mismatch,
     /// It has the right form, but is invalid for this cause.
     Because(String),
+}
+
+/// The error whose display is the cause.
+pub(super) fn because(error: impl Display) -> ValueError {
+    ValueError::Because(error.to_string())
 }
 
 /// The type of a key.
@@ -54,17 +58,66 @@ pub(super) trait Value: Sized {
     }
 }
 
+type Reader<T> = fn(&str) -> Result<T, ValueError>;
+
+/// A [`Value`] that is a string.
+pub(super) trait Text: Sized {
+    /// As [`Value::TAKES`].
+    const TAKES: &'static str;
+    /// As [`Value::TAKES`], of a list.
+    const LIST_TAKES: &'static str = Self::TAKES;
+
+    fn of_text(text: &str) -> Result<Self, ValueError>;
+
+    /// The text; `None`: it is not printed.
+    fn text(&self) -> Option<String>;
+}
+
+impl<T: Text> Value for T {
+    const TAKES: &'static str = <T as Text>::TAKES;
+
+    fn read(raw: RawValue<'_>) -> Result<Self, ValueError> {
+        one(raw.value, T::of_text)
+    }
+
+    fn show(&self) -> Option<String> {
+        self.text().map(|text| quoted(&text))
+    }
+}
+
+fn one<T>(value: &DeValue<'_>, of_text: Reader<T>) -> Result<T, ValueError> {
+    of_text(value.as_str().ok_or(ValueError::Mismatch)?)
+}
+
+/// An array, or a single value without brackets.
+pub(super) fn list<T>(raw: RawValue<'_>, of_text: Reader<T>) -> Result<Vec<T>, ValueError> {
+    match raw.value.as_array() {
+        Some(several) => several
+            .iter()
+            .map(|value| one(value.get_ref(), of_text))
+            .collect(),
+        None => Ok(vec![one(raw.value, of_text)?]),
+    }
+}
+
+impl<T: Text> Value for Vec<T> {
+    const TAKES: &'static str = T::LIST_TAKES;
+
+    fn read(raw: RawValue<'_>) -> Result<Self, ValueError> {
+        list(raw, T::of_text)
+    }
+
+    fn show(&self) -> Option<String> {
+        let shown: Vec<_> = self.iter().filter_map(Value::show).collect();
+        Some(format!("[{}]", shown.join(", ")))
+    }
+}
+
 /// An integer that is not negative.
 fn integer(value: &DeValue<'_>) -> Option<u64> {
     let integer = value.as_integer()?;
     let text = integer.as_str();
     u64::from_str_radix(text, integer.radix()).ok()
-}
-
-/// A string, parsed.
-fn parsed<T: FromStr>(value: &DeValue<'_>) -> Result<T, ValueError> {
-    let text = value.as_str().ok_or(ValueError::Mismatch)?;
-    text.parse().map_err(|_| ValueError::Mismatch)
 }
 
 /// A TOML basic string.
@@ -188,209 +241,105 @@ impl Value for PathBuf {
     }
 }
 
-impl Value for String {
+impl Text for String {
     const TAKES: &'static str = "a string that is not empty";
+    const LIST_TAKES: &'static str = "strings such as [\"one\", \"two\"]";
 
-    fn read(raw: RawValue<'_>) -> Result<Self, ValueError> {
-        let text = raw.value.as_str().filter(|text| !text.is_empty());
+    fn of_text(text: &str) -> Result<Self, ValueError> {
+        let text = Some(text).filter(|text| !text.is_empty());
         text.map(str::to_owned).ok_or(ValueError::Mismatch)
     }
 
-    fn show(&self) -> Option<String> {
-        Some(quoted(self))
+    fn text(&self) -> Option<String> {
+        Some(self.clone())
     }
 }
 
-/// An array, or a single value without brackets.
-pub(super) fn list<T>(
-    raw: RawValue<'_>,
-    read: impl Fn(&DeValue<'_>) -> Result<T, ValueError>,
-) -> Result<Vec<T>, ValueError> {
-    match raw.value.as_array() {
-        Some(several) => several.iter().map(|one| read(one.get_ref())).collect(),
-        None => Ok(vec![read(raw.value)?]),
+/// An enum with a word for each value.
+impl<T: Words> Text for T {
+    const TAKES: &'static str = T::QUOTED;
+
+    fn of_text(text: &str) -> Result<Self, ValueError> {
+        T::of_word(text).ok_or(ValueError::Mismatch)
+    }
+
+    fn text(&self) -> Option<String> {
+        self.word().map(str::to_owned)
     }
 }
 
-fn show_list<T: ToString>(list: &[T]) -> String {
-    let shown: Vec<_> = list.iter().map(|one| quoted(&one.to_string())).collect();
-    format!("[{}]", shown.join(", "))
-}
-
-impl Value for Vec<SocketAddr> {
-    const TAKES: &'static str =
-        "addresses with ports such as [\"127.0.0.1:21000\", \"[::1]:21000\"]";
-
-    fn read(raw: RawValue<'_>) -> Result<Self, ValueError> {
-        list(raw, parsed)
-    }
-
-    fn show(&self) -> Option<String> {
-        Some(show_list(self))
-    }
-}
-
-impl Value for Vec<Cidr> {
-    const TAKES: &'static str = "networks such as [\"192.0.2.0/24\", \"2001:db8::/32\"]";
-
-    fn read(raw: RawValue<'_>) -> Result<Self, ValueError> {
-        list(raw, |one| {
-            let text = one.as_str().ok_or(ValueError::Mismatch)?;
-            text.parse()
-                .map_err(|error: CidrError| ValueError::Because(error.to_string()))
-        })
-    }
-
-    fn show(&self) -> Option<String> {
-        Some(show_list(self))
-    }
-}
-
-impl Value for Vec<String> {
-    const TAKES: &'static str = "strings such as [\"one\", \"two\"]";
-
-    fn read(raw: RawValue<'_>) -> Result<Self, ValueError> {
-        list(raw, |one| {
-            let text = one.as_str().filter(|text| !text.is_empty());
-            text.map(str::to_owned).ok_or(ValueError::Mismatch)
-        })
-    }
-
-    fn show(&self) -> Option<String> {
-        Some(show_list(self))
-    }
-}
-
-impl Value for RangeInclusive<u16> {
-    const TAKES: &'static str = "FIRST-LAST such as \"50000-50100\", from 1 to 65535";
-
-    fn read(raw: RawValue<'_>) -> Result<Self, ValueError> {
-        let text = raw.value.as_str().ok_or(ValueError::Mismatch)?;
-        crate::config::read_ports(text).ok_or(ValueError::Mismatch)
-    }
-
-    fn show(&self) -> Option<String> {
-        Some(quoted(&format!("{}-{}", self.start(), self.end())))
-    }
-}
-
-/// Implements [`Value`] by `FromStr` and `Display`.
+/// Implements [`Text`] by `FromStr`, with a function for its error, and `Display`.
 macro_rules! text {
-    ($type:ty, $takes:literal) => {
-        impl Value for $type {
+    ($($type:ty: $takes:literal, $error:expr;)*) => { $(
+        impl Text for $type {
             const TAKES: &'static str = $takes;
 
-            fn read(raw: RawValue<'_>) -> Result<Self, ValueError> {
-                parsed(raw.value)
+            fn of_text(text: &str) -> Result<Self, ValueError> {
+                text.parse::<Self>().map_err($error)
             }
 
-            fn show(&self) -> Option<String> {
-                Some(quoted(&self.to_string()))
+            fn text(&self) -> Option<String> {
+                Some(self.to_string())
             }
         }
-    };
+    )* };
 }
 
-text!(Zone, "\"UTC\", or an offset such as \"+02:00\"");
-text!(Umask, "permissions in octal such as \"027\"");
-text!(RunAs, "\"USER\" or \"USER:GROUP\"");
-
-fn passive_host(text: &str) -> Result<PassiveHost, ValueError> {
-    text.parse().map_err(|error: PassiveHostError| match error {
-        PassiveHostError::Neither => ValueError::Mismatch,
-        PassiveHostError::Unusable(_) => ValueError::Because(error.to_string()),
-    })
+text! {
+    Zone: "\"UTC\", or an offset such as \"+02:00\"", |_| ValueError::Mismatch;
+    Umask: "permissions in octal such as \"027\"", |_| ValueError::Mismatch;
+    RunAs: "\"USER\" or \"USER:GROUP\"", |_| ValueError::Mismatch;
+    SocketAddr: "addresses with ports such as [\"127.0.0.1:21000\", \"[::1]:21000\"]",
+        |_| ValueError::Mismatch;
+    Cidr: "networks such as [\"192.0.2.0/24\", \"2001:db8::/32\"]", because;
+    PassiveHost: "an IPv4 address or a name such as \"203.0.113.7\" or \"ftp.example.com\"",
+        |error| match error {
+            PassiveHostError::Neither => ValueError::Mismatch,
+            PassiveHostError::Unusable(_) => because(error),
+        };
 }
 
-impl Value for PassiveHost {
-    const TAKES: &'static str =
-        "an IPv4 address or a name such as \"203.0.113.7\" or \"ftp.example.com\"";
+impl Text for RangeInclusive<u16> {
+    const TAKES: &'static str = "FIRST-LAST such as \"50000-50100\", from 1 to 65535";
 
-    fn read(raw: RawValue<'_>) -> Result<Self, ValueError> {
-        passive_host(raw.value.as_str().ok_or(ValueError::Mismatch)?)
+    fn of_text(text: &str) -> Result<Self, ValueError> {
+        read_ports(text).ok_or(ValueError::Mismatch)
     }
 
-    fn show(&self) -> Option<String> {
-        Some(quoted(&self.to_string()))
+    fn text(&self) -> Option<String> {
+        Some(format!("{}-{}", self.start(), self.end()))
     }
 }
 
-impl Value for Vec<(Cidr, PassiveHost)> {
+impl Text for (Cidr, PassiveHost) {
     const TAKES: &'static str =
         "networks, each with the address to advertise, such as [\"10.0.0.0/8 10.0.0.5\"]";
 
-    fn read(raw: RawValue<'_>) -> Result<Self, ValueError> {
-        list(raw, |one| {
-            let text = one.as_str().ok_or(ValueError::Mismatch)?;
-            let (network, host) = text.split_once(' ').ok_or(ValueError::Mismatch)?;
-            let network = network.parse();
-            let network =
-                network.map_err(|error: CidrError| ValueError::Because(error.to_string()))?;
-            Ok((network, passive_host(host.trim())?))
-        })
+    fn of_text(text: &str) -> Result<Self, ValueError> {
+        let (network, host) = text.split_once(' ').ok_or(ValueError::Mismatch)?;
+        Ok((Text::of_text(network)?, Text::of_text(host.trim())?))
     }
 
-    fn show(&self) -> Option<String> {
-        let texts = self
-            .iter()
-            .map(|(network, host)| format!("{network} {host}"));
-        Some(show_list(&texts.collect::<Vec<_>>()))
+    fn text(&self) -> Option<String> {
+        let (network, host) = self;
+        Some(format!("{network} {host}"))
     }
 }
 
-impl Value for Charset {
+impl Text for Charset {
     const TAKES: &'static str =
         "a label of the WHATWG Encoding Standard such as \"gbk\" or \"windows-1252\"";
 
-    fn read(raw: RawValue<'_>) -> Result<Self, ValueError> {
+    fn of_text(text: &str) -> Result<Self, ValueError> {
         if !charset::IS_BUILT_IN {
-            let text = "this build supports no charsets; build with --features charset";
-            return Err(ValueError::Because(text.to_owned()));
+            return Err(because(
+                "this build supports no charsets; build with --features charset",
+            ));
         }
-        parsed(raw.value)
+        text.parse().map_err(|_| ValueError::Mismatch)
     }
 
-    fn show(&self) -> Option<String> {
-        Some(quoted(self.name()))
+    fn text(&self) -> Option<String> {
+        Some(self.name().to_owned())
     }
 }
-
-/// Implements [`Value`] for an enum, by one word for each variant.
-macro_rules! words {
-    ($type:ty, $takes:literal, $($word:literal => $value:path),*) => {
-        impl Value for $type {
-            const TAKES: &'static str = $takes;
-
-            fn read(raw: RawValue<'_>) -> Result<Self, ValueError> {
-                match raw.value.as_str() {
-                    $(Some($word) => Ok($value),)*
-                    _ => Err(ValueError::Mismatch),
-                }
-            }
-
-            fn show(&self) -> Option<String> {
-                let word = match self {
-                    $($value => $word,)*
-                    #[allow(unreachable_patterns, reason = "`LevelFilter::Off` has no word")]
-                    _ => return None,
-                };
-                Some(quoted(word))
-            }
-        }
-    };
-}
-
-words!(Durability, "\"none\", \"rename\" or \"fsync\"",
-    "none" => Self::None, "rename" => Self::Rename, "fsync" => Self::Fsync);
-words!(CutUploads, "\"discard\" or \"keep\"",
-    "discard" => Self::Discard, "keep" => Self::Keep);
-words!(RevokedSessions, "\"keep\" or \"end\"",
-    "keep" => Self::Keep, "end" => Self::End);
-words!(TlsRequired, "\"none\", \"login\", \"control\" or \"data\"",
-    "none" => Self::Nothing, "login" => Self::Login, "control" => Self::Control,
-    "data" => Self::Data);
-words!(DataSession, "\"off\", \"observe\" or \"require\"",
-    "off" => Self::Off, "observe" => Self::Observe, "require" => Self::Require);
-words!(LevelFilter, "\"error\", \"warn\", \"info\", \"debug\" or \"trace\"",
-    "error" => Self::Error, "warn" => Self::Warn, "info" => Self::Info,
-    "debug" => Self::Debug, "trace" => Self::Trace);

@@ -69,80 +69,34 @@ fn expiry_date_and_time_are_parsed_with_zone() {
 
 #[test]
 fn missing_or_conflicting_secret_has_position_and_remedy() {
-    assert_errors(&[
-        ("[[account]]", "f:1:1", "needs a name"),
-        (
-            "[[account]]\nname = \"ann\"",
-            "f:2:1",
-            "account.name of ann needs account.password = \"HASH\", or account.password-file = \"FILE\", or",
-        ),
-        (
-            "[[account]]\nname = \"ftp\"\npassword-file = \"x\"",
-            "f:3:1",
-            "account.password-file = \"FILE\" of ftp cannot be used with an anonymous name",
-        ),
-        (
-            "[[account]]\nname = \"*\"\npassword-file = \"x\"",
-            "f:3:1",
-            "this account stands for all users of PAM",
-        ),
-        (
-            "[[account]]\nname = \"*\"",
-            "f:2:1",
-            "needs account.pam = \"SERVICE\"",
-        ),
-    ]);
+    assert_errors! {
+        "[[account]]": "f:1:1" "needs a name";
+        "[[account]]\nname = \"ann\"":
+            "f:2:1"
+            "account.name of ann needs account.password = \"HASH\", or account.password-file = \"FILE\", or";
+        "[[account]]\nname = \"ftp\"\npassword-file = \"x\"":
+            "f:3:1" "account.password-file = \"FILE\" of ftp cannot be used with an anonymous name";
+        "[[account]]\nname = \"*\"\npassword-file = \"x\"":
+            "f:3:1" "this account stands for all users of PAM";
+        "[[account]]\nname = \"*\"": "f:2:1" "needs account.pam = \"SERVICE\"";
+    }
 }
 
 #[test]
 fn invalid_account_value_has_position_and_remedy() {
-    assert_errors(&[
-        (
-            "[[account]]\npam = \"../x\"",
-            "f:2:7",
-            "a service is named by letters",
-        ),
-        (
-            "[[account]]\npam = true",
-            "f:2:7",
-            "the name of a PAM service",
-        ),
-        (
-            "[[account]]\nnmae = \"ann\"",
-            "f:2:1",
-            "[[account]] has name",
-        ),
-        (
-            "[[account]]\npermissions = \"w\"",
-            "f:2:15",
-            "unknown permission 'w'; write one or more of none, read",
-        ),
-        (
-            "[[account]]\npermissions = 7",
-            "f:2:15",
-            "account.permissions: invalid value 7; write permissions such as",
-        ),
-        (
-            "[[account]]\nexpires = \"never\"",
-            "f:2:11",
-            "a date such as 2027-12-31",
-        ),
-        ("[[account]]\nexpires = 07:32:00", "f:2:11", "a date"),
-        ("[[account]]\nsessions = 0", "f:2:12", "a number from 1"),
-        (
-            "[[account]]\nquota-bytes = \"1G\"",
-            "f:2:15",
-            "a size such as",
-        ),
-        (
-            "[[account]]\nname = \"ann\"\npassword-file = \"/no\"",
-            "f:1:1",
-            "/no: No such file",
-        ),
-        (
-            "[[account]]\nname=\"ftp\"\n[[account]]\nname=\"anonymous\"",
-            "f:3:1",
-            "defined twice",
-        ),
-    ]);
+    assert_errors! {
+        "[[account]]\npam = \"../x\"": "f:2:7" "a service is named by letters";
+        "[[account]]\npam = true": "f:2:7" "the name of a PAM service";
+        "[[account]]\nnmae = \"ann\"": "f:2:1" "[[account]] has name";
+        "[[account]]\npermissions = \"w\"":
+            "f:2:15" "unknown permission 'w'; write one or more of none, read";
+        "[[account]]\npermissions = 7":
+            "f:2:15" "account.permissions: invalid value 7; write permissions such as";
+        "[[account]]\nexpires = \"never\"": "f:2:11" "a date such as 2027-12-31";
+        "[[account]]\nexpires = 07:32:00": "f:2:11" "a date";
+        "[[account]]\nsessions = 0": "f:2:12" "a number from 1";
+        "[[account]]\nquota-bytes = \"1G\"": "f:2:15" "a size such as";
+        "[[account]]\nname = \"ann\"\npassword-file = \"/no\"": "f:1:1" "/no: No such file";
+        "[[account]]\nname=\"ftp\"\n[[account]]\nname=\"anonymous\"": "f:3:1" "defined twice";
+    }
 }

@@ -1,0 +1,221 @@
+//! The options, and what each sets.
+//!
+//! Most set a key of the configuration, which then overrides the file. The options for accounts replace all
+//! accounts of the file.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use lexopt::prelude::*;
+use mioftpd::internals::config::Words;
+use mioftpd::internals::limits::WORKERS;
+use mioftpd::internals::protocol::charset;
+use mioftpd::internals::{auth, config};
+use mioftpd::{ConfigDraft, PassiveHostError};
+
+use super::{Failure, Invocation};
+
+/// Whether this build reads configuration files.
+const HAS_FILES: bool = cfg!(feature = "config");
+
+/// The options that have been read.
+#[derive(Default)]
+pub(super) struct Options {
+    /// The configuration that they override.
+    pub(super) draft: ConfigDraft,
+    /// The long names of all options; `DIR` for the positional argument.
+    pub(super) names: Vec<String>,
+    pub(super) file: Option<PathBuf>,
+    pub(super) accounts: AccountOptions,
+}
+
+/// The options for accounts.
+#[derive(Default)]
+pub(super) struct AccountOptions {
+    pub(super) writable: bool,
+    pub(super) anonymous: bool,
+    pub(super) user: Option<Vec<u8>>,
+    pub(super) password_file: Option<PathBuf>,
+    pub(super) allow_fxp: bool,
+}
+
+impl Options {
+    /// Reads all arguments; returns what to do instead of serving, if an option says so.
+    pub(super) fn read(&mut self, arguments: &[OsString]) -> Result<Option<Invocation>, Failure> {
+        let mut parser = lexopt::Parser::from_args(arguments);
+        while let Some(argument) = parser.next()? {
+            let name = match argument {
+                Short('h') | Long("help") => return Ok(Some(Invocation::Help)),
+                Short('V') | Long("version") => return Ok(Some(Invocation::Version)),
+                Long("example-config") if HAS_FILES => return Ok(Some(Invocation::Example)),
+                Long("hash-password") if auth::IS_BUILT_IN => {
+                    return Ok(Some(Invocation::HashPassword));
+                }
+                Short('c') => "config".to_owned(),
+                Short('l') => "listen".to_owned(),
+                Short('u') => "user".to_owned(),
+                Short('w') => "writable".to_owned(),
+                Short(letter) => return Err(unknown(&format!("-{letter}"))),
+                Long(name) => name.to_owned(),
+                Value(root) if self.is_given("DIR") => {
+                    let root = root.display();
+                    let text = format!("unexpected argument '{root}': only one DIR can be served");
+                    return Err(Failure::Invalid(text));
+                }
+                Value(root) => {
+                    self.draft.config.root = Some(root.into());
+                    self.names.push("DIR".to_owned());
+                    continue;
+                }
+            };
+            if !self.take_tls(&name, &mut parser)? {
+                self.take(&name, &mut parser)?;
+            }
+            self.names.push(name);
+        }
+        Ok(None)
+    }
+
+    pub(super) fn is_given(&self, name: &str) -> bool {
+        self.names.iter().any(|given| given == name)
+    }
+
+    /// Stores an option that is not for TLS, and consumes its value.
+    fn take(&mut self, name: &str, parser: &mut lexopt::Parser) -> Result<(), Failure> {
+        let (config, accounts) = (&mut self.draft.config, &mut self.accounts);
+        match name {
+            "config" | "check" | "example-config" if !HAS_FILES => {
+                return Err(Failure::Invalid(format!(
+                    "--{name}: this build cannot read configuration files; use --features config"
+                )));
+            }
+            "hash-password" => {
+                let cause = auth::HashError::NotBuiltIn;
+                return Err(Failure::Invalid(format!("--hash-password: {cause}")));
+            }
+            "config" => self.file = Some(parser.value()?.into()),
+            "check" => {}
+            "writable" => accounts.writable = true,
+            "anonymous" => accounts.anonymous = true,
+            "allow-fxp" => accounts.allow_fxp = true,
+            "user" => accounts.user = Some(parser.value()?.into_vec()),
+            "password-file" => accounts.password_file = Some(parser.value()?.into()),
+            "listen" => {
+                let takes = "ADDR:PORT such as 127.0.0.1:21000 or [::1]:21000";
+                config.listen.push(value(parser, name, takes, parsed)?);
+            }
+            "passive-ports" => {
+                let takes = "FIRST-LAST such as 50000-50100, from 1 to 65535";
+                config.passive_ports = Some(value(parser, name, takes, config::read_ports)?);
+            }
+            "passive-address" => {
+                let takes = "an IPv4 address or a name such as 203.0.113.7 or ftp.example.com";
+                let text = parser.value()?;
+                let host = text.to_string_lossy().parse();
+                config.passive_address = Some(host.map_err(|error| match error {
+                    PassiveHostError::Neither => invalid_value(name, takes, &text),
+                    PassiveHostError::Unusable(_) => Failure::Invalid(format!("--{name}: {error}")),
+                })?);
+            }
+            "time-zone" => {
+                config.zone = value(parser, name, "UTC, or an offset such as +02:00", parsed)?;
+            }
+            "charset" if !charset::IS_BUILT_IN => {
+                let text =
+                    "--charset: this build supports no charsets; build with --features charset";
+                return Err(Failure::Invalid(text.to_owned()));
+            }
+            "charset" => {
+                let takes = "a label of the WHATWG Encoding Standard such as gbk or windows-1252";
+                config.charset = Some(value(parser, name, takes, parsed)?);
+            }
+            "allow-combine" => config.allow_combine = true,
+            "workers" => {
+                let count = |text: &str| text.parse().ok().filter(|count| *count <= WORKERS);
+                config.workers = value(parser, name, "a number from 0 to 64", count)?;
+            }
+            "umask" => {
+                let takes = "an octal number up to 777 such as 027";
+                config.umask = Some(value(parser, name, takes, parsed)?);
+            }
+            "run-as" => config.run_as = Some(value(parser, name, "USER or USER:GROUP", parsed)?),
+            "no-sandbox" => config.sandbox = false,
+            "log" => self.draft.log = Some(word(parser, name)?),
+            _ => return Err(unknown(&format!("--{name}"))),
+        }
+        Ok(())
+    }
+
+    /// Stores an option for TLS, and consumes its value; false: it is not one of these.
+    fn take_tls(&mut self, name: &str, parser: &mut lexopt::Parser) -> Result<bool, Failure> {
+        let tls = &mut self.draft.tls;
+        match name {
+            "tls-cert" => tls.certificate = Some(parser.value()?.into()),
+            "tls-key" => tls.key = Some(parser.value()?.into()),
+            "tls-self-signed" => tls.self_signed = true,
+            "state-dir" => tls.state = Some(parser.value()?.into()),
+            "tls-listen" => {
+                let takes = "ADDR:PORT such as 0.0.0.0:990 or [::]:990";
+                tls.listen.push(value(parser, name, takes, parsed)?);
+            }
+            "tls-require" => tls.policy.require = word(parser, name)?,
+            "tls-data-session" => tls.data_session = word(parser, name)?,
+            "tls-client-ca" => tls.client_authority = Some(parser.value()?.into()),
+            "tls-client-required" => tls.client_required = true,
+            "tls-client-login" => tls.policy.certificate_login = true,
+            "tls-allow-ccc" => tls.policy.allow_clear = true,
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    /// Removes what these options replace from a configuration: a list, and all keys for the certificate.
+    pub(super) fn clear_replaced(&self, draft: &mut ConfigDraft) {
+        let ConfigDraft { config, tls, .. } = draft;
+        if self.is_given("listen") {
+            config.listen.clear();
+        }
+        if self.is_given("tls-listen") {
+            tls.listen.clear();
+        }
+        let has_files = self.is_given("tls-cert") || self.is_given("tls-key");
+        if has_files || self.is_given("tls-self-signed") {
+            (tls.certificate, tls.key, tls.names) = (None, None, None);
+            tls.self_signed = false;
+        }
+        if has_files {
+            tls.state = None;
+        }
+    }
+}
+
+/// The value of an option; `takes` describes the valid ones.
+fn value<T>(
+    parser: &mut lexopt::Parser,
+    name: &str,
+    takes: &str,
+    parse: impl FnOnce(&str) -> Option<T>,
+) -> Result<T, Failure> {
+    let text = parser.value()?;
+    let parsed = text.to_str().and_then(parse);
+    parsed.ok_or_else(|| invalid_value(name, takes, &text))
+}
+
+fn word<T: Words>(parser: &mut lexopt::Parser, name: &str) -> Result<T, Failure> {
+    value(parser, name, T::LISTED, T::of_word)
+}
+
+fn parsed<T: FromStr>(text: &str) -> Option<T> {
+    text.parse().ok()
+}
+
+fn invalid_value(name: &str, takes: &str, value: &OsStr) -> Failure {
+    let value = value.display();
+    Failure::Invalid(format!("--{name}: invalid value '{value}'; use {takes}"))
+}
+
+fn unknown(option: &str) -> Failure {
+    Failure::Invalid(format!("unknown option {option}; --help lists the options"))
+}
