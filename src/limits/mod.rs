@@ -4,18 +4,18 @@
 //! connections in `memory`. Counts and sizes are constants; time-outs are [`Timings`] and rate limits
 //! are [`Throttling`], because a host program or a simulator may set others.
 
+mod connection_limit;
 mod memory;
-mod room;
 mod throttling;
 mod timings;
 
 use std::time::Duration;
 
+pub use connection_limit::{ConnectionLimit, LimitCause};
 pub use memory::{
-    CONNECTION_BYTES, Equipment, PERMIT_BYTES, PERMITS_MAX, TLS_CONTROL_BYTES, TLS_DATA_BYTES,
+    CONNECTION_BYTES, MemoryProfile, PERMIT_BYTES, PERMITS_MAX, TLS_CONTROL_BYTES, TLS_DATA_BYTES,
     connections_within, permits, worst_case_bytes,
 };
-pub use room::{Bound, Room};
 pub use throttling::{
     ADDRESS_TABLE_ENTRIES, ADDRESSES_PER_SET, LINES_LOGGED, LOGINS_LOGGED, REFUSALS_AUDITED,
     REFUSALS_LOGGED, Rate, Throttling,

@@ -13,7 +13,7 @@ use rustix::process::{DumpableBehavior, Gid, Resource, Rlimit, Uid};
 use rustix::thread::{CapabilitySet, CapabilitySets};
 
 use super::identity::UserIdentity;
-use super::{Plan, Reason};
+use super::{Reason, SandboxPlan};
 use crate::cause::cause;
 
 /// The capabilities that the process keeps.
@@ -23,7 +23,7 @@ pub(super) struct KeptCapabilities(CapabilitySet);
 impl KeptCapabilities {
     /// A process that stays root keeps its access to the files of all users; after a switch the new
     /// user's permissions apply. `CAP_NET_BIND_SERVICE` is kept in both cases if the plan needs it.
-    pub(super) fn by(plan: &Plan) -> Self {
+    pub(super) fn by(plan: &SandboxPlan) -> Self {
         let files =
             CapabilitySet::DAC_OVERRIDE | CapabilitySet::DAC_READ_SEARCH | CapabilitySet::FOWNER;
         let ports = CapabilitySet::NET_BIND_SERVICE;

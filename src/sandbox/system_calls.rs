@@ -17,7 +17,7 @@ use seccompiler::{
     SeccompFilter, SeccompRule, TargetArch,
 };
 
-use super::Plan;
+use super::SandboxPlan;
 use crate::cause::cause;
 
 type Rules = BTreeMap<i64, Vec<SeccompRule>>;
@@ -221,7 +221,7 @@ const FORBIDDEN: &[c_long] = &[
 const SET_NONBLOCKING: u64 = 0x5421;
 
 /// Installs both filters on all threads.
-pub(super) fn filter(plan: &Plan) -> Result<String, String> {
+pub(super) fn filter(plan: &SandboxPlan) -> Result<String, String> {
     // In this order: the second filter does not allow the installation of another.
     for program in [forbid(), allow(plan)] {
         let program = program
@@ -239,7 +239,7 @@ fn forbid() -> Result<BpfProgram, BackendError> {
     compile(rules, SeccompAction::Allow, SeccompAction::KillProcess)
 }
 
-fn allow(plan: &Plan) -> Result<BpfProgram, BackendError> {
+fn allow(plan: &SandboxPlan) -> Result<BpfProgram, BackendError> {
     let for_names = if plan.names { ALLOWED_FOR_NAMES } else { &[] };
     let calls = ALLOWED.iter().chain(ALLOWED_HERE).chain(for_names);
     let mut rules: Rules = calls.map(|&call| (call, Vec::new())).collect();
@@ -326,10 +326,10 @@ mod tests {
     #[test]
     fn both_filters_compile() {
         for needed in [false, true] {
-            let plan = Plan {
+            let plan = SandboxPlan {
                 names: needed,
                 local_sockets: needed,
-                ..Plan::default()
+                ..SandboxPlan::default()
             };
             assert!(!allow(&plan).unwrap().is_empty());
         }

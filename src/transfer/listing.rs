@@ -14,7 +14,7 @@ use super::{
 };
 use crate::limits::{LISTING_BYTES, LISTING_ENTRIES};
 use crate::net::Stream;
-use crate::protocol::facts::{self, EntryRole};
+use crate::protocol::facts;
 use crate::protocol::framing::Malformed;
 use crate::protocol::{glob, listing};
 use crate::storage::{Entry, Error, Result, Storage, VirtualPath};
@@ -217,7 +217,7 @@ impl Listing {
                 listing::write_ls_line(out, entry, now, zone, |name| self.in_charset(name));
             }
             Format::Facts(format) => {
-                facts::write_mlsx_line(out, format, entry, EntryRole::Entry);
+                facts::write_mlsx_line(out, format, entry);
             }
             Format::Names => {
                 let start = out.len();
