@@ -26,14 +26,10 @@ impl KeptCapabilities {
     pub(super) fn by(plan: &SandboxPlan) -> Self {
         let files =
             CapabilitySet::DAC_OVERRIDE | CapabilitySet::DAC_READ_SEARCH | CapabilitySet::FOWNER;
-        let ports = CapabilitySet::NET_BIND_SERVICE;
-        let nothing = CapabilitySet::empty();
-        let files = if plan.run_as.is_none() {
-            files
-        } else {
-            nothing
-        };
-        Self(files | if plan.low_ports { ports } else { nothing })
+        let mut kept = CapabilitySet::empty();
+        kept.set(files, plan.run_as.is_none());
+        kept.set(CapabilitySet::NET_BIND_SERVICE, plan.low_ports);
+        Self(kept)
     }
 }
 
@@ -158,14 +154,20 @@ pub(super) fn shrink_bounding_set(kept: KeptCapabilities) {
 pub(super) fn drop_capabilities(kept: KeptCapabilities) -> Result<String, String> {
     // Fails on a kernel without ambient capabilities (before Linux 4.3).
     let _ = rustix::thread::clear_ambient_capability_set();
-    match set(kept) {
-        Ok(left) if left.is_empty() => Ok("no capabilities".to_owned()),
-        Ok(_) => Ok("capabilities for files and ports only".to_owned()),
-        Err(errno) => {
-            let why = cause(&errno);
-            Err(format!("the capabilities cannot be dropped: {why}"))
+    let done = set(kept).map(|left| {
+        if left.is_empty() {
+            "no capabilities"
+        } else {
+            "capabilities for files and ports only"
         }
-    }
+    });
+    line(done, "the capabilities cannot be dropped")
+}
+
+/// The line for the report: what is in force, or else what failed and why.
+fn line(done: Result<&str, Errno>, failed: &str) -> Result<String, String> {
+    done.map(str::to_owned)
+        .map_err(|errno| format!("{failed}: {}", cause(&errno)))
 }
 
 /// Reduces the permitted set to those kept, makes them effective, and returns them.
@@ -182,13 +184,8 @@ fn set(kept: KeptCapabilities) -> Result<CapabilitySet, Errno> {
 
 /// Sets `no_new_privs` (prctl(2)), which seccomp(2) and landlock(7) require.
 pub(super) fn set_no_new_privileges() -> Result<String, String> {
-    match rustix::thread::set_no_new_privs(true) {
-        Ok(()) => Ok("no new privileges".to_owned()),
-        Err(errno) => Err(format!(
-            "the kernel cannot rule out new privileges: {}",
-            cause(&errno)
-        )),
-    }
+    let done = rustix::thread::set_no_new_privs(true).map(|()| "no new privileges");
+    line(done, "the kernel cannot rule out new privileges")
 }
 
 /// Disables core dumps, and ptrace(2) by other processes of the same user. The size limit alone is not
@@ -200,11 +197,6 @@ pub(super) fn keep_memory_private() -> Result<String, String> {
     };
     let limited = rustix::process::setrlimit(Resource::Core, none);
     let hidden = rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable);
-    match limited.and(hidden) {
-        Ok(()) => Ok("no core dumps".to_owned()),
-        Err(errno) => {
-            let why = cause(&errno);
-            Err(format!("core dumps cannot be ruled out: {why}"))
-        }
-    }
+    let done = limited.and(hidden).map(|()| "no core dumps");
+    line(done, "core dumps cannot be ruled out")
 }
