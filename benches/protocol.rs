@@ -10,7 +10,7 @@ use mioftpd::internals::protocol::ascii::{Decoder, Encoder};
 use mioftpd::internals::protocol::command::Request;
 use mioftpd::internals::protocol::date::Precision;
 use mioftpd::internals::protocol::entry::{Entry, Kind, Metadata};
-use mioftpd::internals::protocol::facts::{EntryRole, FactFormat, FactSet, write_mlsx_line};
+use mioftpd::internals::protocol::facts::{FactFormat, FactSet, write_mlsx_line};
 use mioftpd::internals::protocol::glob;
 use mioftpd::internals::protocol::line::{Line, LineBuffer};
 use mioftpd::internals::protocol::listing::write_ls_line;
@@ -108,7 +108,7 @@ fn listings(criterion: &mut Criterion) {
                 precision: Precision::Seconds,
                 permissions: Permissions::ALL,
             };
-            write_mlsx_line(&mut out, format, black_box(&entry), EntryRole::Entry);
+            write_mlsx_line(&mut out, format, black_box(&entry));
         });
     });
     // The worst case: from every position of the star, only the last byte fails to match.

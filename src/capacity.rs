@@ -5,13 +5,13 @@ use rustix::process::{Resource, getrlimit};
 
 use crate::config::Config;
 use crate::limits::{
-    Bound, DESCRIPTORS_PER_CONNECTION, DESCRIPTORS_RESERVED, Equipment, Room, connections_within,
-    worst_case_bytes,
+    ConnectionLimit, DESCRIPTORS_PER_CONNECTION, DESCRIPTORS_RESERVED, LimitCause, MemoryProfile,
+    connections_within, worst_case_bytes,
 };
 use crate::session::ServerMode;
 
-pub(crate) fn equipment(config: &Config, workers: usize) -> Equipment {
-    Equipment {
+pub(crate) fn memory_profile(config: &Config, workers: usize) -> MemoryProfile {
+    MemoryProfile {
         workers,
         tls: config.tls.is_some(),
         verification: config.accounts.verification_bytes(),
@@ -20,41 +20,45 @@ pub(crate) fn equipment(config: &Config, workers: usize) -> Equipment {
 
 /// The maximum, and the limit that determines it; warns if it is not the configured number of
 /// connections for lack of descriptors. It is never 0.
-pub(crate) fn connections(config: &Config, mode: ServerMode, equipment: Equipment) -> Room {
+pub(crate) fn connections(
+    config: &Config,
+    mode: ServerMode,
+    profile: MemoryProfile,
+) -> ConnectionLimit {
     let wanted = config.connections;
     let most = within_descriptors(getrlimit(Resource::Nofile).current, mode);
     if most < wanted {
         log::warn!(
             "Limited to {most} connections instead of {wanted} by {}",
-            Bound::Files
+            LimitCause::Files
         );
     }
-    let room = if most < wanted {
-        let (connections, bound) = (most, Bound::Files);
-        Room { connections, bound }
+    let limit = if most < wanted {
+        let (connections, bound) = (most, LimitCause::Files);
+        ConnectionLimit { connections, bound }
     } else {
-        Room::from(wanted)
+        ConnectionLimit::from(wanted)
     };
     let Some(bytes) = config.max_memory else {
-        return room;
+        return limit;
     };
-    let connections = connections_within(bytes, equipment, room.connections);
-    if connections == room.connections {
-        return room;
+    let connections = connections_within(bytes, profile, limit.connections);
+    if connections == limit.connections {
+        return limit;
     }
     if connections == 0 {
-        let least = worst_case_bytes(1, equipment);
+        let least = worst_case_bytes(1, profile);
         log::warn!(
             "limits.memory is {bytes}, but one connection can take {least} bytes: one is allowed"
         );
     }
-    let (connections, bound) = (connections.max(1), Bound::Memory);
-    Room { connections, bound }
+    let (connections, bound) = (connections.max(1), LimitCause::Memory);
+    ConnectionLimit { connections, bound }
 }
 
 /// Logs the most memory that they can take.
-pub(crate) fn log(connections: usize, equipment: Equipment) {
-    let bytes = worst_case_bytes(connections, equipment);
+pub(crate) fn log(connections: usize, profile: MemoryProfile) {
+    let bytes = worst_case_bytes(connections, profile);
     log::info!(
         "Up to {connections} connections, which can take {} MiB of memory",
         bytes.div_ceil(1024 * 1024)
@@ -101,15 +105,15 @@ mod tests {
     #[test]
     fn memory_limits_connections_to_at_least_one() {
         let mut config = Config::default();
-        let equipment = equipment(&config, 2);
+        let profile = memory_profile(&config, 2);
         let connections =
-            |config: &Config| connections(config, ServerMode::ControlOnly, equipment).connections;
+            |config: &Config| connections(config, ServerMode::ControlOnly, profile).connections;
         config.connections = 10;
         assert_eq!(connections(&config), 10);
         for (bytes, expected) in [
-            (worst_case_bytes(10, equipment), 10),
-            (worst_case_bytes(10, equipment) - 1, 9),
-            (worst_case_bytes(1, equipment), 1),
+            (worst_case_bytes(10, profile), 10),
+            (worst_case_bytes(10, profile) - 1, 9),
+            (worst_case_bytes(1, profile), 1),
             (0, 1),
         ] {
             config.max_memory = Some(bytes as u64);

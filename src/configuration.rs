@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use mioftpd::sandbox::Plan;
+use mioftpd::sandbox::SandboxPlan;
 use mioftpd::{ConfigSource, Finding};
 
 use crate::cli::{CliArgs, Failure, Resolved};
@@ -23,7 +23,7 @@ pub(crate) const EXAMPLE: &str = {
 
 /// Resolves the same command line again. It warns of paths that the sandbox, entered at the start by
 /// `plan`, does not allow: the server does not know of the sandbox.
-pub(crate) fn source(args: CliArgs, plan: Plan) -> ConfigSource {
+pub(crate) fn source(args: CliArgs, plan: SandboxPlan) -> ConfigSource {
     Arc::new(move || match args.resolve() {
         Ok(mut resolved) => {
             resolved.config.log_level = Some(resolved.log);

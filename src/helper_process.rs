@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use crate::observe::event_worker;
 use crate::privsep;
-use crate::sandbox::{self, Plan};
+use crate::sandbox::{self, SandboxPlan};
 
 /// Runs the helper or worker that this process was started as, and returns its exit code; `None` if
 /// it is the server. A program that sets [`Config::helpers`](crate::Config::helpers) has to call this
@@ -35,9 +35,9 @@ pub fn run_helper_if_requested() -> Option<ExitCode> {
 
 /// Event commands are not confined, but run as the same user as the server.
 fn start_event_workers(run_as: &OsStr) -> ExitCode {
-    let plan = Plan {
+    let plan = SandboxPlan {
         run_as: run_as.to_str().and_then(|name| name.parse().ok()),
-        ..Plan::default()
+        ..SandboxPlan::default()
     };
     match sandbox::enforce(&plan) {
         Ok(_) => privsep::run_helper(&event_worker::ROLE),

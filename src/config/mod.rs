@@ -29,7 +29,7 @@ use crate::net::{AddressRules, Cidr, DataSession, PassiveHost};
 use crate::observe::{Events, TransferLog};
 use crate::protocol::charset::Charset;
 use crate::protocol::zone::Zone;
-use crate::sandbox::{Plan, RunAs, resolver_paths};
+use crate::sandbox::{RunAs, SandboxPlan, resolver_paths};
 use crate::session::SecurityPolicy;
 use crate::storage::{CutUploads, Durability, Umask};
 pub(crate) use combinations::overlap;
@@ -351,7 +351,7 @@ impl Config {
     /// The permissions that this configuration needs, for [`sandbox::enforce`](crate::sandbox::enforce).
     /// Call it before [`Server::bind`](crate::Server::bind), which creates missing files: the plan lists
     /// them.
-    pub fn plan(&self) -> Plan {
+    pub fn plan(&self) -> SandboxPlan {
         let (mut readable, mut writable) = (Vec::new(), Vec::new());
         for (seen, root) in self.roots() {
             if self.accounts.may_write(seen) {
@@ -379,7 +379,7 @@ impl Config {
         let kept = self.tls.iter().flat_map(TlsConfig::created);
         let made = logs.chain(kept).filter(|path| !path.exists()).collect();
         let ports = self.passive_ports.as_ref();
-        Plan {
+        SandboxPlan {
             run_as: self.run_as.clone(),
             confine: self.sandbox,
             readable,

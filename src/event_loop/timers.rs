@@ -34,13 +34,8 @@ impl Timers {
     }
 
     /// The number of entries, stale ones included.
-    pub fn len(&self) -> usize {
+    pub fn entries(&self) -> usize {
         self.heap.len()
-    }
-
-    /// Whether there is no entry.
-    pub fn is_empty(&self) -> bool {
-        self.heap.is_empty()
     }
 
     /// The latest time at which the loop must wake up.

@@ -38,7 +38,7 @@ pub const TLS_DATA_BYTES: usize = 2 * CHUNK_BYTES + 20 * 1024;
 
 /// The properties of a server, besides connections, that its memory depends on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Equipment {
+pub struct MemoryProfile {
     /// Worker threads for storage.
     pub workers: usize,
     /// Whether connections may use TLS.
@@ -72,24 +72,20 @@ pub const fn permits(connections: usize) -> usize {
 
 /// The most memory, in bytes, that a server with so many connections allocates for buffers; the
 /// number that is logged at the start. The kernel's socket buffers are not included.
-pub const fn worst_case_bytes(connections: usize, equipment: Equipment) -> usize {
-    let Equipment {
-        workers,
-        tls,
-        verification,
-    } = equipment;
-    let shared = (workers + 1) * PER_WORKER
+pub const fn worst_case_bytes(connections: usize, profile: MemoryProfile) -> usize {
+    let shared = (profile.workers + 1) * PER_WORKER
         + (LOG_RECORDS + LOG_SECURITY_RECORDS + LOG_AUDIT_RECORDS) * (LOG_RECORD_BYTES + 64)
         + (RECORDS_QUEUED + EVENTS_QUEUED) * 512
         + ADDRESS_TABLE_ENTRIES * 48;
-    let for_passwords = if verification == 0 {
-        0
-    } else {
-        let each = CHUNK_BYTES + THREAD_STACK_BYTES;
-        LOGIN_WORKERS.saturating_mul(verification.saturating_add(each))
+    let for_passwords = match profile.verification {
+        0 => 0,
+        bytes => {
+            let each = bytes.saturating_add(CHUNK_BYTES + THREAD_STACK_BYTES);
+            LOGIN_WORKERS.saturating_mul(each)
+        }
     };
     let for_permits = permits(connections).saturating_mul(PERMIT_BYTES);
-    let for_each = if tls {
+    let for_each = if profile.tls {
         PER_CONNECTION + PER_SECURED_CONNECTION
     } else {
         PER_CONNECTION
@@ -103,11 +99,11 @@ pub const fn worst_case_bytes(connections: usize, equipment: Equipment) -> usize
 
 /// The most connections, up to `most`, whose worst case fits into `bytes`; 0 if one does not fit.
 /// Binary search: the worst case grows with the number of connections.
-pub const fn connections_within(bytes: u64, equipment: Equipment, most: usize) -> usize {
+pub const fn connections_within(bytes: u64, profile: MemoryProfile, most: usize) -> usize {
     let (mut fits, mut too_many) = (0, most.saturating_add(1));
     while too_many - fits > 1 {
         let half = fits + (too_many - fits) / 2;
-        if worst_case_bytes(half, equipment) as u64 <= bytes {
+        if worst_case_bytes(half, profile) as u64 <= bytes {
             fits = half;
         } else {
             too_many = half;
@@ -121,7 +117,7 @@ mod tests {
     use super::super::CONNECTIONS;
     use super::*;
 
-    const TWO_WORKERS: Equipment = Equipment {
+    const TWO_WORKERS: MemoryProfile = MemoryProfile {
         workers: 2,
         tls: false,
         verification: 0,
@@ -130,7 +126,7 @@ mod tests {
     #[test]
     fn connections_within_is_exact_to_the_byte() {
         let plain = TWO_WORKERS;
-        let full = Equipment {
+        let full = MemoryProfile {
             tls: true,
             verification: 19 * 1024 * 1024,
             ..plain
@@ -139,17 +135,17 @@ mod tests {
         let cases = counts
             .into_iter()
             .flat_map(|count| [(count, plain), (count, full)]);
-        for (connections, equipment) in cases {
-            let bytes = worst_case_bytes(connections, equipment) as u64;
+        for (connections, profile) in cases {
+            let bytes = worst_case_bytes(connections, profile) as u64;
             for (bytes, expected) in [
                 (bytes - 1, connections - 1),
                 (bytes, connections),
                 (bytes + 1, connections),
             ] {
-                assert_eq!(connections_within(bytes, equipment, 10_000), expected);
+                assert_eq!(connections_within(bytes, profile, 10_000), expected);
             }
             assert_eq!(
-                connections_within(u64::MAX, equipment, connections),
+                connections_within(u64::MAX, profile, connections),
                 connections
             );
         }

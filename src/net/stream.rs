@@ -163,8 +163,10 @@ mod tests {
     #[test]
     fn storage_error_is_distinguishable_from_network_error() {
         let (_client, mut stream) = socket_pair();
-        let mut broken = FakeFile::of(open(&Memory::new().with_file("/file", b"")));
-        broken.reads = Err(Error::Device);
+        let broken = FakeFile {
+            file: open(&Memory::new().with_file("/file", b"")),
+            reads: Err(Error::Device),
+        };
         let error = stream.send_file(&broken, 0, 1).unwrap_err();
         let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
         assert_eq!(inner, Some(&Error::Device));

@@ -1,7 +1,7 @@
 //! A stream and a file in memory, for the unit tests of this layer and of transfers.
 //!
-//! The stream returns the bytes that a test gives it, in pieces, and records what is written. The file
-//! forwards to another one, and limits or fails its reads and writes.
+//! The stream returns the bytes that a test gives it, in pieces, and records what is written. The files
+//! forward to another one, and limit or fail its reads and writes.
 
 use std::collections::VecDeque;
 use std::io::{self, Read as _};
@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use super::Stream;
 use super::stream::SystemStream;
-use crate::storage::{self, CommitState, Error, File, Metadata, Wait};
+use crate::storage::{self, CommitState, Error, File, Metadata, UploadFile, Wait};
 
 /// The longest that a client's socket waits for bytes.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -97,24 +97,11 @@ impl Stream for FakeStream {
     }
 }
 
-/// Another file, with limited or failing reads and writes.
+/// Another file, with limited or failing reads, and without a descriptor.
 pub(crate) struct FakeFile {
     pub(crate) file: Box<dyn File>,
     /// The most bytes that one read returns, or its error.
     pub(crate) reads: storage::Result<usize>,
-    /// Whether its quota is counted; writes fail until then.
-    pub(crate) is_counted: Arc<AtomicBool>,
-}
-
-impl FakeFile {
-    /// Forwards all calls, but has no descriptor.
-    pub(crate) fn of(file: Box<dyn File>) -> Self {
-        Self {
-            file,
-            reads: Ok(usize::MAX),
-            is_counted: Arc::new(AtomicBool::new(true)),
-        }
-    }
 }
 
 impl File for FakeFile {
@@ -123,6 +110,18 @@ impl File for FakeFile {
         self.file.read_at(&mut room[..count], offset, wait)
     }
 
+    fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
+}
+
+/// Another upload, which cannot be written until its quota is counted.
+pub(crate) struct FakeUpload {
+    pub(crate) file: Box<dyn UploadFile>,
+    pub(crate) is_counted: Arc<AtomicBool>,
+}
+
+impl UploadFile for FakeUpload {
     fn write_at(&self, bytes: &[u8], offset: u64) -> storage::Result<()> {
         if !self.is_counted.load(Ordering::Relaxed) {
             return Err(Error::NotCounted);
@@ -148,10 +147,6 @@ impl File for FakeFile {
 
     fn commit_truncated(&mut self, size: u64) -> storage::Result<()> {
         self.file.commit_truncated(size)
-    }
-
-    fn descriptor(&self) -> Option<BorrowedFd<'_>> {
-        None
     }
 }
 

@@ -118,27 +118,16 @@ pub struct FactFormat {
     pub permissions: Permissions,
 }
 
-/// The relation of an entry to the listed directory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EntryRole {
-    /// An entry in it, or a file that MLST names.
-    Entry,
-    /// The directory itself.
-    Current,
-    /// Its parent.
-    Parent,
-}
-
 /// Appends a line of MLSD. A symbolic link with a target below the served root is listed as the target.
-pub fn write_mlsx_line(out: &mut Vec<u8>, format: FactFormat, entry: &Entry, role: EntryRole) {
-    write_facts(out, format, entry, role);
+pub fn write_mlsx_line(out: &mut Vec<u8>, format: FactFormat, entry: &Entry) {
+    write_facts(out, format, entry);
     out.push(b' ');
     write_shown_name(out, &entry.name);
     out.extend_from_slice(b"\r\n");
 }
 
 /// Appends the selected facts, each with its semicolon; a space and the name follow them.
-pub fn write_facts(out: &mut Vec<u8>, format: FactFormat, entry: &Entry, role: EntryRole) {
+pub fn write_facts(out: &mut Vec<u8>, format: FactFormat, entry: &Entry) {
     let metadata = entry.followed.as_ref().unwrap_or(&entry.metadata);
     let permissions = entry.permits(format.permissions);
     let time = |seconds, nanoseconds, out: &mut Vec<u8>| {
@@ -154,12 +143,12 @@ pub fn write_facts(out: &mut Vec<u8>, format: FactFormat, entry: &Entry, role: E
         out.extend_from_slice(name.as_bytes());
         out.push(b'=');
         match fact {
-            Fact::Type => out.extend_from_slice(type_name(metadata.kind, role)),
+            Fact::Type => out.extend_from_slice(type_name(metadata.kind)),
             Fact::Size => decimal::write(out, metadata.size),
             Fact::Modify => time(metadata.modified, metadata.modified_nanoseconds, out),
             // `None` is skipped above.
             Fact::Create => time(metadata.created.unwrap_or_default(), 0, out),
-            Fact::Perm => out.extend(letters(metadata.kind, role, permissions)),
+            Fact::Perm => out.extend(letters(metadata.kind, permissions)),
             Fact::Unique => {
                 let (device, inode) = metadata.unique;
                 write_digits(out, device, 4);
@@ -177,17 +166,15 @@ pub fn write_facts(out: &mut Vec<u8>, format: FactFormat, entry: &Entry, role: E
     }
 }
 
-const fn type_name(kind: Kind, role: EntryRole) -> &'static [u8] {
-    match (kind, role) {
-        (Kind::File, _) => b"file",
-        (Kind::Directory, EntryRole::Entry) => b"dir",
-        (Kind::Directory, EntryRole::Current) => b"cdir",
-        (Kind::Directory, EntryRole::Parent) => b"pdir",
-        (Kind::Link, _) => b"OS.unix=slink",
-        (Kind::Other(Special::Pipe), _) => b"OS.unix=fifo",
-        (Kind::Other(Special::Socket), _) => b"OS.unix=socket",
-        (Kind::Other(Special::CharacterDevice), _) => b"OS.unix=chr",
-        (Kind::Other(Special::BlockDevice), _) => b"OS.unix=blk",
+const fn type_name(kind: Kind) -> &'static [u8] {
+    match kind {
+        Kind::File => b"file",
+        Kind::Directory => b"dir",
+        Kind::Link => b"OS.unix=slink",
+        Kind::Other(Special::Pipe) => b"OS.unix=fifo",
+        Kind::Other(Special::Socket) => b"OS.unix=socket",
+        Kind::Other(Special::CharacterDevice) => b"OS.unix=chr",
+        Kind::Other(Special::BlockDevice) => b"OS.unix=blk",
     }
 }
 
@@ -214,19 +201,16 @@ const DIRECTORY: &[(u8, Permissions)] = &[
 /// Those of links and special files.
 const OTHER: &[(u8, Permissions)] = &[(b'd', Permissions::DELETE), (b'f', Permissions::RENAME)];
 
-fn letters(kind: Kind, role: EntryRole, permissions: Permissions) -> impl Iterator<Item = u8> {
+fn letters(kind: Kind, permissions: Permissions) -> impl Iterator<Item = u8> {
     let table = match kind {
         Kind::File => FILE,
         Kind::Directory => DIRECTORY,
         Kind::Link | Kind::Other(_) => OTHER,
     };
-    // Clients should not delete or rename the working directory or a parent, which may be the root.
-    let is_removable = role == EntryRole::Entry;
     let permitted = table
         .iter()
         .filter(move |(_, one)| permissions.contains(*one));
-    let letters = permitted.map(|(letter, _)| *letter);
-    letters.filter(move |letter| is_removable || !matches!(letter, b'd' | b'f'))
+    permitted.map(|(letter, _)| *letter)
 }
 
 /// Appends a number in base 2^`bits`, with 1 to 4 bits a digit.
@@ -274,7 +258,7 @@ mod tests {
     fn all_facts_of_a_file_are_formatted() {
         let format = format(all(), Permissions::ALL);
         let file = entry(Kind::File);
-        let facts = text(|out| write_facts(out, format, &file, EntryRole::Entry));
+        let facts = text(|out| write_facts(out, format, &file));
         let expected = "type=file;size=1234;modify=19700101000000.250;create=19700101000001;\
                         perm=adfrw;unique=801-0;\
                         UNIX.mode=0640;UNIX.owner=1000;UNIX.group=100;";
@@ -283,27 +267,24 @@ mod tests {
 
     #[test]
     fn facts_of_each_type_and_permission() {
-        use EntryRole::{Current, Entry as Inside, Parent};
         use Kind::{Directory, File, Link, Other};
         use Special::{BlockDevice, CharacterDevice, Pipe, Socket};
         const ALL: Permissions = Permissions::ALL;
         const READ: Permissions = Permissions::READ;
         let set = FactSet::select(b"type;size;perm");
-        for (kind, role, permissions, expected) in [
-            (File, Inside, READ, "file;size=1234;perm=r;"),
-            (Directory, Inside, ALL, "dir;perm=cdeflmp;"),
-            (Directory, Inside, READ, "dir;perm=el;"),
-            (Directory, Inside, Permissions::UPLOAD_ONLY, "dir;perm=cem;"),
-            (Directory, Current, ALL, "cdir;perm=celmp;"),
-            (Directory, Parent, READ, "pdir;perm=el;"),
-            (Link, Inside, ALL, "OS.unix=slink;perm=df;"),
-            (Other(Pipe), Inside, READ, "OS.unix=fifo;perm=;"),
-            (Other(Socket), Inside, ALL, "OS.unix=socket;perm=df;"),
-            (Other(CharacterDevice), Inside, READ, "OS.unix=chr;perm=;"),
-            (Other(BlockDevice), Inside, READ, "OS.unix=blk;perm=;"),
+        for (kind, permissions, expected) in [
+            (File, READ, "file;size=1234;perm=r;"),
+            (Directory, ALL, "dir;perm=cdeflmp;"),
+            (Directory, READ, "dir;perm=el;"),
+            (Directory, Permissions::UPLOAD_ONLY, "dir;perm=cem;"),
+            (Link, ALL, "OS.unix=slink;perm=df;"),
+            (Other(Pipe), READ, "OS.unix=fifo;perm=;"),
+            (Other(Socket), ALL, "OS.unix=socket;perm=df;"),
+            (Other(CharacterDevice), READ, "OS.unix=chr;perm=;"),
+            (Other(BlockDevice), READ, "OS.unix=blk;perm=;"),
         ] {
             let format = format(set, permissions | Permissions::ENTER);
-            let facts = text(|out| write_facts(out, format, &entry(kind), role));
+            let facts = text(|out| write_facts(out, format, &entry(kind)));
             assert_eq!(facts, format!("type={expected}"));
         }
     }
@@ -315,7 +296,7 @@ mod tests {
         entry.followed = Some(target);
         let line = |facts: &[u8], entry: &Entry| {
             let format = format(FactSet::select(facts), Permissions::READ);
-            text(|out| write_mlsx_line(out, format, entry, EntryRole::Entry))
+            text(|out| write_mlsx_line(out, format, entry))
         };
         assert_eq!(line(b"type;", &entry), "type=file; a?b\r\n");
         entry.followed = None;

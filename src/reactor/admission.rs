@@ -8,7 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 use crate::auth::{ClientPrefix, LogRateLimiter, Throttle, ThrottleError};
-use crate::limits::{Bound, REFUSALS_LOGGED, Room, Throttling};
+use crate::limits::{ConnectionLimit, LimitCause, REFUSALS_LOGGED, Throttling};
 use crate::net::AddressRules;
 use crate::observe::target;
 
@@ -16,7 +16,7 @@ use crate::observe::target;
 #[derive(Debug)]
 pub(super) struct Admission {
     rules: AddressRules,
-    room: Room,
+    limit: ConnectionLimit,
     limit_per_address: usize,
     admitted: usize,
     by_address: HashMap<ClientPrefix, usize>,
@@ -34,7 +34,7 @@ pub(super) enum Refusal {
     /// Its address connects too fast.
     RateLimited,
     /// The server has reached this limit.
-    Full(Bound),
+    Full(LimitCause),
     FullForAddress,
     /// Too many jobs wait for the storage.
     Overloaded,
@@ -90,10 +90,14 @@ impl fmt::Display for Refusal {
 }
 
 impl Admission {
-    pub(super) fn new(rules: AddressRules, room: Room, limit_per_address: usize) -> Self {
+    pub(super) fn new(
+        rules: AddressRules,
+        limit: ConnectionLimit,
+        limit_per_address: usize,
+    ) -> Self {
         Self {
             rules,
-            room,
+            limit,
             limit_per_address,
             admitted: 0,
             by_address: HashMap::new(),
@@ -102,9 +106,14 @@ impl Admission {
     }
 
     /// Applies new rules to the connections from now on.
-    pub(super) fn change(&mut self, rules: AddressRules, room: Room, limit_per_address: usize) {
+    pub(super) fn change(
+        &mut self,
+        rules: AddressRules,
+        limit: ConnectionLimit,
+        limit_per_address: usize,
+    ) {
         self.rules = rules;
-        self.room = room;
+        self.limit = limit;
         self.limit_per_address = limit_per_address;
     }
 
@@ -159,8 +168,8 @@ impl Admission {
 
     /// Admits a connection whose client is not known yet; [`assign`](Self::assign) follows.
     pub(super) const fn enter(&mut self) -> Result<(), Refusal> {
-        if self.admitted >= self.room.connections {
-            return Err(Refusal::Full(self.room.bound));
+        if self.admitted >= self.limit.connections {
+            return Err(Refusal::Full(self.limit.bound));
         }
         self.admitted += 1;
         Ok(())
@@ -221,7 +230,10 @@ mod tests {
         assert_eq!(admission.admit(HERE), Ok(()));
         assert_eq!(admission.admit(HERE), Err(Refusal::FullForAddress));
         assert_eq!(admission.admit(THERE), Ok(()));
-        assert_eq!(admission.admit(THERE), Err(Refusal::Full(Bound::Number)));
+        assert_eq!(
+            admission.admit(THERE),
+            Err(Refusal::Full(LimitCause::Number))
+        );
         admission.leave(Some(HERE));
         assert_eq!(admission.admit(HERE), Ok(()));
     }
@@ -240,7 +252,10 @@ mod tests {
         assert_eq!(admission.admit(HERE), Err(Refusal::FullForAddress));
         assert_eq!(admission.admit(THERE), Ok(()));
         admission.change(AddressRules::default(), 2.into(), 9);
-        assert_eq!(admission.admit(HERE), Err(Refusal::Full(Bound::Number)));
+        assert_eq!(
+            admission.admit(HERE),
+            Err(Refusal::Full(LimitCause::Number))
+        );
     }
 
     #[test]

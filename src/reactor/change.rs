@@ -6,7 +6,7 @@
 use super::Reactor;
 use super::parts::StorageByAccount;
 use crate::event_loop::MAX_SLOTS;
-use crate::limits::Room;
+use crate::limits::ConnectionLimit;
 use crate::net::tls::Acceptor;
 use crate::net::{AddressRules, Cidr, PassiveAddresses};
 use crate::session::Settings;
@@ -20,7 +20,7 @@ pub struct Change {
     /// The addresses that may connect.
     pub addresses: AddressRules,
     /// The most connections at once.
-    pub connections: Room,
+    pub connections: ConnectionLimit,
     /// The most connections at once of one address.
     pub connections_per_address: usize,
     /// The masquerade addresses of PASV.
@@ -39,9 +39,9 @@ impl Reactor {
         }
         self.context.policy.passive_addresses = change.passive_addresses;
         self.context.policy.proxies = change.proxies;
-        let room = change.connections.at_most(MAX_SLOTS - 1);
+        let limit = change.connections.at_most(MAX_SLOTS - 1);
         self.admission
-            .change(change.addresses, room, change.connections_per_address);
+            .change(change.addresses, limit, change.connections_per_address);
         self.begin_review();
     }
 

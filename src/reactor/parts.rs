@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::limits::Room;
+use crate::limits::ConnectionLimit;
 use crate::net::tls::Acceptor;
 use crate::net::{AddressRules, Cidr, Network, PassiveAddresses, PassivePorts};
 use crate::observe::Records;
@@ -38,7 +38,7 @@ pub struct Parts {
     /// The addresses that may connect.
     pub addresses: AddressRules,
     /// The most connections at once.
-    pub connections: Room,
+    pub connections: ConnectionLimit,
     /// The most connections at once of one address.
     pub connections_per_address: usize,
 }

@@ -51,6 +51,6 @@ impl Reactor {
                 .get_mut(key)
                 .is_some_and(|one| one.armed == Some(at))
         });
-        self.context.activity.timers = self.timers.len();
+        self.context.activity.timers = self.timers.entries();
     }
 }

@@ -10,7 +10,7 @@ use landlock::{
     Ruleset, RulesetAttr, RulesetCreated, RulesetCreatedAttr, RulesetError, RulesetStatus, Scope,
 };
 
-use super::Plan;
+use super::SandboxPlan;
 use crate::cause::cause;
 
 /// The newest access rights and scopes that are requested; an older kernel supports a subset.
@@ -24,7 +24,7 @@ pub(super) struct PathRules {
 }
 
 impl PathRules {
-    pub(super) fn of(plan: &Plan) -> Self {
+    pub(super) fn of(plan: &SandboxPlan) -> Self {
         let mut unreachable = Vec::new();
         let rules = new_rules(!plan.writable.is_empty()).and_then(|mut rules| {
             let readable = plan.readable.iter().map(|path| (path, reading()));

@@ -121,19 +121,28 @@ impl RunAs {
     fn look_up(&self, passwd: &str, group: &str) -> Result<UserIdentity, String> {
         let user = &self.user;
         let numeric = number(user);
+        let users = || {
+            let lines = passwd.lines().filter_map(Line::parse);
+            lines.filter_map(|user| Some((user.name, user.id, number(user.last)?)))
+        };
         // As in chown(1), a numeric name takes precedence over the id.
-        let named = users(passwd).find(|entry| entry.name == user);
-        let entry = named.or_else(|| users(passwd).find(|entry| Some(entry.id) == numeric));
-        let (uid, own_group) = match (&entry, numeric) {
-            (Some(entry), _) => (entry.id, Some(entry.group)),
+        let named = users().find(|(name, ..)| name == user);
+        let found = named.or_else(|| users().find(|(_, id, _)| Some(*id) == numeric));
+        let (uid, own_group) = match (found, numeric) {
+            (Some((_, id, group)), _) => (id, Some(group)),
             (None, Some(uid)) => (uid, None),
             (None, None) => return Err(format!("no user '{user}' in {PASSWD}")),
         };
         if uid == 0 {
             return Err(format!("'{user}' is root"));
         }
+        let groups = || group.lines().filter_map(Line::parse);
         let gid = match (&self.group, own_group) {
-            (Some(name), _) => group_number(name, group)?,
+            (Some(name), _) => {
+                let named = groups().find(|group| group.name == name);
+                let found = named.map(|group| group.id).or_else(|| number(name));
+                found.ok_or_else(|| format!("no group '{name}' in {GROUP}"))?
+            }
             (None, Some(own)) => own,
             (None, None) => {
                 return Err(format!(
@@ -142,12 +151,10 @@ impl RunAs {
             }
         };
         // An id without a name has no supplementary groups.
-        let member_of = |name| groups(group).filter(move |group| group.has(name));
-        let entry = entry.iter();
-        let mut groups: Vec<u32> = entry
-            .flat_map(|entry| member_of(entry.name))
-            .map(|group| group.id)
-            .collect();
+        let is_member = |group: &Line<'_>| {
+            found.is_some_and(|(name, ..)| group.last.split(',').any(|member| member == name))
+        };
+        let mut groups: Vec<u32> = groups().filter(is_member).map(|group| group.id).collect();
         groups.push(gid);
         groups.sort_unstable();
         groups.dedup();
@@ -185,51 +192,24 @@ fn number(text: &str) -> Option<u32> {
     (number != u32::MAX).then_some(number)
 }
 
-fn group_number(name: &str, group: &str) -> Result<u32, String> {
-    let named = groups(group).find(|entry| entry.name == name);
-    let found = named.map(|entry| entry.id).or_else(|| number(name));
-    found.ok_or_else(|| format!("no group '{name}' in {GROUP}"))
-}
-
-struct User<'t> {
+/// A line of /etc/passwd or /etc/group: `name:password:id:last`, and further fields.
+struct Line<'t> {
     name: &'t str,
     id: u32,
-    group: u32,
+    /// The primary group of a user; the members of a group, separated by commas.
+    last: &'t str,
 }
 
-/// The well-formed lines `name:password:uid:gid:…`.
-fn users(passwd: &str) -> impl Iterator<Item = User<'_>> {
-    passwd.lines().filter_map(|line| {
+impl<'t> Line<'t> {
+    /// `None` if it is malformed.
+    fn parse(line: &'t str) -> Option<Self> {
         let mut fields = line.split(':');
         let name = fields.next().filter(|name| !name.is_empty())?;
         let id = number(fields.nth(1)?)?;
-        let group = number(fields.next()?)?;
-        Some(User { name, id, group })
-    })
-}
-
-struct Group<'t> {
-    name: &'t str,
-    id: u32,
-    members: &'t str,
-}
-
-impl Group<'_> {
-    fn has(&self, user: &str) -> bool {
-        self.members.split(',').any(|member| member == user)
+        // A line of a group may end after the id.
+        let last = fields.next().unwrap_or("");
+        Some(Self { name, id, last })
     }
-}
-
-/// The well-formed lines `name:password:gid:member,member`.
-fn groups(group: &str) -> impl Iterator<Item = Group<'_>> {
-    group.lines().filter_map(|line| {
-        let mut fields = line.split(':');
-        let name = fields.next().filter(|name| !name.is_empty())?;
-        let id = number(fields.nth(1)?)?;
-        // A line may end after the gid.
-        let members = fields.next().unwrap_or("");
-        Some(Group { name, id, members })
-    })
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //! does: the effect is process-wide and irreversible, so a host program has to call it itself. This
 //! file owns the order of the steps; [`RunAs`] is the user to switch to, `privileges` handles
 //! identity and capabilities, `files` Landlock (landlock(7)), `system_calls` seccomp(2). Nothing
-//! here knows what is served: a [`Plan`] lists paths.
+//! here knows what is served: a [`SandboxPlan`] lists paths.
 //!
 //! Identity, capabilities and Landlock rules are per thread on Linux, and a new thread inherits them.
 //! The order is therefore essential: bind, [`enforce`], then start the threads for the log and the
@@ -33,7 +33,7 @@ pub use names::resolver_paths;
 
 use crate::cause::{cause, of_identity};
 use files::PathRules;
-use privileges::{IdentitySwitch, KeptCapabilities};
+use privileges::KeptCapabilities;
 
 /// The privileges that the process keeps; it gives up all others.
 #[allow(
@@ -41,7 +41,7 @@ use privileges::{IdentitySwitch, KeptCapabilities};
     reason = "each is a separate privilege"
 )]
 #[derive(Clone, Debug, Default)]
-pub struct Plan {
+pub struct SandboxPlan {
     /// The user that the process switches to, if it is root.
     pub run_as: Option<RunAs>,
     /// Whether the process is confined; if not, only `run_as` has an effect.
@@ -62,7 +62,7 @@ pub struct Plan {
     pub low_ports: bool,
 }
 
-impl Plan {
+impl SandboxPlan {
     /// What `other` needs and a process confined by this plan cannot do, as one clause each.
     pub fn lacking_for(&self, other: &Self) -> Vec<String> {
         if !self.confine {
@@ -72,16 +72,19 @@ impl Plan {
             let path = resolved(path);
             paths.iter().any(|one| path.starts_with(resolved(one)))
         };
-        let unread = other.readable.iter().chain(&other.writable);
-        let unread = unread
-            .filter(|path| !is_below(&self.readable, path) && !is_below(&self.writable, path));
-        let unread = unread.map(|path| format!("{} cannot be read", path.display()));
-        let unchanged = other.writable.iter();
-        let unchanged = unchanged
-            .filter(|path| is_below(&self.readable, path) && !is_below(&self.writable, path));
-        let unchanged =
-            unchanged.map(|path| format!("nothing in {} can be changed", path.display()));
-        let mut lacking: Vec<String> = unread.chain(unchanged).collect();
+        let is_readable = |path| is_below(&self.readable, path);
+        let is_writable = |path| is_below(&self.writable, path);
+        let mut lacking = Vec::new();
+        for path in other.readable.iter().chain(&other.writable) {
+            if !is_readable(path) && !is_writable(path) {
+                lacking.push(format!("{} cannot be read", path.display()));
+            }
+        }
+        for path in &other.writable {
+            if is_readable(path) && !is_writable(path) {
+                lacking.push(format!("nothing in {} can be changed", path.display()));
+            }
+        }
         if other.names && !self.names {
             lacking.push("names of hosts cannot be looked up".to_owned());
         }
@@ -180,14 +183,14 @@ impl Report {
 /// # Errors
 /// When the process cannot switch to `run_as`; it must exit then. A measure that the kernel does not
 /// support is not an error: it is listed in the report.
-pub fn enforce(plan: &Plan) -> Result<Report, Error> {
+pub fn enforce(plan: &SandboxPlan) -> Result<Report, Error> {
     let mut report = Report::default();
     // Opened before the switch: the new user may not be able to reach the paths.
     let rules = plan.confine.then(|| PathRules::of(plan));
-    let switch = match &plan.run_as {
+    let identity = match &plan.run_as {
         Some(user) => {
-            let switch = user.resolve().and_then(IdentitySwitch::to);
-            Some((user, switch.map_err(|reason| user.failed(reason))?))
+            let checked = user.resolve().and_then(privileges::check_switch);
+            checked.map_err(|reason| user.failed(reason))?
         }
         None => None,
     };
@@ -195,15 +198,10 @@ pub fn enforce(plan: &Plan) -> Result<Report, Error> {
     if plan.confine {
         privileges::shrink_bounding_set(kept);
     }
-    let switched = match switch {
-        Some((user, switch)) => {
-            let switched = switch.apply(kept, &plan.made);
-            switched.map_err(|reason| user.failed(reason))?
-        }
-        None => None,
-    };
-    if let Some(identity) = switched {
-        report.in_force.push(identity);
+    if let (Some(user), Some(identity)) = (&plan.run_as, identity) {
+        let switched = privileges::switch(identity, kept, &plan.made);
+        let switched = switched.map_err(|reason| user.failed(reason))?;
+        report.in_force.push(switched);
     } else if privileges::is_root() {
         let text = "the process keeps the privileges of root; --run-as USER drops them";
         report.lacking.push(text.to_owned());
@@ -239,7 +237,7 @@ mod tests {
             ours.map(str::to_owned).collect::<Vec<_>>()
         };
         let before = status();
-        let report = enforce(&Plan::default()).unwrap();
+        let report = enforce(&SandboxPlan::default()).unwrap();
         assert_eq!(report.in_force, <Vec<String>>::new());
         assert_eq!(status(), before);
     }
@@ -247,12 +245,12 @@ mod tests {
     #[test]
     fn privileges_missing_for_another_plan_are_listed() {
         let paths = |paths: &[&str]| paths.iter().map(PathBuf::from).collect();
-        let plan = |readable, writable, names| Plan {
+        let plan = |readable, writable, names| SandboxPlan {
             confine: true,
             readable: paths(readable),
             writable: paths(writable),
             names,
-            ..Plan::default()
+            ..SandboxPlan::default()
         };
         let first = plan(&["/srv/a", "/etc/x"], &["/srv/b"], false);
         assert_eq!(first.lacking_for(&first), <Vec<String>>::new());
@@ -277,7 +275,7 @@ mod tests {
             here.lacking_for(&plan(&[], &["new", "out/a", "./in"], false)),
             expected
         );
-        let free = Plan::default();
+        let free = SandboxPlan::default();
         assert_eq!(free.lacking_for(&more), <Vec<String>>::new());
     }
 

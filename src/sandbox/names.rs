@@ -1,7 +1,7 @@
 //! The files that the C library's resolver reads: hosts(5), resolv.conf(5), nsswitch.conf(5),
 //! host.conf(5), gai.conf(5).
 //!
-//! For a plan with [`names`](super::Plan::names). Nothing is resolved here; the system calls that the
+//! For a plan with [`names`](super::SandboxPlan::names). Nothing is resolved here; the system calls that the
 //! resolver needs are in `system_calls`.
 
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ const FILES: [&str; 5] = [
     "/etc/gai.conf",
 ];
 
-/// The paths to add to [`readable`](super::Plan::readable); files that do not exist are left out.
+/// The paths to add to [`readable`](super::SandboxPlan::readable); files that do not exist are left out.
 pub fn resolver_paths() -> Vec<PathBuf> {
     let existing = FILES
         .iter()

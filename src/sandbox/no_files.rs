@@ -1,12 +1,12 @@
 //! Stand-in for `files` (Landlock) in a build without the Cargo feature `sandbox`: no path is
 //! restricted, and the report says so.
 
-use super::Plan;
+use super::SandboxPlan;
 
 pub(super) struct PathRules;
 
 impl PathRules {
-    pub(super) fn of(_plan: &Plan) -> Self {
+    pub(super) fn of(_plan: &SandboxPlan) -> Self {
         Self
     }
 

@@ -13,7 +13,7 @@ use rustix::process::{DumpableBehavior, Gid, Resource, Rlimit, Uid};
 use rustix::thread::{CapabilitySet, CapabilitySets};
 
 use super::identity::UserIdentity;
-use super::{Plan, Reason};
+use super::{Reason, SandboxPlan};
 use crate::cause::cause;
 
 /// The capabilities that the process keeps.
@@ -23,69 +23,56 @@ pub(super) struct KeptCapabilities(CapabilitySet);
 impl KeptCapabilities {
     /// A process that stays root keeps its access to the files of all users; after a switch the new
     /// user's permissions apply. `CAP_NET_BIND_SERVICE` is kept in both cases if the plan needs it.
-    pub(super) fn by(plan: &Plan) -> Self {
+    pub(super) fn by(plan: &SandboxPlan) -> Self {
         let files =
             CapabilitySet::DAC_OVERRIDE | CapabilitySet::DAC_READ_SEARCH | CapabilitySet::FOWNER;
-        let ports = CapabilitySet::NET_BIND_SERVICE;
-        let nothing = CapabilitySet::empty();
-        let files = if plan.run_as.is_none() {
-            files
-        } else {
-            nothing
-        };
-        Self(files | if plan.low_ports { ports } else { nothing })
+        let mut kept = CapabilitySet::empty();
+        kept.set(files, plan.run_as.is_none());
+        kept.set(CapabilitySet::NET_BIND_SERVICE, plan.low_ports);
+        Self(kept)
     }
 }
 
-/// A switch of identity that has been checked.
-pub(super) enum IdentitySwitch {
-    None,
-    To(UserIdentity),
+/// Checks a switch of identity; `None` if there is nothing to switch.
+pub(super) fn check_switch(wanted: UserIdentity) -> Result<Option<UserIdentity>, Reason> {
+    // An unprivileged process that runs as this user already needs no switch.
+    if !is_root() && rustix::process::geteuid().as_raw() == wanted.uid {
+        return Ok(None);
+    }
+    match other_threads() {
+        0 => Ok(Some(wanted)),
+        others => Err(Reason::Threads(others)),
+    }
 }
 
-impl IdentitySwitch {
-    pub(super) fn to(wanted: UserIdentity) -> Result<Self, Reason> {
-        // An unprivileged process that runs as this user already needs no switch.
-        if !is_root() && rustix::process::geteuid().as_raw() == wanted.uid {
-            return Ok(Self::None);
-        }
-        match other_threads() {
-            0 => Ok(Self::To(wanted)),
-            others => Err(Reason::Threads(others)),
-        }
+/// Sets the supplementary groups, then the group, then the user: each needs a privilege that the
+/// next step drops. Then it verifies the result. Returns the new identity for the report.
+pub(super) fn switch(
+    to: UserIdentity,
+    kept: KeptCapabilities,
+    made: &[PathBuf],
+) -> Result<String, Reason> {
+    use rustix::thread::{
+        set_keep_capabilities, set_thread_groups, set_thread_res_gid, set_thread_res_uid,
+    };
+    let UserIdentity { uid, gid, groups } = to;
+    let refused = |call| move |errno: Errno| Reason::Refused(call, errno.into());
+    let groups: Vec<Gid> = groups.into_iter().map(Gid::from_raw).collect();
+    let (user, group) = (Uid::from_raw(uid), Gid::from_raw(gid));
+    change_owner(made, uid, gid);
+    set_thread_groups(&groups).map_err(refused("setgroups"))?;
+    set_thread_res_gid(group, group, group).map_err(refused("setresgid"))?;
+    // Otherwise the kernel clears all capabilities when the user changes.
+    let keeps = !kept.0.is_empty();
+    set_keep_capabilities(keeps).map_err(refused("keeping capabilities"))?;
+    set_thread_res_uid(user, user, user).map_err(refused("setresuid"))?;
+    if keeps {
+        // CAP_SETUID, which is as good as root, has survived too: drop it before `verify`.
+        set(kept).map_err(refused("capset"))?;
+        set_keep_capabilities(false).map_err(refused("keeping capabilities"))?;
     }
-
-    /// Sets the supplementary groups, then the group, then the user: each needs a privilege that the
-    /// next step drops. Then it verifies the result. Returns the new identity for the report.
-    pub(super) fn apply(
-        self,
-        kept: KeptCapabilities,
-        made: &[PathBuf],
-    ) -> Result<Option<String>, Reason> {
-        use rustix::thread::{
-            set_keep_capabilities, set_thread_groups, set_thread_res_gid, set_thread_res_uid,
-        };
-        let Self::To(UserIdentity { uid, gid, groups }) = self else {
-            return Ok(None);
-        };
-        let refused = |call| move |errno: Errno| Reason::Refused(call, errno.into());
-        let groups: Vec<Gid> = groups.into_iter().map(Gid::from_raw).collect();
-        let (user, group) = (Uid::from_raw(uid), Gid::from_raw(gid));
-        change_owner(made, uid, gid);
-        set_thread_groups(&groups).map_err(refused("setgroups"))?;
-        set_thread_res_gid(group, group, group).map_err(refused("setresgid"))?;
-        // Otherwise the kernel clears all capabilities when the user changes.
-        let keeps = !kept.0.is_empty();
-        set_keep_capabilities(keeps).map_err(refused("keeping capabilities"))?;
-        set_thread_res_uid(user, user, user).map_err(refused("setresuid"))?;
-        if keeps {
-            // CAP_SETUID, which is as good as root, has survived too: drop it before `verify`.
-            set(kept).map_err(refused("capset"))?;
-            set_keep_capabilities(false).map_err(refused("keeping capabilities"))?;
-        }
-        verify(user, group, &groups)?;
-        Ok(Some(format!("user {uid}, group {gid}")))
-    }
+    verify(user, group, &groups)?;
+    Ok(format!("user {uid}, group {gid}"))
 }
 
 /// Gives files that root has created for the server to the user that has to open them again.
@@ -158,14 +145,20 @@ pub(super) fn shrink_bounding_set(kept: KeptCapabilities) {
 pub(super) fn drop_capabilities(kept: KeptCapabilities) -> Result<String, String> {
     // Fails on a kernel without ambient capabilities (before Linux 4.3).
     let _ = rustix::thread::clear_ambient_capability_set();
-    match set(kept) {
-        Ok(left) if left.is_empty() => Ok("no capabilities".to_owned()),
-        Ok(_) => Ok("capabilities for files and ports only".to_owned()),
-        Err(errno) => {
-            let why = cause(&errno);
-            Err(format!("the capabilities cannot be dropped: {why}"))
+    let done = set(kept).map(|left| {
+        if left.is_empty() {
+            "no capabilities"
+        } else {
+            "capabilities for files and ports only"
         }
-    }
+    });
+    line(done, "the capabilities cannot be dropped")
+}
+
+/// The line for the report: what is in force, or else what failed and why.
+fn line(done: Result<&str, Errno>, failed: &str) -> Result<String, String> {
+    done.map(str::to_owned)
+        .map_err(|errno| format!("{failed}: {}", cause(&errno)))
 }
 
 /// Reduces the permitted set to those kept, makes them effective, and returns them.
@@ -182,13 +175,8 @@ fn set(kept: KeptCapabilities) -> Result<CapabilitySet, Errno> {
 
 /// Sets `no_new_privs` (prctl(2)), which seccomp(2) and landlock(7) require.
 pub(super) fn set_no_new_privileges() -> Result<String, String> {
-    match rustix::thread::set_no_new_privs(true) {
-        Ok(()) => Ok("no new privileges".to_owned()),
-        Err(errno) => Err(format!(
-            "the kernel cannot rule out new privileges: {}",
-            cause(&errno)
-        )),
-    }
+    let done = rustix::thread::set_no_new_privs(true).map(|()| "no new privileges");
+    line(done, "the kernel cannot rule out new privileges")
 }
 
 /// Disables core dumps, and ptrace(2) by other processes of the same user. The size limit alone is not
@@ -200,11 +188,6 @@ pub(super) fn keep_memory_private() -> Result<String, String> {
     };
     let limited = rustix::process::setrlimit(Resource::Core, none);
     let hidden = rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable);
-    match limited.and(hidden) {
-        Ok(()) => Ok("no core dumps".to_owned()),
-        Err(errno) => {
-            let why = cause(&errno);
-            Err(format!("core dumps cannot be ruled out: {why}"))
-        }
-    }
+    let done = limited.and(hidden).map(|()| "no core dumps");
+    line(done, "core dumps cannot be ruled out")
 }

@@ -17,211 +17,83 @@ use seccompiler::{
     SeccompFilter, SeccompRule, TargetArch,
 };
 
-use super::Plan;
+use super::SandboxPlan;
 use crate::cause::cause;
 
 type Rules = BTreeMap<i64, Vec<SeccompRule>>;
 
+/// A list of system calls.
+macro_rules! calls {
+    ($($call:ident)*) => { &[$(libc::$call),*] };
+}
+
 /// Calls that are allowed with any arguments, on every architecture.
-const ALLOWED: &[c_long] = &[
+const ALLOWED: &[c_long] = calls![
     // Reading and writing.
-    libc::SYS_read,
-    libc::SYS_write,
-    libc::SYS_readv,
-    libc::SYS_writev,
-    libc::SYS_pread64,
-    libc::SYS_pwrite64,
-    libc::SYS_preadv,
-    libc::SYS_pwritev,
-    libc::SYS_preadv2,
-    libc::SYS_pwritev2,
-    libc::SYS_lseek,
-    libc::SYS_sendfile,
-    libc::SYS_splice,
-    libc::SYS_copy_file_range,
+    SYS_read SYS_write SYS_readv SYS_writev SYS_pread64 SYS_pwrite64 SYS_preadv SYS_pwritev
+    SYS_preadv2 SYS_pwritev2 SYS_lseek SYS_sendfile SYS_splice SYS_copy_file_range
     // Files and their names.
-    libc::SYS_openat,
-    libc::SYS_openat2,
-    libc::SYS_close,
-    libc::SYS_fcntl,
-    libc::SYS_flock,
-    libc::SYS_fstat,
-    libc::SYS_newfstatat,
-    libc::SYS_statx,
-    libc::SYS_capget, // the server checks its capabilities before a rename in a sticky directory
-    libc::SYS_statfs,
-    libc::SYS_fstatfs,
-    libc::SYS_getdents64,
-    libc::SYS_getcwd,
-    libc::SYS_readlinkat,
-    libc::SYS_faccessat,
-    libc::SYS_faccessat2,
-    libc::SYS_mkdirat,
-    libc::SYS_unlinkat,
-    libc::SYS_renameat,
-    libc::SYS_renameat2,
-    libc::SYS_linkat,
-    libc::SYS_symlinkat,
-    libc::SYS_ftruncate,
-    libc::SYS_fallocate,
-    libc::SYS_fadvise64,
-    libc::SYS_fchmod,
-    libc::SYS_fchmodat,
-    libc::SYS_utimensat,
-    libc::SYS_umask,
-    libc::SYS_fsync,
-    libc::SYS_fdatasync,
-    libc::SYS_sync_file_range,
-    libc::SYS_syncfs,
+    SYS_openat SYS_openat2 SYS_close SYS_fcntl SYS_flock SYS_fstat SYS_newfstatat SYS_statx
+    SYS_statfs SYS_fstatfs SYS_getdents64 SYS_getcwd SYS_readlinkat SYS_faccessat SYS_faccessat2
+    SYS_mkdirat SYS_unlinkat SYS_renameat SYS_renameat2 SYS_linkat SYS_symlinkat SYS_ftruncate
+    SYS_fallocate SYS_fadvise64 SYS_fchmod SYS_fchmodat SYS_utimensat SYS_umask SYS_fsync
+    SYS_fdatasync SYS_sync_file_range SYS_syncfs
+    // The server checks its capabilities before a rename in a sticky directory.
+    SYS_capget
     // Sockets; `socket` itself has a condition.
-    libc::SYS_bind,
-    libc::SYS_listen,
-    libc::SYS_accept,
-    libc::SYS_accept4,
-    libc::SYS_connect,
-    libc::SYS_shutdown,
-    libc::SYS_getsockname,
-    libc::SYS_getpeername,
-    libc::SYS_getsockopt,
-    libc::SYS_setsockopt,
-    libc::SYS_sendto,
-    libc::SYS_recvfrom,
-    libc::SYS_sendmsg,
-    libc::SYS_recvmsg,
+    SYS_bind SYS_listen SYS_accept SYS_accept4 SYS_connect SYS_shutdown SYS_getsockname
+    SYS_getpeername SYS_getsockopt SYS_setsockopt SYS_sendto SYS_recvfrom SYS_sendmsg
+    SYS_recvmsg
     // Waiting.
-    libc::SYS_epoll_create1,
-    libc::SYS_epoll_ctl,
-    libc::SYS_epoll_pwait,
-    libc::SYS_epoll_pwait2,
-    libc::SYS_eventfd2,
-    libc::SYS_pipe2,
-    libc::SYS_ppoll,
-    libc::SYS_futex,
-    libc::SYS_nanosleep,
-    libc::SYS_clock_nanosleep,
-    libc::SYS_restart_syscall,
+    SYS_epoll_create1 SYS_epoll_ctl SYS_epoll_pwait SYS_epoll_pwait2 SYS_eventfd2 SYS_pipe2
+    SYS_ppoll SYS_futex SYS_nanosleep SYS_clock_nanosleep SYS_restart_syscall
     // Clocks, where vdso(7) is not available.
-    libc::SYS_clock_gettime,
-    libc::SYS_clock_getres,
-    libc::SYS_gettimeofday,
+    SYS_clock_gettime SYS_clock_getres SYS_gettimeofday
     // Memory; the calls that can make it executable have a condition.
-    libc::SYS_brk,
-    libc::SYS_munmap,
-    libc::SYS_mremap,
-    libc::SYS_madvise,
+    SYS_brk SYS_munmap SYS_mremap SYS_madvise
     // Threads; `clone` has a condition.
-    libc::SYS_set_robust_list,
-    libc::SYS_rseq,
-    libc::SYS_sigaltstack,
-    libc::SYS_rt_sigaction,
-    libc::SYS_rt_sigprocmask,
-    libc::SYS_rt_sigreturn,
-    libc::SYS_sched_getaffinity,
-    libc::SYS_sched_yield,
-    libc::SYS_setpriority,
-    libc::SYS_membarrier,
-    libc::SYS_gettid,
-    libc::SYS_exit,
-    libc::SYS_exit_group,
+    SYS_set_robust_list SYS_rseq SYS_sigaltstack SYS_rt_sigaction SYS_rt_sigprocmask
+    SYS_rt_sigreturn SYS_sched_getaffinity SYS_sched_yield SYS_setpriority SYS_membarrier
+    SYS_gettid SYS_exit SYS_exit_group
     // Information about the process and the system.
-    libc::SYS_getpid,
-    libc::SYS_getuid,
-    libc::SYS_geteuid,
-    libc::SYS_getgid,
-    libc::SYS_getegid,
-    libc::SYS_getrandom,
-    libc::SYS_getrusage,
-    libc::SYS_sysinfo,
-    libc::SYS_uname,
+    SYS_getpid SYS_getuid SYS_geteuid SYS_getgid SYS_getegid SYS_getrandom SYS_getrusage
+    SYS_sysinfo SYS_uname
 ];
 
 /// Further calls of C libraries on one architecture, mostly older forms.
 #[cfg(target_arch = "x86_64")]
-const ALLOWED_HERE: &[c_long] = &[
-    libc::SYS_access,
-    libc::SYS_chmod,
-    libc::SYS_epoll_wait,
-    libc::SYS_fchmodat2,
-    libc::SYS_link,
-    libc::SYS_lstat,
-    libc::SYS_mkdir,
-    libc::SYS_open,
-    libc::SYS_poll,
-    libc::SYS_readlink,
-    libc::SYS_rename,
-    libc::SYS_rmdir,
-    libc::SYS_stat,
-    libc::SYS_time,
-    libc::SYS_unlink,
+const ALLOWED_HERE: &[c_long] = calls![
+    SYS_access SYS_chmod SYS_epoll_wait SYS_fchmodat2 SYS_link SYS_lstat SYS_mkdir SYS_open
+    SYS_poll SYS_readlink SYS_rename SYS_rmdir SYS_stat SYS_time SYS_unlink
 ];
 #[cfg(not(target_arch = "x86_64"))]
-const ALLOWED_HERE: &[c_long] = &[];
+const ALLOWED_HERE: &[c_long] = calls![];
 
 /// Further calls of the C library's resolver, which sends its A and AAAA queries in one call. It does
 /// without what else it tries: netlink(7), the socket of a caching service.
-const ALLOWED_FOR_NAMES: &[c_long] = &[libc::SYS_sendmmsg, libc::SYS_recvmmsg];
+const ALLOWED_FOR_NAMES: &[c_long] = calls![SYS_sendmmsg SYS_recvmmsg];
 
 /// The calls for which the kernel kills the process.
-const FORBIDDEN: &[c_long] = &[
+const FORBIDDEN: &[c_long] = calls![
     // Executing programs, and access to other processes.
-    libc::SYS_execve,
-    libc::SYS_execveat,
-    libc::SYS_ptrace,
-    libc::SYS_process_vm_readv,
-    libc::SYS_process_vm_writev,
-    libc::SYS_process_madvise,
-    libc::SYS_pidfd_getfd,
+    SYS_execve SYS_execveat SYS_ptrace SYS_process_vm_readv SYS_process_vm_writev
+    SYS_process_madvise SYS_pidfd_getfd
     // Identity, namespaces and mounts.
-    libc::SYS_setuid,
-    libc::SYS_setgid,
-    libc::SYS_setreuid,
-    libc::SYS_setregid,
-    libc::SYS_setresuid,
-    libc::SYS_setresgid,
-    libc::SYS_setfsuid,
-    libc::SYS_setfsgid,
-    libc::SYS_setgroups,
-    libc::SYS_capset,
-    libc::SYS_personality,
-    libc::SYS_setns,
-    libc::SYS_unshare,
-    libc::SYS_chroot,
-    libc::SYS_pivot_root,
-    libc::SYS_mount,
-    libc::SYS_umount2,
-    libc::SYS_open_tree,
-    libc::SYS_move_mount,
-    libc::SYS_fsopen,
-    libc::SYS_fsconfig,
-    libc::SYS_fsmount,
-    libc::SYS_mount_setattr,
-    libc::SYS_open_by_handle_at,
+    SYS_setuid SYS_setgid SYS_setreuid SYS_setregid SYS_setresuid SYS_setresgid SYS_setfsuid
+    SYS_setfsgid SYS_setgroups SYS_capset SYS_personality SYS_setns SYS_unshare SYS_chroot
+    SYS_pivot_root SYS_mount SYS_umount2 SYS_open_tree SYS_move_mount SYS_fsopen SYS_fsconfig
+    SYS_fsmount SYS_mount_setattr SYS_open_by_handle_at
     // Kernel configuration, and interfaces with a history of kernel exploits.
-    libc::SYS_bpf,
-    libc::SYS_perf_event_open,
-    libc::SYS_userfaultfd,
-    libc::SYS_io_uring_setup,
-    libc::SYS_keyctl,
-    libc::SYS_add_key,
-    libc::SYS_request_key,
-    libc::SYS_init_module,
-    libc::SYS_finit_module,
-    libc::SYS_delete_module,
-    libc::SYS_kexec_load,
-    libc::SYS_reboot,
-    libc::SYS_swapon,
-    libc::SYS_swapoff,
-    libc::SYS_acct,
-    libc::SYS_settimeofday,
-    libc::SYS_clock_settime,
-    libc::SYS_sethostname,
+    SYS_bpf SYS_perf_event_open SYS_userfaultfd SYS_io_uring_setup SYS_keyctl SYS_add_key
+    SYS_request_key SYS_init_module SYS_finit_module SYS_delete_module SYS_kexec_load SYS_reboot
+    SYS_swapon SYS_swapoff SYS_acct SYS_settimeofday SYS_clock_settime SYS_sethostname
 ];
 
 /// `FIONBIO`, whose type differs between C libraries.
 const SET_NONBLOCKING: u64 = 0x5421;
 
 /// Installs both filters on all threads.
-pub(super) fn filter(plan: &Plan) -> Result<String, String> {
+pub(super) fn filter(plan: &SandboxPlan) -> Result<String, String> {
     // In this order: the second filter does not allow the installation of another.
     for program in [forbid(), allow(plan)] {
         let program = program
@@ -239,7 +111,7 @@ fn forbid() -> Result<BpfProgram, BackendError> {
     compile(rules, SeccompAction::Allow, SeccompAction::KillProcess)
 }
 
-fn allow(plan: &Plan) -> Result<BpfProgram, BackendError> {
+fn allow(plan: &SandboxPlan) -> Result<BpfProgram, BackendError> {
     let for_names = if plan.names { ALLOWED_FOR_NAMES } else { &[] };
     let calls = ALLOWED.iter().chain(ALLOWED_HERE).chain(for_names);
     let mut rules: Rules = calls.map(|&call| (call, Vec::new())).collect();
@@ -326,10 +198,10 @@ mod tests {
     #[test]
     fn both_filters_compile() {
         for needed in [false, true] {
-            let plan = Plan {
+            let plan = SandboxPlan {
                 names: needed,
                 local_sockets: needed,
-                ..Plan::default()
+                ..SandboxPlan::default()
             };
             assert!(!allow(&plan).unwrap().is_empty());
         }

@@ -66,12 +66,12 @@ impl Server {
             account_storage
         });
         let mode = mode(&config);
-        let equipment = capacity::equipment(&config, workers(&config));
+        let profile = capacity::memory_profile(&config, workers(&config));
         self.reactor.change(Change {
             settings: settings_for(&config, mode, self.umask),
             account_storage,
             addresses: config.addresses.clone(),
-            connections: capacity::connections(&config, mode, equipment),
+            connections: capacity::connections(&config, mode, profile),
             connections_per_address: config.connections_per_address,
             passive_addresses: passive_addresses_for(&config),
             proxies: config.proxies.clone(),

@@ -16,7 +16,7 @@ use super::{Error, account_storage, mode, opening, tls, warnings, workers};
 use crate::capacity;
 use crate::cause::{self, cause};
 use crate::config::{Certificate, Config, TlsConfig, directory_of, overlap};
-use crate::limits::Room;
+use crate::limits::ConnectionLimit;
 use crate::net::tls::certificate_files;
 use crate::observe;
 use crate::sandbox::RunAs;
@@ -78,9 +78,10 @@ pub fn check(config: &Config, now: i64) -> Vec<Finding> {
         findings.push(Finding::Note(text.to_owned()));
     }
     findings.extend(check_pam_services(config));
-    let equipment = capacity::equipment(config, workers(config));
+    let profile = capacity::memory_profile(config, workers(config));
     let wanted = config.connections;
-    let Room { connections, bound } = capacity::connections(config, mode(config), equipment);
+    let ConnectionLimit { connections, bound } =
+        capacity::connections(config, mode(config), profile);
     if connections < wanted {
         let text = format!("limited to {connections} connections instead of {wanted} by {bound}");
         findings.push(Finding::Note(text));

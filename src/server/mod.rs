@@ -169,8 +169,8 @@ impl Server {
         };
         let opened = account_storage::open(&config, &Counters::new())?;
         let (mode, workers) = (mode(&config), workers(&config));
-        let equipment = capacity::equipment(&config, workers);
-        let room = capacity::connections(&config, mode, equipment);
+        let profile = capacity::memory_profile(&config, workers);
+        let limit = capacity::connections(&config, mode, profile);
         let acceptor = acceptor_for(config.tls.as_ref(), network.unix_time())?;
         let (runner, threads) = workers_for(workers, &handle.waker);
         if let Some(umask) = config.umask {
@@ -197,12 +197,12 @@ impl Server {
             settings: settings_for(&config, mode, umask),
             acceptor: acceptor.clone(),
             addresses: config.addresses.clone(),
-            connections: room,
+            connections: limit,
             connections_per_address: config.connections_per_address,
         });
         let (addresses, secure_addresses) =
             listening::open(&mut reactor, &config, environment.inherited)?;
-        capacity::log(room.connections, equipment);
+        capacity::log(limit.connections, profile);
         Ok(Self {
             reactor,
             addresses,
@@ -238,7 +238,7 @@ impl Server {
     }
 
     /// Whether active data connections bind ports below 1024, for which the process has to keep
-    /// [`CAP_NET_BIND_SERVICE`](crate::sandbox::Plan::low_ports).
+    /// [`CAP_NET_BIND_SERVICE`](crate::sandbox::SandboxPlan::low_ports).
     pub fn dials_from_low_ports(&self) -> bool {
         let mut listened = self.addresses.iter().chain(&self.secure_addresses);
         self.config.active_from_default_port

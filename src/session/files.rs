@@ -7,7 +7,7 @@ use super::question::Question;
 use super::{Action, Context, Progress, Session};
 use crate::auth::Permissions;
 use crate::limits::ASCII_SIZE_BYTES;
-use crate::protocol::facts::{EntryRole, FactFormat, write_facts};
+use crate::protocol::facts::{FactFormat, write_facts};
 use crate::protocol::reply::Reply;
 use crate::storage::{Entry, Operation, VirtualPath};
 use crate::transfer::{DataType, Structure};
@@ -96,7 +96,7 @@ impl Session {
     /// clients that send MLST read UTF-8, and every command accepts it.
     pub(super) fn facts_reply(&self, path: &VirtualPath, entry: &Entry, cx: &mut Context<'_>) {
         let mut lines = b"Listing follows.\n".to_vec();
-        write_facts(&mut lines, self.fact_format(cx), entry, EntryRole::Entry);
+        write_facts(&mut lines, self.fact_format(cx), entry);
         lines.push(b' ');
         lines.extend_from_slice(&path.to_bytes());
         lines.extend_from_slice(b"\nEnd.");

@@ -5,13 +5,13 @@
 //! it is longer. While a count is in progress that may find free quota, it returns
 //! [`Error::NotCounted`] instead of refusing. It does no arithmetic of its own.
 
-use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
 use super::usage::{NamespaceLock, Reservation};
 use super::{
     Answer, CommitState, Directory, Entry, Error, File, Kind, Metadata, Operation, Placement,
-    Quota, Result, Storage, TreeUsage, Umask, Upload, UsageCounter, VirtualPath, Wait,
+    Quota, Result, Storage, TreeUsage, Umask, Upload, UploadFile, UsageCounter, VirtualPath, Wait,
+    existing,
 };
 
 /// A storage with a quota. Clones share the usage.
@@ -44,15 +44,6 @@ impl QuotaCheck {
         // A count may have ended since.
         charge(self.quota).map_err(|_| refused)
     }
-
-    /// As [`charge`](Self::charge), for a caller that cannot retry.
-    fn charge_once<T>(&self, charge: impl Fn(Quota) -> Result<T>) -> Result<T> {
-        let result = self.charge(charge);
-        result.map_err(|error| match error {
-            Error::NotCounted => Error::QuotaExceeded,
-            error => error,
-        })
-    }
 }
 
 impl QuotaStorage {
@@ -83,20 +74,16 @@ impl QuotaStorage {
     /// The file that an upload to this path replaces; links are followed.
     fn target(&self, path: &VirtualPath) -> Result<Option<Metadata>> {
         let operation = Operation::Metadata(path.clone());
-        match self.inner.perform(&operation, Wait::Allowed) {
-            Ok(Answer::Metadata(metadata)) => Ok(Some(metadata)),
-            Ok(_) | Err(Error::NotFound) => Ok(None),
-            Err(error) => Err(error),
+        match existing(self.inner.perform(&operation, Wait::Allowed))? {
+            Some(Answer::Metadata(metadata)) => Ok(Some(metadata)),
+            _ => Ok(None),
         }
     }
 
     /// The file of this name; links are not followed, as they are not charged.
     fn file(&self, path: &VirtualPath) -> Result<Option<Metadata>> {
-        match self.inner.entry(path) {
-            Ok(entry) => Ok(Some(entry.metadata).filter(|found| found.kind == Kind::File)),
-            Err(Error::NotFound) => Ok(None),
-            Err(error) => Err(error),
-        }
+        let found = existing(self.inner.entry(path))?.map(|entry| entry.metadata);
+        Ok(found.filter(|found| found.kind == Kind::File))
     }
 
     /// Performs an operation that removes the file at `path`, or replaces it by `source` (a rename). If
@@ -257,14 +244,14 @@ impl Storage for QuotaStorage {
 
 /// A file whose bytes are reserved before they are written.
 struct QuotaFile {
-    inner: Box<dyn File>,
+    inner: Box<dyn UploadFile>,
     /// Dropped after `inner`: released only when a temporary file is removed.
     reservation: Reservation,
     check: QuotaCheck,
 }
 
 impl QuotaFile {
-    fn commit_by(&mut self, commit: impl FnOnce(&mut dyn File) -> Result<()>) -> Result<()> {
+    fn commit_by(&mut self, commit: impl FnOnce(&mut dyn UploadFile) -> Result<()>) -> Result<()> {
         let namespace = self.reservation.lock_namespace();
         let CommitState::Uncommitted(replaced) = self.inner.commit_state()? else {
             drop(namespace);
@@ -272,7 +259,11 @@ impl QuotaFile {
         };
         let metadata = self.inner.metadata()?;
         let recheck = |quota| namespace.recheck(&self.reservation, quota, replaced.as_ref());
-        self.check.charge_once(recheck)?;
+        self.check.charge(recheck).map_err(|error| match error {
+            // A commit cannot be retried.
+            Error::NotCounted => Error::QuotaExceeded,
+            error => error,
+        })?;
         let committed = commit(self.inner.as_mut());
         // If only the sync of the name failed, the file is visible.
         if committed.is_ok() || self.inner.commit_state() == Ok(CommitState::InPlace) {
@@ -285,11 +276,7 @@ impl QuotaFile {
     }
 }
 
-impl File for QuotaFile {
-    fn read_at(&self, buffer: &mut [u8], offset: u64, wait: Wait) -> Result<usize> {
-        self.inner.read_at(buffer, offset, wait)
-    }
-
+impl UploadFile for QuotaFile {
     fn write_at(&self, bytes: &[u8], offset: u64) -> Result<()> {
         let end = offset.saturating_add(bytes.len() as u64);
         let reserve = |quota| self.reservation.reserve(quota, end);
@@ -325,10 +312,6 @@ impl File for QuotaFile {
 
     fn commit_truncated(&mut self, size: u64) -> Result<()> {
         self.commit_by(|file| file.commit_truncated(size))
-    }
-
-    fn descriptor(&self) -> Option<BorrowedFd<'_>> {
-        self.inner.descriptor()
     }
 }
 

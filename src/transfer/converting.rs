@@ -147,8 +147,8 @@ mod tests {
             ..Representation::default()
         };
         // Short reads, as of the page cache.
-        let mut file = FakeFile::of(file);
-        file.reads = Ok(7_001);
+        let reads = Ok(7_001);
+        let file = FakeFile { file, reads };
         let mut file = FileCursor::new(Box::new(file), FROM, size - FROM);
         let mut converting = Converting::new(representation, FROM).unwrap();
         let mut scratch = Scratch::new(CONVERTED_BYTES);

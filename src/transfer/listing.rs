@@ -14,7 +14,7 @@ use super::{Interest, Scratch, Sent, SliceOutcome, TransferFailure, send};
 use crate::limits::{LISTING_BYTES, LISTING_ENTRIES};
 use crate::net::Stream;
 use crate::protocol::charset::Charset;
-use crate::protocol::facts::{self, EntryRole, FactFormat};
+use crate::protocol::facts::{self, FactFormat};
 use crate::protocol::framing::Malformed;
 use crate::protocol::zone::Zone;
 use crate::protocol::{glob, listing};
@@ -243,7 +243,7 @@ impl Listing {
                 listing::write_ls_line(out, entry, now, zone, |name| self.in_charset(name));
             }
             Format::Facts(format) => {
-                facts::write_mlsx_line(out, format, entry, EntryRole::Entry);
+                facts::write_mlsx_line(out, format, entry);
             }
             Format::Names => {
                 let start = out.len();

@@ -11,7 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::support::{Control, DEADLINE, binary, connect_from, free_ports, until};
-use mioftpd::internals::limits::{Equipment, worst_case_bytes};
+use mioftpd::internals::limits::{MemoryProfile, worst_case_bytes};
 use mioftpd::{Config, Server, Timings};
 use rustix::process::{Resource, Rlimit, getrlimit};
 
@@ -134,7 +134,7 @@ fn descriptor_limit_lowers_the_connection_limit() {
 #[test]
 fn memory_limit_lowers_the_connection_limit() {
     let config = Config {
-        max_memory: Some(worst_case_bytes(2, Equipment::default()) as u64),
+        max_memory: Some(worst_case_bytes(2, MemoryProfile::default()) as u64),
         ..Config::default()
     };
     with_server(config, |address| {

@@ -11,12 +11,8 @@ use rustix::io::Errno;
 
 use crate::storage::{Metadata, Result};
 
-/// The metadata of a name in a directory, links not followed; an empty name is the directory itself.
-pub(super) fn metadata_at(directory: impl AsFd, name: &[u8]) -> Result<Metadata> {
-    Ok(stat_at(directory, name)?.0)
-}
-
-/// As [`metadata_at`], with the attributes.
+/// The metadata and attributes of a name in a directory, links not followed; an empty name is the
+/// directory itself.
 pub(super) fn stat_at(directory: impl AsFd, name: &[u8]) -> Result<(Metadata, StatxAttributes)> {
     let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::EMPTY_PATH;
     let wanted = StatxFlags::BASIC_STATS | StatxFlags::BTIME;

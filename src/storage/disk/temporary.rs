@@ -14,8 +14,9 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags, RenameFlags};
 use rustix::io::{Errno, retry_on_intr};
 
-use super::commit::Parent;
-use crate::storage::{Error, Metadata, Result};
+use super::parent::Parent;
+use super::statx::stat_at;
+use crate::storage::{Error, Metadata, Result, existing};
 
 const PREFIX: &[u8] = b".mioftpd-";
 const SUFFIX: &[u8] = b".tmp";
@@ -193,12 +194,8 @@ impl Replacement {
 
     /// The metadata of the target, if it exists; a link is not followed.
     pub(super) fn current_target(&self) -> Result<Option<Metadata>> {
-        let flags = AtFlags::SYMLINK_NOFOLLOW;
-        match rustix::fs::statat(&self.directory, &*self.target, flags) {
-            Ok(stat) => Ok(Some(super::metadata(&stat))),
-            Err(Errno::NOENT) => Ok(None),
-            Err(error) => Err(error.into()),
-        }
+        let found = existing(stat_at(&self.directory, &self.target))?;
+        Ok(found.map(|(metadata, _)| metadata))
     }
 
     fn target_exists(&self) -> Result<bool> {
@@ -225,9 +222,14 @@ fn stable_hash(name: &[u8]) -> u64 {
 
 /// Creates and locks a temporary file; `None` if the name is taken. Retries if a sweep removes the file
 /// before it is locked.
+///
+/// `O_TMPFILE` would leave no stale file, but such a file needs a temporary name before it can replace
+/// another, and not all file systems support it: the sweep would be needed all the same.
 fn make_temporary(directory: &Parent, name: &[u8]) -> Result<Option<OwnedFd>> {
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let mode = Mode::from_raw_mode(0o666);
     for _ in 0..ATTEMPTS {
-        match make_new(directory, name) {
+        match retry_on_intr(|| rustix::fs::openat(directory, name, flags, mode)) {
             Ok(file) if lock_new(&file)? => return Ok(Some(file)),
             Ok(_) => {}
             Err(Errno::EXIST) => return Ok(None),
@@ -240,7 +242,7 @@ fn make_temporary(directory: &Parent, name: &[u8]) -> Result<Option<OwnedFd>> {
 /// Locks a new file. Returns false if a sweep was faster and has removed it or is about to.
 fn lock_new(file: &OwnedFd) -> Result<bool> {
     match lock(file.as_fd()) {
-        Ok(true) => Ok(super::metadata(&rustix::fs::fstat(file)?).links > 0),
+        Ok(true) => Ok(super::stat(file)?.links > 0),
         Ok(false) => Ok(false),
         // A file system without locks, where the sweep removes nothing.
         Err(_) => Ok(true),
@@ -256,14 +258,6 @@ pub(super) fn lock(file: BorrowedFd<'_>) -> rustix::io::Result<bool> {
         Err(Errno::WOULDBLOCK) => Ok(false),
         Err(error) => Err(error),
     }
-}
-
-/// `O_TMPFILE` would leave no stale file, but such a file needs a temporary name before it can replace
-/// another, and not all file systems support it: the sweep would be needed all the same.
-fn make_new(directory: &impl AsFd, name: &[u8]) -> rustix::io::Result<OwnedFd> {
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let mode = Mode::from_raw_mode(0o666);
-    retry_on_intr(|| rustix::fs::openat(directory, name, flags, mode))
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::*;
 use crate::net::Channel;
-use crate::net::testing::{FakeFile, FakeStream};
+use crate::net::testing::{FakeStream, FakeUpload};
 use crate::storage::{Memory, Placement, Storage, Wait};
 use crate::transfer::{Direction, FormatControl, Mode, Plan, Transfer};
 
@@ -48,8 +48,10 @@ fn upload(memory: &Memory, representation: Representation, cut: CutUploads) -> I
 fn uncounted(memory: &Memory, representation: Representation) -> (Inbound, Arc<AtomicBool>) {
     let is_counted = Arc::new(AtomicBool::new(false));
     let made = memory.create(&path(), Placement::Replace, None).unwrap();
-    let mut file = FakeFile::of(made.file);
-    file.is_counted = Arc::clone(&is_counted);
+    let file = FakeUpload {
+        file: made.file,
+        is_counted: Arc::clone(&is_counted),
+    };
     let uncounted = Upload {
         file: Box::new(file),
         ..made

@@ -7,7 +7,7 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use mioftpd::sandbox::{self, Plan};
+use mioftpd::sandbox::{self, SandboxPlan};
 use rustix::io::Errno;
 use rustix::process::Signal;
 
@@ -35,11 +35,11 @@ fn confine(may_write: bool) -> Option<(PathBuf, sandbox::Report)> {
     } else {
         (open, Vec::new())
     };
-    let plan = Plan {
+    let plan = SandboxPlan {
         confine: true,
         readable,
         writable,
-        ..Plan::default()
+        ..SandboxPlan::default()
     };
     let report = sandbox::enforce(&plan).unwrap();
     Some((directory, report))
@@ -224,10 +224,10 @@ fn without_a_path() {
     let Some(directory) = std::env::var_os(INSIDE) else {
         return;
     };
-    let plan = Plan {
+    let plan = SandboxPlan {
         confine: true,
         readable: vec![Path::new(&directory).join("absent")],
-        ..Plan::default()
+        ..SandboxPlan::default()
     };
     let report = sandbox::enforce(&plan).unwrap();
     if !report.in_force.iter().any(|what| what.contains("Landlock")) {

@@ -14,7 +14,7 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 
 use crate::support::{Server, Starter};
-use mioftpd::sandbox::{self, Plan};
+use mioftpd::sandbox::{self, SandboxPlan};
 use mioftpd::{Account, Permissions, Secret};
 
 /// The value of a line of /proc/PID/status.
@@ -269,9 +269,9 @@ fn identity_switch_is_refused_with_other_threads() {
     if !is_root() {
         return eprintln!("skipped: only root can switch to another user");
     }
-    let plan = Plan {
+    let plan = SandboxPlan {
         run_as: Some(OTHER_USER.parse().unwrap()),
-        ..Plan::default()
+        ..SandboxPlan::default()
     };
     // The test harness has other threads.
     let error = sandbox::enforce(&plan).unwrap_err();

@@ -5,16 +5,16 @@ use std::fmt;
 
 /// The maximum number of connections, and the limit that determines it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Room {
+pub struct ConnectionLimit {
     /// The maximum.
     pub connections: usize,
     /// The limit that determines it.
-    pub bound: Bound,
+    pub bound: LimitCause,
 }
 
 /// A limit on connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Bound {
+pub enum LimitCause {
     /// Their configured number.
     Number,
     /// The configured memory.
@@ -23,14 +23,14 @@ pub enum Bound {
     Files,
 }
 
-impl From<usize> for Room {
+impl From<usize> for ConnectionLimit {
     fn from(connections: usize) -> Self {
-        let bound = Bound::Number;
+        let bound = LimitCause::Number;
         Self { connections, bound }
     }
 }
 
-impl Room {
+impl ConnectionLimit {
     /// Lowers the maximum to at most `connections`; the limit stays the same.
     #[must_use]
     pub fn at_most(self, connections: usize) -> Self {
@@ -41,7 +41,7 @@ impl Room {
     }
 }
 
-impl fmt::Display for Bound {
+impl fmt::Display for LimitCause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Number => "limits.connections",
