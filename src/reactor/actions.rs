@@ -9,6 +9,7 @@ use super::connection::{Connection, Switch};
 use super::context::LoopContext;
 use super::data::{Link, TransferState};
 use super::turn::Request;
+use crate::auth::Verified;
 use crate::file_task::{FileTask, TaskSpec, TaskStep};
 use crate::limits::STAT_LISTING_BYTES;
 use crate::session::{Action, Deadline, Ending, Session, SessionEvent};
@@ -229,6 +230,9 @@ impl Connection {
     /// What the job owned is gone with it, and so is its operation.
     fn job_panicked(&mut self, context: &mut LoopContext) {
         log::error!("{}: A job panicked; this is a bug", self.peer);
+        if self.session.is_verifying() {
+            return self.verification_step(Verified::Rejected, context);
+        }
         match self.data().state() {
             TransferState::Idle | TransferState::Refused => {
                 self.notify(SessionEvent::StorageAnswered(Err(Error::Device)), context);

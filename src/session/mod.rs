@@ -213,6 +213,11 @@ impl Session {
         matches!(self.progress, Progress::Closing)
     }
 
+    /// Whether a password or a certificate is being verified.
+    pub const fn is_verifying(&self) -> bool {
+        matches!(self.progress, Progress::Verifying(_))
+    }
+
     /// Executes one command. Requires [`accepts_command`](Self::accepts_command), except for STAT
     /// during a transfer.
     pub fn execute(&mut self, line: &Line<'_>, cx: &mut Context<'_>) {

@@ -7,7 +7,7 @@ use mioftpd::internals::limits::LOGINS_QUEUED;
 use mioftpd::internals::workers::Work;
 
 use crate::support::{Control, abort_connection, connect_from, until};
-use crate::{Filter, Scene, with_server};
+use crate::{Filter, Scene, panicked, with_server};
 
 /// Sends `most` logins from this address, which must be all that the queue accepts from it.
 fn flood(scene: &Scene, from: Ipv4Addr, most: usize) -> Vec<Control> {
@@ -65,5 +65,20 @@ fn disconnected_client_keeps_no_place_in_login_queue() {
         scene.workers.release();
         scene.workers.hold(is_login);
         flood(scene, from, LOGINS_QUEUED / 2);
+    });
+}
+
+#[test]
+fn verification_that_panics_is_a_failed_login() {
+    with_server(|scene| {
+        scene.workers.hold(|work| matches!(work, Work::Verify(_)));
+        let mut control = Control::connect(scene.address);
+        control.command("USER ann", 331);
+        control.send("PASS secret");
+        scene.workers.wait_for(1);
+        scene.workers.complete(panicked);
+        control.expect(530);
+        control.command("USER ann", 331);
+        control.command("PASS secret", 230);
     });
 }
