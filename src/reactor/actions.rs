@@ -93,7 +93,8 @@ impl Connection {
         match self.data().back_from_worker() {
             // A transfer that was over before the cut has ended as it did.
             Some(ending) if !is_over => {
-                self.data().discarding(ending, transfer.moved());
+                let discarding = TransferState::Discarding(ending, transfer.moved());
+                self.data().enter(discarding);
                 self.submit(Work::Discard(transfer.cut()), context);
             }
             _ => self.proceed(transfer, outcome, context),
@@ -126,11 +127,11 @@ impl Connection {
         if self.data.is_some() {
             self.forget_ends(context);
         }
-        let Some(data) = self.data.take() else {
+        let Some(mut data) = self.data.take() else {
             return;
         };
         self.ticket = self.ticket.wrapping_add(1);
-        if let Some(source) = data.into_source() {
+        if let Some((source, _)) = data.take_source() {
             context.discard(source);
         }
     }

@@ -328,7 +328,7 @@ impl Session {
 
     /// Logs an event that the client can repeat at will: only the first time in this session.
     pub fn log_once(&mut self, event: Repeated, level: log::Level, text: std::fmt::Arguments<'_>) {
-        self.log.once(event, level, text);
+        self.log.once(self.peer, event, level, text);
     }
 
     /// The line of this session in SITE WHO: client address, account, activity.

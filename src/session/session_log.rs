@@ -72,18 +72,22 @@ pub enum Repeated {
 }
 
 impl Repeated {
-    const ALL: [Self; 11] = [
-        Self::DataSecurity,
-        Self::AddressRefused,
-        Self::PassiveForeignAddress,
-        Self::PassiveUnused,
-        Self::NoPassivePort,
-        Self::NoDataConnection,
-        Self::OtherDataPort,
-        Self::WrittenInPlace,
-        Self::RefusedData,
-        Self::UncleanEnd,
-        Self::LoginInClear,
+    /// All, in the order of their discriminants, with the description in the count at the end of the session.
+    const ALL: [(Self, &'static str); 11] = [
+        (Self::DataSecurity, "TLS of data connections"),
+        (Self::AddressRefused, "refused to connect"),
+        (
+            Self::PassiveForeignAddress,
+            "foreign connections to the passive port",
+        ),
+        (Self::PassiveUnused, "no connection to the passive port"),
+        (Self::NoPassivePort, "no passive port"),
+        (Self::NoDataConnection, "no data connection"),
+        (Self::OtherDataPort, "data connections from another port"),
+        (Self::WrittenInPlace, "uploads written in place"),
+        (Self::RefusedData, "data of refused commands"),
+        (Self::UncleanEnd, "uploads that ended without close_notify"),
+        (Self::LoginInClear, "logins without TLS refused"),
     ];
 
     const fn target(self) -> &'static str {
@@ -92,30 +96,7 @@ impl Repeated {
             | Self::AddressRefused
             | Self::PassiveForeignAddress
             | Self::LoginInClear => target::SECURITY,
-            Self::PassiveUnused
-            | Self::NoPassivePort
-            | Self::NoDataConnection
-            | Self::OtherDataPort
-            | Self::WrittenInPlace
-            | Self::RefusedData
-            | Self::UncleanEnd => SESSION,
-        }
-    }
-
-    /// The description in the count at the end of the session.
-    const fn name(self) -> &'static str {
-        match self {
-            Self::DataSecurity => "TLS of data connections",
-            Self::AddressRefused => "refused to connect",
-            Self::PassiveForeignAddress => "foreign connections to the passive port",
-            Self::PassiveUnused => "no connection to the passive port",
-            Self::NoPassivePort => "no passive port",
-            Self::NoDataConnection => "no data connection",
-            Self::OtherDataPort => "data connections from another port",
-            Self::WrittenInPlace => "uploads written in place",
-            Self::RefusedData => "data of refused commands",
-            Self::UncleanEnd => "uploads that ended without close_notify",
-            Self::LoginInClear => "logins without TLS refused",
+            _ => SESSION,
         }
     }
 }
@@ -159,13 +140,19 @@ impl SessionLog {
     }
 
     /// Logs the event the first time, and counts it from then on.
-    pub(super) fn once(&mut self, event: Repeated, level: Level, text: Arguments<'_>) {
+    pub(super) fn once(
+        &mut self,
+        peer: SocketAddr,
+        event: Repeated,
+        level: Level,
+        text: Arguments<'_>,
+    ) {
         let Some(count) = self.repeated.get_mut(event as usize) else {
             return;
         };
         *count = count.saturating_add(1);
         if *count == 1 {
-            log::log!(target: event.target(), level, "{text}");
+            log::log!(target: event.target(), level, "{peer}: {text}");
         }
     }
 
@@ -174,10 +161,9 @@ impl SessionLog {
         LINES.log_left_out(peer, self.lines.take_suppressed());
         LOGINS.log_left_out(peer, self.logins.take_suppressed());
         REFUSALS.log_left_out(peer, self.refusals.take_suppressed());
-        for (event, count) in Repeated::ALL.into_iter().zip(&mut self.repeated) {
+        for ((event, name), count) in Repeated::ALL.into_iter().zip(&mut self.repeated) {
             let more = std::mem::take(count).saturating_sub(1);
             if more > 0 {
-                let name = event.name();
                 log::info!(target: event.target(), "{peer}: {more} more in this session: {name}");
             }
         }
@@ -217,14 +203,14 @@ mod tests {
 
     #[test]
     fn all_repeated_are_listed_by_discriminant() {
-        for (index, event) in Repeated::ALL.into_iter().enumerate() {
+        for (index, (event, _)) in Repeated::ALL.into_iter().enumerate() {
             assert_eq!(event as usize, index);
         }
     }
 
     #[test]
     fn repeated_names_are_distinct() {
-        let names = Repeated::ALL.map(Repeated::name);
+        let names = Repeated::ALL.map(|(_, name)| name);
         let distinct = std::collections::BTreeSet::from(names);
         assert_eq!(distinct.len(), names.len());
         assert!(!distinct.contains(""));

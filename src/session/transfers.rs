@@ -153,10 +153,9 @@ impl Session {
                 }
                 if let (Some(reason), Some((_, path))) = (opened.in_place, purpose.file()) {
                     let text = format_args!(
-                        "{}: {path} is written in place, so a cut upload leaves a partial file: {reason}",
-                        self.peer
+                        "{path} is written in place, so a cut upload leaves a partial file: {reason}"
                     );
-                    self.log.once(Repeated::WrittenInPlace, Level::Warn, text);
+                    self.log_once(Repeated::WrittenInPlace, Level::Warn, text);
                 }
                 let mode = self.params.representation.data_type.name();
                 cx.reply(&self.preliminary_reply(&purpose, &opened, mode, cx));
