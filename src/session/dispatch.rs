@@ -239,6 +239,16 @@ impl Session {
         path
     }
 
+    /// As [`path`](Self::path), for an account with all of these permissions.
+    pub(super) fn permitted_path(
+        &mut self,
+        needed: Permissions,
+        argument: &[u8],
+        cx: &mut Context<'_>,
+    ) -> Option<VirtualPath> {
+        self.may(needed, cx).then(|| self.path(argument, cx))?
+    }
+
     /// Resolves an argument against the current directory. `None`: it is no valid path.
     pub(super) fn resolve(&self, argument: &[u8], cx: &Context<'_>) -> Option<VirtualPath> {
         let name = self.charset(cx).map(|charset| charset.decode(argument));

@@ -14,19 +14,13 @@ use crate::transfer::{DataType, Structure};
 
 impl Session {
     pub(super) fn delete(&mut self, argument: &[u8], cx: &mut Context<'_>) {
-        if !self.may(Permissions::DELETE, cx) {
-            return;
-        }
-        if let Some(path) = self.path(argument, cx) {
+        if let Some(path) = self.permitted_path(Permissions::DELETE, argument, cx) {
             self.ask(Question::Remove, Operation::RemoveFile(path), cx);
         }
     }
 
     pub(super) fn rename_from(&mut self, argument: &[u8], cx: &mut Context<'_>) {
-        if !self.may(Permissions::RENAME, cx) {
-            return;
-        }
-        if let Some(path) = self.path(argument, cx) {
+        if let Some(path) = self.permitted_path(Permissions::RENAME, argument, cx) {
             self.progress = Progress::AwaitingAnswer(Question::RenameFrom(path.clone()));
             cx.action(Action::DescribeEntry(path));
         }
@@ -74,10 +68,7 @@ impl Session {
     }
 
     pub(super) fn list_one(&mut self, argument: &[u8], cx: &mut Context<'_>) {
-        if !self.may(Permissions::LIST, cx) {
-            return;
-        }
-        if let Some(path) = self.path(argument, cx) {
+        if let Some(path) = self.permitted_path(Permissions::LIST, argument, cx) {
             self.progress = Progress::AwaitingAnswer(Question::Facts(path.clone()));
             cx.action(Action::DescribeEntry(path));
         }

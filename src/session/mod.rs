@@ -16,6 +16,7 @@ mod count_wait;
 mod deadlines;
 mod digests;
 mod dispatch;
+mod failures;
 mod files;
 mod idle;
 mod information;
@@ -52,11 +53,12 @@ use crate::auth::{Denial, TokenBucket};
 use crate::protocol::line::Line;
 use crate::protocol::path::VirtualPath;
 use crate::protocol::reply::Reply;
-use crate::storage::{Error, Umask};
+use crate::storage::Umask;
 use crate::transfer::Format;
 use audit::AuditState;
 use channel::TransferParameters;
 use closing::EndReason;
+use failures::refusal;
 use login::{Login, Proof};
 use question::Question;
 use security::{Protection, TlsSwitch};
@@ -370,17 +372,4 @@ impl Session {
         cx.deadlines.clear_all();
         cx.action(Action::CloseDataConnection);
     }
-}
-
-/// The reply to a failed storage call before the 150 of a transfer or outside of one (RFC 959 §4.2).
-fn refusal(error: Error) -> Reply {
-    let code = match error {
-        Error::NoSpace => 452,
-        Error::Busy | Error::NotCounted => 450,
-        Error::QuotaExceeded => 552,
-        Error::Device | Error::Exhausted => 451,
-        Error::BadName => 553,
-        _ => 550,
-    };
-    Reply::new(code, format!("{}.", error.reason()))
 }

@@ -198,36 +198,6 @@ impl Session {
     }
 }
 
-impl Question {
-    /// The reply where the storage has failed.
-    fn refusal(&self, error: Error) -> Reply {
-        match (self, error) {
-            (Self::RenameTo, Error::Exists | Error::IsDirectory) => {
-                Reply::fixed(553, "File already exists, and is not replaced.")
-            }
-            // Clients match these words, and repeat SIZE in TYPE I.
-            (Self::Size, Error::TooLarge) => {
-                Reply::fixed(550, "SIZE not allowed in ASCII mode for a file so large.")
-            }
-            (Self::Size, Error::IsDirectory) => refusal(Error::NotRegular),
-            // No file can have such a name, so a query finds none.
-            (
-                Self::Enter(_)
-                | Self::Size
-                | Self::ModificationTime
-                | Self::Change(_)
-                | Self::Space,
-                Error::BadName,
-            ) => refusal(Error::NotFound),
-            (Self::Measure, Error::TooLarge) => {
-                Reply::fixed(550, "There are more directories than DSIZ goes through.")
-            }
-            (Self::Digest(digest), error) => digest.refusal(error),
-            _ => refusal(error),
-        }
-    }
-}
-
 /// An event that does not answer the open question. The reactor answers each action with its own event, or
 /// with an error, so this is a bug; the client must still get a reply, or it would wait for ever.
 pub(super) fn mismatched(question: &Question, cx: &mut Context<'_>) {
