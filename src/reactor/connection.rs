@@ -116,7 +116,7 @@ impl Connection {
             ready: Latch::FRESH,
             phase,
             input: LineBuffer::new(),
-            outbox: Outbox::new(),
+            outbox: Outbox::default(),
             session: Session::before_greeting(peer),
             deadlines: Deadlines::new(),
             data: None,

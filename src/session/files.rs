@@ -85,12 +85,12 @@ impl Session {
 
     /// The reply to MLST (RFC 3659 §7.2). The path is in UTF-8 even if there is a fallback charset (§2.2):
     /// clients that send MLST read UTF-8, and every command accepts it.
-    pub(super) fn facts_reply(&self, path: &VirtualPath, entry: &Entry, cx: &mut Context<'_>) {
+    pub(super) fn facts_reply(&self, path: &VirtualPath, entry: &Entry, cx: &Context<'_>) -> Reply {
         let mut lines = b"Listing follows.\n".to_vec();
         write_facts(&mut lines, self.fact_format(cx), entry, EntryRole::Entry);
         lines.push(b' ');
         lines.extend_from_slice(&path.to_bytes());
         lines.extend_from_slice(b"\nEnd.");
-        cx.reply(&Reply::new(250, lines));
+        Reply::new(250, lines)
     }
 }

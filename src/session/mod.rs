@@ -60,7 +60,7 @@ use channel::TransferParameters;
 use closing::EndReason;
 use failures::refusal;
 use login::{Login, Proof};
-use question::Question;
+use question::{Found, Question};
 use security::{Protection, TlsSwitch};
 use session_log::SessionLog;
 use transfers::{Phase, Purpose};
@@ -258,14 +258,14 @@ impl Session {
             SessionEvent::Cleared => self.cleared(),
             SessionEvent::Listening(address) => self.listening(address, cx),
             SessionEvent::DataConnectionLost => self.data_connection_lost(cx),
-            SessionEvent::StorageAnswered(answer) => self.operated(answer, cx),
+            SessionEvent::StorageAnswered(answer) => self.answered(answer.map(Found::Answered), cx),
             SessionEvent::CountPending => self.count_pending(cx),
             SessionEvent::CountRetried => self.count_retried(),
             SessionEvent::TaskAdvanced => self.restart_idle_timer(cx),
-            SessionEvent::TaskFinished(result) => self.task_finished(result, cx),
+            SessionEvent::TaskFinished(result) => self.answered(result.map(Found::TaskDone), cx),
             SessionEvent::TaskDropped => self.task_dropped(),
-            SessionEvent::Entry(entry) => self.entry_described(entry, cx),
-            SessionEvent::ListingMade(lines) => self.listing_described(lines, cx),
+            SessionEvent::Entry(entry) => self.answered(entry.map(Found::Described), cx),
+            SessionEvent::ListingMade(lines) => self.answered(lines.map(Found::Listed), cx),
             SessionEvent::Opened(_) if matches!(self.progress, Progress::OpeningRevoked) => {
                 self.opening_revoked(cx);
             }

@@ -112,7 +112,7 @@ impl TestSession {
                 mode,
                 ..Settings::default()
             },
-            outbox: Outbox::new(),
+            outbox: Outbox::default(),
             actions: VecDeque::new(),
             deadlines: Deadlines::new(),
             now: Instant::now(),
