@@ -1,11 +1,10 @@
 //! Non-blocking logging: records pass through a bounded queue to a thread that prints them.
 //!
 //! `simple_logger` prints on the calling thread, blocks on a full pipe and panics on a closed one, so
-//! a thread of its own calls it. Each class of records has its own capacity (`queue`); records beyond
-//! it are counted, and the count is printed. Nothing here knows what is logged.
+//! a thread of its own calls it. Each class of records has its own capacity; records beyond it are
+//! counted, and the count is printed. Nothing here knows what is logged.
 
 mod journal;
-mod queue;
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -17,11 +16,44 @@ use std::time::Duration;
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use simple_logger::SimpleLogger;
 
-use crate::limits::{LOG_RECORD_BYTES, THREAD_STACK_BYTES};
-use queue::{LogLine, LogQueue, PrintAction, RecordClass};
+use crate::limits::{
+    LOG_AUDIT_RECORDS, LOG_RECORD_BYTES, LOG_RECORDS, LOG_SECURITY_RECORDS, THREAD_STACK_BYTES,
+};
+use crate::observe::lossy_queue::{LossyQueue, QueueClass};
+use crate::observe::target;
 
 /// The logger of the `log` crate.
 struct QueueLogger(Arc<LogQueue>);
+
+type LogQueue = LossyQueue<LogLine>;
+
+/// A formatted record.
+#[derive(Debug)]
+struct LogLine {
+    level: Level,
+    target: &'static str,
+    text: String,
+}
+
+/// The classes of records, and their names in reports of lost lines.
+const CLASSES: [(&str, QueueClass); 3] = [
+    ("security", important(LOG_SECURITY_RECORDS)),
+    ("audit", important(LOG_AUDIT_RECORDS)),
+    (
+        "routine",
+        QueueClass {
+            is_important: false,
+            ..important(LOG_RECORDS)
+        },
+    ),
+];
+
+const fn important(capacity: usize) -> QueueClass {
+    QueueClass {
+        capacity,
+        is_important: true,
+    }
+}
 
 const THREAD_NAME: &str = "log";
 
@@ -46,7 +78,7 @@ pub struct Logging {
 /// # Errors
 /// When a logger is installed already.
 pub fn collect(level: LevelFilter) -> io::Result<Waiting> {
-    let queue = Arc::new(LogQueue::default());
+    let queue = Arc::new(LogQueue::with_classes(CLASSES.map(|(_, class)| class)));
     let logger = QueueLogger(Arc::clone(&queue));
     log::set_boxed_logger(Box::new(logger)).map_err(io::Error::other)?;
     log::set_max_level(level);
@@ -86,12 +118,15 @@ impl Log for QueueLogger {
     }
 
     fn log(&self, record: &Record<'_>) {
-        let (class, target) = RecordClass::of(record.target());
-        let target = target.or_else(|| record.module_path_static());
+        let (class, target) = match record.target() {
+            target::SECURITY => (0, target::SECURITY),
+            target::AUDIT => (1, target::AUDIT),
+            // `None`: the record was built without a static module path.
+            _ => (2, record.module_path_static().unwrap_or("mioftpd")),
+        };
         let line = LogLine {
             level: record.level(),
-            // `None`: the record was built without a static module path.
-            target: target.unwrap_or("mioftpd"),
+            target,
             text: shortened(record.args().to_string()),
         };
         self.0.push(class, line);
@@ -102,7 +137,7 @@ impl Log for QueueLogger {
 
 impl Drop for Logging {
     fn drop(&mut self) {
-        self.queue.end();
+        self.queue.close();
         let _ = self.ended.recv_timeout(FLUSH_TIMEOUT);
     }
 }
@@ -121,17 +156,14 @@ fn shortened(mut text: String) -> String {
 
 fn print_all(queue: &LogQueue) {
     let printer = Printer::new();
-    loop {
-        match queue.take() {
-            PrintAction::Print(line) => printer.print(line.level, line.target, &line.text),
-            PrintAction::ReportLoss(class, lost) => {
-                let class = class.name();
-                let text = format!(
-                    "{lost} {class} log lines were lost: they came faster than they were printed"
-                );
-                printer.print(Level::Warn, "mioftpd", &text);
-            }
-            PrintAction::End => return,
+    while let Some(line) = queue.take() {
+        printer.print(line.level, line.target, &line.text);
+        while let Some((class, lost)) = queue.take_due_loss() {
+            let class = CLASSES.get(class).map_or("other", |(name, _)| name);
+            let text = format!(
+                "{lost} {class} log lines were lost: they came faster than they were printed"
+            );
+            printer.print(Level::Warn, "mioftpd", &text);
         }
     }
 }

@@ -30,6 +30,8 @@ pub use denial::{Denial, LoginFailure};
 pub use hash::{IS_BUILT_IN, hash_password};
 pub use hash_error::HashError;
 pub use password::{LoginCredentials, Password};
+#[cfg(test)]
+pub(crate) use revocation::EVERY_REVOCATION;
 pub use revocation::{ProvenBy, Revocation, RevokedSessions};
 pub use secret::Secret;
 pub use service::{PamService, ServiceNameError};

@@ -52,6 +52,22 @@ pub enum Revocation {
     Denied(Denial),
 }
 
+/// Each reason, and with a condition of login those that have a text of their own.
+#[cfg(test)]
+pub(crate) const EVERY_REVOCATION: [Revocation; 11] = [
+    Revocation::Address,
+    Revocation::Proxy,
+    Revocation::Certificate,
+    Revocation::Clear,
+    Revocation::Removed,
+    Revocation::Replaced,
+    Revocation::Secret,
+    Revocation::Directory,
+    Revocation::Denied(Denial::Address),
+    Revocation::Denied(Denial::Disabled),
+    Revocation::Denied(Denial::Expired),
+];
+
 impl fmt::Display for Revocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -193,21 +209,7 @@ mod tests {
 
     #[test]
     fn each_reason_has_its_own_text() {
-        let mut words: Vec<_> = [
-            Revocation::Address,
-            Revocation::Proxy,
-            Revocation::Certificate,
-            Revocation::Clear,
-            Revocation::Removed,
-            Revocation::Replaced,
-            Revocation::Secret,
-            Revocation::Directory,
-            Revocation::Denied(Denial::Address),
-            Revocation::Denied(Denial::Disabled),
-            Revocation::Denied(Denial::Expired),
-        ]
-        .map(|why| why.to_string())
-        .into();
+        let mut words: Vec<_> = EVERY_REVOCATION.map(|why| why.to_string()).into();
         let count = words.len();
         words.sort();
         words.dedup();

@@ -13,11 +13,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::bounded_queue::QueueReceiver;
 use super::command::{self, CommandEnd, UploadFacts};
 use super::event_socket::EventSocket;
 use super::event_worker;
 use super::json;
+use super::lossy_queue::LossyQueue;
 use super::record::TransferRecord;
 use crate::cause::cause;
 use crate::file_task::{Algorithm, FileTask, TaskResult, TaskSpec, TaskStep};
@@ -107,20 +107,20 @@ pub(super) struct EventSender {
     socket: Option<Mutex<EventSocket>>,
     /// Runs the program; `None`: this process does.
     privsep: Option<Helper>,
-    queue: Mutex<QueueReceiver<FinishedUpload>>,
+    queue: Arc<LossyQueue<FinishedUpload>>,
 }
 
 impl EventSender {
     pub(super) fn new(
         events: Events,
         privsep: Option<Helper>,
-        queue: QueueReceiver<FinishedUpload>,
+        queue: Arc<LossyQueue<FinishedUpload>>,
     ) -> Self {
         let socket = events.socket.as_deref().map(EventSocket::new);
         Self {
             socket: socket.map(Mutex::new),
             privsep,
-            queue: Mutex::new(queue),
+            queue,
             events,
         }
     }
@@ -148,9 +148,8 @@ impl EventSender {
     }
 
     fn next(&self) -> Option<FinishedUpload> {
-        let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        let upload = queue.recv();
-        let dropped = queue.take_drop_count();
+        let upload = self.queue.take();
+        let dropped = self.queue.take_lost(0);
         if dropped > 0 {
             log::warn!(
                 "{dropped} upload events dropped: their queue was full; speed up the event command or raise \

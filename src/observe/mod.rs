@@ -5,13 +5,13 @@
 //! code here knows sessions or connections.
 
 mod audit;
-mod bounded_queue;
 mod command;
 mod error_throttle;
 mod event_socket;
 pub(crate) mod event_worker;
 mod events;
 mod json;
+pub(crate) mod lossy_queue;
 mod record;
 mod subscription;
 pub mod target;
@@ -40,13 +40,13 @@ use rustix::fs::Access;
 
 use crate::cause;
 use crate::limits::{
-    EVENTS_FLUSH_TIMEOUT, EVENTS_QUEUED, RECORDS_FLUSH_TIMEOUT, RECORDS_QUEUED, THREAD_STACK_BYTES,
+    EVENTS_FLUSH_TIMEOUT, EVENTS_QUEUED, RECORDS_FLUSH_TIMEOUT, THREAD_STACK_BYTES,
 };
 use crate::privsep::Helper;
 use crate::storage::Storage;
-use bounded_queue::{QueueReceiver, QueueSender, bounded_queue};
 use events::{EventSender, FinishedUpload};
-use transfer_log::{LogEntry, LogWriter, ReopenState};
+use lossy_queue::LossyQueue;
+use transfer_log::{LogEntry, LogWriter, RECORDS, REOPENS, ReopenState};
 
 /// Wakes the event loop from another thread.
 pub type LoopWaker = Arc<dyn Fn() + Send + Sync>;
@@ -76,11 +76,11 @@ impl fmt::Display for RecordsError {
 /// [`RECORDS_FLUSH_TIMEOUT`] and [`EVENTS_FLUSH_TIMEOUT`].
 #[derive(Default)]
 pub struct Records {
-    log: Option<QueueSender<LogEntry>>,
+    log: Option<Arc<LossyQueue<LogEntry>>>,
     reopen: Arc<ReopenState>,
-    events: Option<QueueSender<FinishedUpload>>,
+    events: Option<Arc<LossyQueue<FinishedUpload>>>,
     /// The program that embeds the server.
-    subscriber: Option<QueueSender<Arc<TransferRecord>>>,
+    subscriber: Option<Arc<LossyQueue<Arc<TransferRecord>>>>,
     threads: Vec<ThreadGroup>,
     started: Arc<AtomicBool>,
     /// Whether one of the log files has audit records.
@@ -99,7 +99,7 @@ struct ThreadGroup {
 /// privileges would keep them.
 #[derive(Default)]
 pub struct RecordThreads {
-    log_writer: Option<(LogWriter, QueueReceiver<LogEntry>, SyncSender<()>)>,
+    log_writer: Option<(LogWriter, SyncSender<()>)>,
     /// With the number of threads.
     event_sender: Option<(EventSender, usize, SyncSender<()>)>,
     started: Arc<AtomicBool>,
@@ -125,21 +125,20 @@ impl Records {
         if !logs.is_empty() {
             let writer = LogWriter::open(logs, Arc::clone(&records.reopen), waker)
                 .map_err(|(path, error)| RecordsError::Log(path, error))?;
-            let (sender, receiver) = bounded_queue(RECORDS_QUEUED);
-            records.log = Some(sender);
+            records.log = Some(Arc::clone(writer.queue()));
             records.has_audit_log = logs
                 .iter()
                 .any(|log| log.format == TransferLogFormat::Audit);
             let alive = records.add_threads("the transfer and audit logs", RECORDS_FLUSH_TIMEOUT);
-            observers.log_writer = Some((writer, receiver, alive));
+            observers.log_writer = Some((writer, alive));
         }
         if events.is_configured() {
             events.check().map_err(RecordsError::Events)?;
-            let (sender, receiver) = bounded_queue(EVENTS_QUEUED);
-            records.events = Some(sender);
+            let queue = Arc::new(LossyQueue::new(EVENTS_QUEUED));
+            records.events = Some(Arc::clone(&queue));
             let alive = records.add_threads("the upload events", EVENTS_FLUSH_TIMEOUT);
             let threads = events.threads();
-            let event_sender = EventSender::new(events, privsep, receiver);
+            let event_sender = EventSender::new(events, privsep, queue);
             observers.event_sender = Some((event_sender, threads, alive));
         }
         Ok((records, observers))
@@ -160,9 +159,11 @@ impl Records {
     /// Subscribes to the transfer records from now on, with a queue of `room` records. Ends an earlier
     /// subscription.
     pub fn subscribe(&mut self, room: usize) -> Subscription {
-        let (sender, receiver) = bounded_queue(room);
-        self.subscriber = Some(sender);
-        Subscription(receiver)
+        let queue = Arc::new(LossyQueue::new(room));
+        if let Some(earlier) = self.subscriber.replace(Arc::clone(&queue)) {
+            earlier.close();
+        }
+        Subscription(queue)
     }
 
     /// Submits the record of a transfer to or from `storage`. Never blocks.
@@ -172,18 +173,16 @@ impl Records {
         }
         let record: Arc<TransferRecord> = Arc::from(record);
         if let Some(log) = &self.log {
-            log.send(LogEntry::Record(Arc::clone(&record)));
+            log.push(RECORDS, LogEntry::Record(Arc::clone(&record)));
         }
         if let Some(subscriber) = &self.subscriber {
-            subscriber.send(Arc::clone(&record));
+            subscriber.push(0, Arc::clone(&record));
         }
         if let Some(events) = &self.events
             && record.is_upload()
         {
-            events.send(FinishedUpload {
-                record,
-                storage: Arc::clone(storage),
-            });
+            let storage = Arc::clone(storage);
+            events.push(0, FinishedUpload { record, storage });
         }
     }
 
@@ -191,7 +190,7 @@ impl Records {
     pub fn audit(&self, record: Box<AuditRecord>) {
         record.log();
         if let Some(log) = self.log.as_ref().filter(|_| self.has_audit_log) {
-            log.send(LogEntry::Audit(record));
+            log.push(RECORDS, LogEntry::Audit(record));
         }
     }
 
@@ -201,7 +200,7 @@ impl Records {
             return false;
         };
         self.reopen.requested.fetch_add(1, Ordering::AcqRel);
-        log.wake(LogEntry::Reopen);
+        log.push(REOPENS, LogEntry::Reopen);
         true
     }
 
@@ -218,8 +217,9 @@ impl Records {
 
 impl Drop for Records {
     fn drop(&mut self) {
-        self.log = None;
-        self.events = None;
+        self.log.iter().for_each(|queue| queue.close());
+        self.events.iter().for_each(|queue| queue.close());
+        self.subscriber.iter().for_each(|queue| queue.close());
         if !self.started.load(Ordering::Acquire) {
             return;
         }
@@ -240,10 +240,10 @@ impl RecordThreads {
     /// When a thread cannot be created.
     pub fn start(mut self) -> io::Result<()> {
         self.started.store(true, Ordering::Release);
-        if let Some((writer, queue, alive)) = self.log_writer.take() {
+        if let Some((writer, alive)) = self.log_writer.take() {
             spawn("transfer-log".to_owned(), move || {
                 let _alive = alive;
-                writer.run(&queue);
+                writer.run();
             })?;
         }
         if let Some((event_sender, threads, alive)) = self.event_sender.take() {

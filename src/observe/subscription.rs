@@ -4,25 +4,25 @@
 
 use std::sync::Arc;
 
-use super::bounded_queue::QueueReceiver;
+use super::lossy_queue::LossyQueue;
 use super::record::TransferRecord;
 
 /// The program's end of the queue.
-pub struct Subscription(pub(super) QueueReceiver<Arc<TransferRecord>>);
+pub struct Subscription(pub(super) Arc<LossyQueue<Arc<TransferRecord>>>);
 
 impl Subscription {
     /// The next record, if there is one; never blocks.
     pub fn poll(&self) -> Option<Arc<TransferRecord>> {
-        self.0.try_recv()
+        self.0.try_take()
     }
 
     /// Blocks until the next record; `None` when the server is gone and the queue is empty.
     pub fn wait(&self) -> Option<Arc<TransferRecord>> {
-        self.0.recv()
+        self.0.take()
     }
 
     /// The number of records dropped since the last call.
     pub fn lost(&self) -> u64 {
-        self.0.take_drop_count()
+        self.0.take_lost(0)
     }
 }

@@ -14,11 +14,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rustix::fs::{Access, OFlags, fcntl_getfl, fcntl_setfl};
 
 use super::audit::AuditRecord;
-use super::bounded_queue::QueueReceiver;
 use super::error_throttle::ErrorThrottle;
+use super::lossy_queue::{LossyQueue, QueueClass};
 use super::record::TransferRecord;
 use super::{LoopWaker, json, xferlog};
 use crate::cause::{cause, of_path};
+use crate::limits::RECORDS_QUEUED;
 
 /// The format of a log file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,12 +42,17 @@ pub struct TransferLog {
     pub format: TransferLogFormat,
 }
 
+/// The class of records in the queue to the thread.
+pub(super) const RECORDS: usize = 0;
+
+/// The class of requests to reopen, of which one is enough.
+pub(super) const REOPENS: usize = 1;
+
 /// An item of the queue to the thread.
 pub(super) enum LogEntry {
     Record(Arc<TransferRecord>),
     Audit(Box<AuditRecord>),
-    /// Wakes the thread to reopen the files. The request itself is counted in [`ReopenState`], so it is not
-    /// lost when the queue is full.
+    /// Wakes the thread to reopen the files. The request itself is counted in [`ReopenState`].
     Reopen,
 }
 
@@ -76,6 +82,7 @@ impl ReopenState {
 
 /// The open log files.
 pub(super) struct LogWriter {
+    queue: Arc<LossyQueue<LogEntry>>,
     logs: Vec<OpenLog>,
     reopen: Arc<ReopenState>,
     waker: LoopWaker,
@@ -108,23 +115,33 @@ impl LogWriter {
             }),
             Err(error) => Err((log.file.clone(), error)),
         };
+        let classes = [RECORDS_QUEUED, 1].map(|capacity| QueueClass {
+            capacity,
+            is_important: false,
+        });
         Ok(Self {
+            queue: Arc::new(LossyQueue::with_classes(classes)),
             logs: logs.iter().map(open).collect::<Result<_, _>>()?,
             reopen,
             waker,
         })
     }
 
+    /// The queue to the thread.
+    pub(super) const fn queue(&self) -> &Arc<LossyQueue<LogEntry>> {
+        &self.queue
+    }
+
     /// The work of the thread: writes records until the queue is closed.
-    pub(super) fn run(mut self, queue: &QueueReceiver<LogEntry>) {
-        while let Some(entry) = queue.recv() {
+    pub(super) fn run(mut self) {
+        while let Some(entry) = self.queue.take() {
             self.reopen_if_requested();
             for log in &mut self.logs {
                 if let Some((line, time)) = log.line(&entry) {
                     log.write(line, time);
                 }
             }
-            let dropped = queue.take_drop_count();
+            let dropped = self.queue.take_lost(RECORDS);
             if dropped > 0 {
                 log::warn!(
                     "{dropped} records dropped from the transfer and audit logs: the queue was full, as the \
@@ -233,7 +250,6 @@ fn open_file(path: &Path) -> io::Result<File> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::bounded_queue::bounded_queue;
     use super::super::test_records::upload;
     use super::*;
     use std::fs;
@@ -260,12 +276,13 @@ mod tests {
             format,
         });
         fs::write(&logs[0].file, "old\n").unwrap();
-        let (sender, receiver) = bounded_queue(8);
+        let writer = writer(&logs);
         for path in ["/a", "/b"] {
-            assert!(sender.send(LogEntry::Record(Arc::new(upload(path)))));
+            let entry = LogEntry::Record(Arc::new(upload(path)));
+            writer.queue().push(RECORDS, entry);
         }
-        drop(sender);
-        writer(&logs).run(&receiver);
+        writer.queue().close();
+        writer.run();
         let xferlog = fs::read_to_string(&logs[0].file).unwrap();
         let lines: Vec<_> = xferlog.lines().collect();
         assert_eq!((lines.len(), lines[0]), (3, "old"));

@@ -13,7 +13,6 @@ use super::admission::{Protocol, Refusal};
 use super::connection::{Connection, Phase};
 use super::listen_socket::ListenSocket;
 use super::socket_role::SocketRole;
-use super::turn::Next;
 use crate::cause::of_accepting;
 use crate::event_loop::Key;
 use crate::limits::{ACCEPTS_PER_PASS, JOBS_QUEUED};
@@ -120,7 +119,7 @@ impl Reactor {
             if protocol == Protocol::Ftps {
                 connection.secure(context)?;
             }
-            Ok(Next::Done)
+            Ok(None)
         });
     }
 

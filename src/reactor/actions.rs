@@ -9,6 +9,7 @@ use super::connection::{Connection, Switch};
 use super::context::LoopContext;
 use super::data::{Link, TransferState};
 use super::turn::Request;
+use crate::auth::Verified;
 use crate::file_task::{FileTask, TaskSpec, TaskStep};
 use crate::limits::STAT_LISTING_BYTES;
 use crate::session::{Action, Deadline, Ending, Session, SessionEvent};
@@ -92,7 +93,8 @@ impl Connection {
         match self.data().back_from_worker() {
             // A transfer that was over before the cut has ended as it did.
             Some(ending) if !is_over => {
-                self.data().discarding(ending, transfer.moved());
+                let discarding = TransferState::Discarding(ending, transfer.moved());
+                self.data().enter(discarding);
                 self.submit(Work::Discard(transfer.cut()), context);
             }
             _ => self.proceed(transfer, outcome, context),
@@ -125,11 +127,11 @@ impl Connection {
         if self.data.is_some() {
             self.forget_ends(context);
         }
-        let Some(data) = self.data.take() else {
+        let Some(mut data) = self.data.take() else {
             return;
         };
         self.ticket = self.ticket.wrapping_add(1);
-        if let Some(source) = data.into_source() {
+        if let Some((source, _)) = data.take_source() {
             context.discard(source);
         }
     }
@@ -229,6 +231,9 @@ impl Connection {
     /// What the job owned is gone with it, and so is its operation.
     fn job_panicked(&mut self, context: &mut LoopContext) {
         log::error!("{}: A job panicked; this is a bug", self.peer);
+        if self.session.is_verifying() {
+            return self.verification_step(Verified::Rejected, context);
+        }
         match self.data().state() {
             TransferState::Idle | TransferState::Refused => {
                 self.notify(SessionEvent::StorageAnswered(Err(Error::Device)), context);

@@ -19,14 +19,10 @@ use crate::session::Repeated;
 impl Connection {
     pub(super) fn dial(&mut self, address: SocketAddr, context: &mut LoopContext) {
         match self.connect_to_client(address, context) {
-            Ok(stream) => {
-                self.data().connecting(stream);
-            }
+            Ok(stream) => self.data().connecting(stream),
             Err(error) => {
-                let why = cause(&error);
-                let text = format_args!("{}: Cannot connect to {address}: {why}", self.peer);
-                self.session
-                    .log_once(Repeated::NoDataConnection, Level::Info, text);
+                let text = format_args!("Cannot connect to {address}: {}", cause(&error));
+                self.log_once(Repeated::NoDataConnection, Level::Info, text);
                 self.fail_to_connect(context);
             }
         }
@@ -67,13 +63,12 @@ impl Connection {
             io::ErrorKind::PermissionDenied => "; the server needs CAP_NET_BIND_SERVICE for it",
             _ => "",
         };
-        let (peer, why) = (self.peer, cause(error));
         let text = format_args!(
-            "{peer}: Cannot connect from port {port}: {why}{remedy}; another port is used \
-             (active.from-default-port)"
+            "Cannot connect from port {port}: {}{remedy}; another port is used \
+             (active.from-default-port)",
+            cause(error)
         );
-        self.session
-            .log_once(Repeated::OtherDataPort, Level::Warn, text);
+        self.log_once(Repeated::OtherDataPort, Level::Warn, text);
     }
 }
 

@@ -9,24 +9,34 @@ use std::net::IpAddr;
 
 use super::admission::Protocol;
 use super::proxy_header::ProxyHeader;
-use crate::event_loop::Token;
-use crate::net::{Listener, Stream};
+use crate::event_loop::{Latch, Token};
+use crate::net::{Listener, PortLease, Stream};
 use crate::protocol::proxy_header::ProxiedPeer;
 
 /// What a passive listener has accepted.
 pub(super) enum Arrival {
-    /// The client.
-    Client(Box<dyn Stream>),
-    /// A proxy, whose header is to be read.
-    Proxy(Box<PendingConnection>),
+    /// The client, and the readiness of its socket.
+    Client(Box<dyn Stream>, Latch),
+    /// A proxy, whose header is awaited.
+    Proxy,
+    /// The header of a proxy is still incomplete.
+    HeaderIncomplete,
     /// Another host, whose connection is closed.
     Unrelated(IpAddr),
     /// A connection that ended before it was accepted or identified.
     Gone,
-    /// Nothing for now: accept would block.
+    /// Nothing for now: accept would block, or there is no listener.
     Nothing,
     /// The listener has failed.
     Failed(io::Error),
+}
+
+/// A passive listener. It is closed before the lease returns its port.
+pub(super) struct PassiveListener {
+    listener: Box<dyn Listener>,
+    pending: Option<Box<PendingConnection>>,
+    /// Holds the port.
+    _lease: PortLease,
 }
 
 /// A data connection from a proxy whose header is incomplete.
@@ -36,59 +46,85 @@ pub(super) struct PendingConnection {
     header: ProxyHeader,
 }
 
-impl Arrival {
-    /// Accepts the next connection. If `client` is given, only its address is accepted.
+impl PassiveListener {
+    pub(super) fn new(listener: Box<dyn Listener>, lease: PortLease) -> Self {
+        Self {
+            listener,
+            pending: None,
+            _lease: lease,
+        }
+    }
+
+    /// Whether a proxy has connected and its header is incomplete.
+    pub(super) const fn has_pending(&self) -> bool {
+        self.pending.is_some()
+    }
+
+    /// Closes the pending connection of a proxy. Returns whether there was one.
+    pub(super) fn drop_pending(&mut self) -> bool {
+        self.pending.take().is_some()
+    }
+
+    /// Accepts at most one connection, or reads on in the header of a pending one. If `client` is given, only
+    /// that address is accepted.
     pub(super) fn accept(
-        listener: &mut dyn Listener,
+        &mut self,
         token: Token,
         client: Option<IpAddr>,
         is_proxy: impl Fn(IpAddr) -> bool,
-    ) -> Self {
-        match listener.accept(token) {
-            Ok((stream, peer)) if is_proxy(peer.ip()) => Self::Proxy(Box::new(PendingConnection {
-                stream,
-                proxy: peer.ip(),
-                // PROT decides whether TLS follows, not the listener.
-                header: ProxyHeader::new(Protocol::Ftp),
-            })),
-            Ok((stream, peer)) => Self::identified(stream, peer.ip(), client),
+    ) -> Arrival {
+        if let Some(pending) = self.pending.take() {
+            return self.identify(pending, client);
+        }
+        match self.listener.accept(token) {
+            Ok((stream, peer)) if is_proxy(peer.ip()) => {
+                self.pending = Some(Box::new(PendingConnection {
+                    stream,
+                    proxy: peer.ip(),
+                    // PROT decides whether TLS follows, not the listener.
+                    header: ProxyHeader::new(Protocol::Ftp),
+                }));
+                Arrival::Proxy
+            }
+            Ok((stream, peer)) => Arrival::identified(stream, peer.ip(), client, Latch::FRESH),
             Err(error) => match error.kind() {
-                ErrorKind::WouldBlock => Self::Nothing,
-                ErrorKind::Interrupted | ErrorKind::ConnectionAborted => Self::Gone,
-                _ => Self::Failed(error),
+                ErrorKind::WouldBlock => Arrival::Nothing,
+                ErrorKind::Interrupted | ErrorKind::ConnectionAborted => Arrival::Gone,
+                _ => Arrival::Failed(error),
             },
         }
     }
 
-    fn identified(stream: Box<dyn Stream>, from: IpAddr, client: Option<IpAddr>) -> Self {
-        if client.is_none_or(|client| client == from) {
-            Self::Client(stream)
-        } else {
-            Self::Unrelated(from)
-        }
+    /// Reads on in the header, and keeps the connection while it is incomplete.
+    fn identify(&mut self, mut pending: Box<PendingConnection>, client: Option<IpAddr>) -> Arrival {
+        let address = match pending.header.read(pending.stream.as_mut()) {
+            Ok(ProxiedPeer::Local) => pending.proxy,
+            Ok(ProxiedPeer::Client { source, .. }) => source.ip(),
+            Err(error) => match error.kind() {
+                ErrorKind::WouldBlock => {
+                    self.pending = Some(pending);
+                    return Arrival::HeaderIncomplete;
+                }
+                ErrorKind::InvalidData => return Arrival::Unrelated(pending.proxy),
+                _ => return Arrival::Gone,
+            },
+        };
+        // The event of what follows the header was consumed with the header.
+        Arrival::identified(pending.stream, address, client, Latch::UNKNOWN)
     }
 }
 
-impl PendingConnection {
-    /// Reads on in the header. Returns the connection itself while the header is incomplete.
-    pub(super) fn identify(
-        mut self: Box<Self>,
+impl Arrival {
+    fn identified(
+        stream: Box<dyn Stream>,
+        from: IpAddr,
         client: Option<IpAddr>,
-    ) -> Result<Arrival, Box<Self>> {
-        let origin = match self.header.read(self.stream.as_mut()) {
-            Ok(origin) => origin,
-            Err(error) => {
-                return match error.kind() {
-                    ErrorKind::WouldBlock => Err(self),
-                    ErrorKind::InvalidData => Ok(Arrival::Unrelated(self.proxy)),
-                    _ => Ok(Arrival::Gone),
-                };
-            }
-        };
-        let address = match origin {
-            ProxiedPeer::Local => self.proxy,
-            ProxiedPeer::Client { source, .. } => source.ip(),
-        };
-        Ok(Arrival::identified(self.stream, address, client))
+        ready: Latch,
+    ) -> Self {
+        if client.is_none_or(|client| client == from) {
+            Self::Client(stream, ready)
+        } else {
+            Self::Unrelated(from)
+        }
     }
 }

@@ -1,27 +1,30 @@
 //! One client: the owner of its control stream, session, data channel and deadlines.
 //!
 //! Whatever happens to a connection happens in a turn ([`Connection::run_turn`]): the output buffer is
-//! lent, steps are taken and the session's actions applied after each, the replies leave in one write, and
-//! the close makes its next step if it is requested. What the connection wants next is computed from its
+//! lent, the session's actions are applied, the replies leave in one write, and the close makes its next
+//! step if it is requested. What the connection wants next is computed from its
 //! state, never stored.
 
+use std::fmt::Arguments;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use log::Level;
 
 use super::close_reason::CloseReason;
 use super::context::LoopContext;
 use super::count_wait::CountWait;
 use super::data::{DataChannel, TransferState};
 use super::proxy_header::ProxyHeader;
-use super::turn::{Next, StepResult, Turn, TurnResult};
+use super::turn::{Turn, TurnResult};
 use crate::event_loop::{Key, Latch, Queued};
 use crate::limits::INPUT_BYTES;
 use crate::net::Channel;
 use crate::net::tls::SessionTag;
 use crate::observe::target;
 use crate::protocol::line::LineBuffer;
-use crate::session::{Context, Deadline, Deadlines, Outbox, Session, SessionEvent};
+use crate::session::{Context, Deadline, Deadlines, Outbox, Repeated, Session, SessionEvent};
 use crate::storage::Storage;
 
 /// The data stall clock may be due although data has arrived: the connection was not given its turn yet. It
@@ -113,7 +116,7 @@ impl Connection {
             ready: Latch::FRESH,
             phase,
             input: LineBuffer::default(),
-            outbox: Outbox::new(),
+            outbox: Outbox::default(),
             session: Session::before_greeting(peer),
             deadlines: Deadlines::new(),
             data: None,
@@ -141,39 +144,24 @@ impl Connection {
         self.key
     }
 
-    /// Runs a turn: steps, each followed by the session's actions, until one says that the turn is over;
-    /// then the replies are written.
+    /// Runs a turn: its work, then the session's actions; then the replies are written.
     pub(super) fn run_turn(
         &mut self,
         context: &mut LoopContext,
-        mut step: impl FnMut(&mut Self, &mut LoopContext) -> StepResult,
+        work: impl FnOnce(&mut Self, &mut LoopContext) -> TurnResult,
     ) -> TurnResult {
         self.outbox.attach(&mut context.scratch.output);
-        let mut request = None;
-        let stepped = loop {
-            match step(self, context) {
-                Err(reason) => break Err(reason),
-                Ok(next) => {
-                    let asked = self.apply_actions(context);
-                    request = request.or(asked);
-                    match next {
-                        Next::Step => {}
-                        Next::Done => break Ok(()),
-                        Next::Request(asked) => {
-                            request = Some(asked);
-                            break Ok(());
-                        }
-                    }
-                }
-            }
-        };
-        let written = stepped.and_then(|()| self.write_replies(context));
+        let worked = work(self, context).map(|request| request.or(self.apply_actions(context)));
+        let written = worked.and_then(|request| {
+            self.write_replies(context)?;
+            Ok(request)
+        });
         self.outbox.detach(&mut context.scratch.output);
         if written.is_err() {
             // The scratch is the next connection's.
             context.drop_actions(&self.storage);
         }
-        written?;
+        let request = written?;
         self.advance_close(context)?;
         Ok(request)
     }
@@ -191,6 +179,11 @@ impl Connection {
     /// Tells the session of an event.
     pub(super) fn notify(&mut self, event: SessionEvent, context: &mut LoopContext) {
         self.converse(context, |session, cx| session.handle(event, cx));
+    }
+
+    /// Logs an event that the client can repeat at will: only the first time in its session.
+    pub(super) fn log_once(&mut self, event: Repeated, level: Level, text: Arguments<'_>) {
+        self.session.log_once(event, level, text);
     }
 
     /// Whether the connection is runnable, and for which turn: the one predicate of the run queue.
@@ -275,7 +268,7 @@ impl Connection {
     }
 
     /// Handles the deadlines that are due.
-    pub(super) fn expire(&mut self, context: &mut LoopContext) -> StepResult {
+    pub(super) fn expire(&mut self, context: &mut LoopContext) -> TurnResult {
         while let Some(deadline) = self.deadlines.take_due(context.now) {
             context.activity.count_expired(deadline);
             match deadline {
@@ -300,7 +293,7 @@ impl Connection {
                 other => self.converse(context, |session, cx| session.expired(other, cx)),
             }
         }
-        Ok(Next::Done)
+        Ok(None)
     }
 
     /// Whether a complete upload waits for the control connection to end as well.

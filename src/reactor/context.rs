@@ -73,6 +73,8 @@ pub(super) struct TurnScratch {
     /// Actions of the session, in order.
     pub(super) actions: VecDeque<Action>,
     pub(super) input: Vec<u8>,
+    /// Whether `input` holds a password.
+    pub(super) holds_password: bool,
     pub(super) output: Vec<u8>,
     pub(super) slice: Scratch,
 }
@@ -104,6 +106,7 @@ impl LoopContext {
             scratch: TurnScratch {
                 actions: VecDeque::new(),
                 input: vec![0; INPUT_BYTES],
+                holds_password: false,
                 output: Vec::with_capacity(OUTBOX_BYTES),
                 slice: Scratch::new(CHUNK_BYTES),
             },

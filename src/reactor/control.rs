@@ -1,119 +1,75 @@
 //! The control turn: read once, then execute the complete lines, within the budget of a turn.
 //!
-//! Each command is a step of its own, so that its actions are applied before the next command. While a
-//! command is in progress the control connection is still read, into the bounded input, and searched for
-//! the commands that must not wait: ABOR, and a STAT that is next (RFC 959 §4.1.3).
+//! The actions of each command are applied before the next command. While a command is in progress the
+//! control connection is still read, into the bounded input, and searched for the commands that must not
+//! wait: ABOR, and a STAT that is next (RFC 959 §4.1.3).
 
 use std::io;
 
 use super::close_reason::CloseReason;
 use super::connection::{Connection, Phase};
 use super::context::LoopContext;
-use super::turn::{Next, StepResult};
+use super::turn::{Request, TurnResult};
 use crate::limits::COMMANDS_PER_TURN;
 use crate::net::Stream as _;
 use crate::session::{Action, Session};
 
-/// How far a control turn is.
-///
-/// ```text
-///   Read ──▶ Commands ──none left, not accepted──▶ Urgent ──none left──▶ (over)
-/// ```
-pub(super) struct ControlTurn {
-    stage: Stage,
-    /// Whether the lent input buffer holds a password.
-    holds_password: bool,
-}
-
-enum Stage {
-    Read,
-    /// So many more commands in this turn.
-    Commands(usize),
-    /// So many more urgent ones.
-    Urgent(usize),
-}
-
-impl ControlTurn {
-    pub(super) const fn new() -> Self {
-        Self {
-            stage: Stage::Read,
-            holds_password: false,
-        }
-    }
-
-    pub(super) fn step(
-        &mut self,
-        connection: &mut Connection,
-        context: &mut LoopContext,
-    ) -> StepResult {
-        match connection.phase {
-            Phase::Lingering => return connection.discard_input(context),
-            Phase::ProxyHeader(_) => return connection.proxy_header_turn(),
+impl Connection {
+    pub(super) fn control_turn(&mut self, context: &mut LoopContext) -> TurnResult {
+        match self.phase {
+            Phase::Lingering => return self.discard_input(context),
+            Phase::ProxyHeader(_) => return self.proxy_header_turn(),
             _ => {}
         }
-        if matches!(self.stage, Stage::Read) {
-            connection.input.attach(&mut context.scratch.input);
-            if let Err(reason) = connection.read_commands(context) {
-                self.end(connection, context);
-                return Err(reason);
-            }
-            self.stage = Stage::Commands(COMMANDS_PER_TURN);
+        self.input.attach(&mut context.scratch.input);
+        let read = self.read_commands(context);
+        let done = read.map(|()| self.execute_commands(context));
+        self.input.detach(&mut context.scratch.input);
+        if std::mem::take(&mut context.scratch.holds_password) {
+            context.scratch.input.fill(0);
         }
-        if self.execute_one(connection, context) {
-            return Ok(Next::Step);
-        }
-        if connection.has_abort() {
-            connection.converse(context, Session::abort);
-        }
-        self.end(connection, context);
-        Ok(Next::Done)
+        done
     }
 
-    /// Executes the next command, if there is one and the budget allows it.
-    fn execute_one(&mut self, connection: &mut Connection, context: &mut LoopContext) -> bool {
-        if let Stage::Commands(left) = self.stage {
-            let is_accepted = connection.session.accepts_command() && !connection.outbox.is_full();
-            if left > 0 && is_accepted && self.execute_next(connection, context) {
-                self.stage = Stage::Commands(left - 1);
-                return true;
+    /// Executes complete lines, as many as the budget allows: those that are accepted, then the urgent
+    /// ones.
+    fn execute_commands(&mut self, context: &mut LoopContext) -> Option<Request> {
+        let mut request = None;
+        for _ in 0..COMMANDS_PER_TURN {
+            let is_accepted = self.session.accepts_command() && !self.outbox.is_full();
+            if !is_accepted || !self.execute_next(context) {
+                break;
             }
-            self.stage = Stage::Urgent(COMMANDS_PER_TURN);
+            request = request.or(self.apply_actions(context));
         }
-        match self.stage {
-            Stage::Urgent(left) if left > 0 && connection.has_status() => {
-                self.stage = Stage::Urgent(left - 1);
-                self.execute_next(connection, context)
+        for _ in 0..COMMANDS_PER_TURN {
+            if !self.has_status() || !self.execute_next(context) {
+                break;
             }
-            _ => false,
+            request = request.or(self.apply_actions(context));
         }
+        if self.has_abort() {
+            self.converse(context, Session::abort);
+        }
+        request
     }
 
     /// Executes the next complete line, if there is one.
-    fn execute_next(&mut self, connection: &mut Connection, context: &mut LoopContext) -> bool {
-        for refusal in connection.input.refusals() {
-            connection.outbox.telnet(refusal);
+    fn execute_next(&mut self, context: &mut LoopContext) -> bool {
+        for refusal in self.input.refusals() {
+            self.outbox.telnet(refusal);
         }
-        let Some(line) = connection.input.next_line() else {
+        let Some(line) = self.input.next_line() else {
             return false;
         };
         context.activity.commands += 1;
-        let mut cx = context.for_session(&mut connection.outbox, &mut connection.deadlines);
-        connection.session.execute(&line, &mut cx);
+        let mut cx = context.for_session(&mut self.outbox, &mut self.deadlines);
+        self.session.execute(&line, &mut cx);
         let mut actions = context.scratch.actions.iter();
-        self.holds_password |= actions.any(|action| matches!(action, Action::Verify(_)));
+        context.scratch.holds_password |= actions.any(|one| matches!(one, Action::Verify(_)));
         true
     }
 
-    /// Returns the lent buffer, without the password that may be in it.
-    fn end(&self, connection: &mut Connection, context: &mut LoopContext) {
-        connection.input.detach(&mut context.scratch.input);
-        if self.holds_password {
-            context.scratch.input.fill(0);
-        }
-    }
-}
-
-impl Connection {
     fn read_commands(&mut self, context: &mut LoopContext) -> Result<(), CloseReason> {
         if !self.wants_read() {
             return Ok(());
@@ -164,16 +120,16 @@ impl Connection {
         self.resume_timeout(context);
     }
 
-    fn discard_input(&mut self, context: &mut LoopContext) -> StepResult {
+    fn discard_input(&mut self, context: &mut LoopContext) -> TurnResult {
         match self.stream.read(&mut context.scratch.input) {
             Ok(0) => Err(CloseReason::Finished),
-            Ok(_) => Ok(Next::Done),
+            Ok(_) => Ok(None),
             Err(error) => match error.kind() {
                 io::ErrorKind::WouldBlock => {
                     self.ready.readable = false;
-                    Ok(Next::Done)
+                    Ok(None)
                 }
-                io::ErrorKind::Interrupted => Ok(Next::Done),
+                io::ErrorKind::Interrupted => Ok(None),
                 _ => Err(CloseReason::Finished),
             },
         }

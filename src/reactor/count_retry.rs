@@ -12,6 +12,7 @@ use std::time::Instant;
 use super::connection::{Connection, Phase};
 use super::context::LoopContext;
 use super::count_wait::CountWait;
+use super::data::TransferState;
 use crate::event_loop::Interest;
 use crate::limits::COUNT_POLL_INTERVAL;
 use crate::session::{Deadline, SessionEvent};
@@ -45,12 +46,13 @@ impl Connection {
         if context.now < until {
             self.count_wait = Some(Box::new(CountWait::Asking(until)));
             let left = self.pause_timeout(context);
-            self.data().pause(transfer, left);
+            self.data().enter(TransferState::Paused(transfer, left));
             self.deadlines
                 .set(Deadline::Resume, context.now + COUNT_POLL_INTERVAL);
         } else {
             transfer.stop_waiting();
-            self.data().on_loop(transfer, Interest::Now);
+            let state = TransferState::OnLoop(transfer, Interest::Now);
+            self.data().enter(state);
         }
     }
 

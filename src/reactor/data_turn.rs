@@ -6,9 +6,10 @@
 
 use log::Level;
 
+use super::arrival::Arrival;
 use super::connection::{Connection, Phase};
 use super::context::LoopContext;
-use super::data::{Accepted, Cancelled, ControlProbe, DataChannel, Join, Link, TransferState};
+use super::data::{Cancelled, ControlProbe, DataChannel, Join, Link, TransferState};
 use super::socket_role::SocketRole;
 use super::upload_decision::Decision;
 use super::upload_end::UploadEnd;
@@ -27,7 +28,7 @@ impl Connection {
             return;
         };
         match (data.link(), data.state()) {
-            (Link::Listening { .. }, _) if data.ready.readable => self.accept_client(context),
+            (Link::Listening(_), _) if data.ready.readable => self.accept_client(context),
             (Link::Connecting(_), _) if data.ready.writable => self.finish_connecting(context),
             (Link::Open(_), TransferState::Refused) => self.check_silence(context),
             (_, TransferState::AwaitingClose(_)) if data.ready.readable => {
@@ -47,42 +48,30 @@ impl Connection {
 
     pub(super) fn accept_client(&mut self, context: &mut LoopContext) {
         let token = SocketRole::Data(self.key()).to_token();
-        let peer = self.peer;
-        let client = (!self.session.allows_fxp()).then_some(peer.ip());
+        let client = (!self.session.allows_fxp()).then_some(self.peer.ip());
         for _ in 0..REFUSED_PEERS_PER_TURN {
-            if !self.data().is_listening() {
-                return;
-            }
             let policy = &context.policy;
             let is_proxy = |address| policy.is_proxy(address);
-            let accepted = self.data().accept(token, client, is_proxy);
-            if matches!(accepted, Accepted::HeaderIncomplete) {
-                return;
-            }
-            self.deadlines.clear(Deadline::DataProxyHeader);
-            match accepted {
-                Accepted::Client => {
-                    self.deadlines.clear(Deadline::Arrival);
+            match self.data().accept(token, client, is_proxy) {
+                Arrival::Client(stream, ready) => {
+                    self.data().open_link(stream, ready);
                     return self.watch_ends(context);
                 }
-                Accepted::Proxy => {
+                Arrival::Proxy => {
                     let until = context.now + context.policy.settings.timings.handshake;
                     self.deadlines.set(Deadline::DataProxyHeader, until);
                 }
-                Accepted::Unrelated(address) => {
+                Arrival::Unrelated(address) => {
                     let text = format_args!(
-                        "{peer}: Closed a connection from {address} to the passive port: not the client"
+                        "Closed a connection from {address} to the passive port: not the client"
                     );
-                    self.session
-                        .log_once(Repeated::PassiveForeignAddress, Level::Warn, text);
+                    self.log_once(Repeated::PassiveForeignAddress, Level::Warn, text);
                 }
-                Accepted::Gone => {}
-                Accepted::Nothing | Accepted::HeaderIncomplete => return,
-                Accepted::Failed(error) => {
-                    let why = cause(&error);
-                    let text = format_args!("{peer}: Cannot accept a data connection: {why}");
-                    self.session
-                        .log_once(Repeated::NoDataConnection, Level::Warn, text);
+                Arrival::Gone => {}
+                Arrival::Nothing | Arrival::HeaderIncomplete => return,
+                Arrival::Failed(error) => {
+                    let text = format_args!("Cannot accept a data connection: {}", cause(&error));
+                    self.log_once(Repeated::NoDataConnection, Level::Warn, text);
                     return self.fail_to_connect(context);
                 }
             }
@@ -91,10 +80,8 @@ impl Connection {
 
     fn finish_connecting(&mut self, context: &mut LoopContext) {
         if let Err(error) = self.data().finish_connect() {
-            let (peer, why) = (self.peer, cause(&error));
-            let text = format_args!("{peer}: Cannot open a data connection: {why}");
-            self.session
-                .log_once(Repeated::NoDataConnection, Level::Info, text);
+            let text = format_args!("Cannot open a data connection: {}", cause(&error));
+            self.log_once(Repeated::NoDataConnection, Level::Info, text);
             self.fail_to_connect(context);
         }
     }
@@ -134,7 +121,7 @@ impl Connection {
         let transfer = Box::new(Transfer::new(channel, source));
         let interest = transfer.first_interest();
         self.report_progress(&transfer, context);
-        self.data().on_loop(transfer, interest);
+        self.data().enter(TransferState::OnLoop(transfer, interest));
     }
 
     fn report_progress(&mut self, transfer: &Transfer, context: &mut LoopContext) {
@@ -155,7 +142,7 @@ impl Connection {
         data.end.readable(context.now);
         if let Err(at) = transfer.grant(context.now) {
             let left = self.pause_timeout(context);
-            self.data().pause(transfer, left);
+            self.data().enter(TransferState::Paused(transfer, left));
             return self.deadlines.set(Deadline::Resume, at);
         }
         if transfer.needs_worker() {
@@ -194,11 +181,14 @@ impl Connection {
         }
         self.report_progress(&transfer, context);
         match outcome {
-            SliceOutcome::Again => self.data().on_loop(transfer, Interest::Now),
+            SliceOutcome::Again => {
+                let state = TransferState::OnLoop(transfer, Interest::Now);
+                self.data().enter(state);
+            }
             SliceOutcome::Waiting(interest) => {
                 let data = self.data();
                 data.end.drained(moved, context.now);
-                data.on_loop(transfer, interest);
+                data.enter(TransferState::OnLoop(transfer, interest));
             }
             SliceOutcome::NotCounted => self.pause_for_count(transfer, context),
             SliceOutcome::WouldWait => self.hand_over(Work::Slice(transfer), context),
@@ -210,7 +200,8 @@ impl Connection {
                     UploadEnd::Unwatched => ControlProbe::Required,
                     _ => ControlProbe::Done,
                 };
-                self.data().await_commit(transfer, probe);
+                let state = TransferState::AwaitingCommit(transfer, probe);
+                self.data().enter(state);
             }
             SliceOutcome::Done => self.all_sent(transfer, context),
             SliceOutcome::Failed(failure) => {
@@ -272,7 +263,7 @@ impl Connection {
             Cancelled::Discard(source, moved) => self.discard(source, moved, ending, context),
             // All bytes were sent before the cut.
             Cancelled::Complete(moved) => self.finish(Ending::Complete, moved, None, context),
-            Cancelled::Pending | Cancelled::Nothing => {}
+            Cancelled::Nothing => {}
         }
     }
 
@@ -283,7 +274,7 @@ impl Connection {
         ending: Ending,
         context: &mut LoopContext,
     ) {
-        self.data().discarding(ending, moved);
+        self.data().enter(TransferState::Discarding(ending, moved));
         self.deadlines.clear(Deadline::Resume);
         self.submit(Work::Discard(source), context);
     }

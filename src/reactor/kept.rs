@@ -74,11 +74,9 @@ impl Connection {
         }
         if has_come {
             let text = format_args!(
-                "{}: Closed a data connection: what came over it belongs to a refused command",
-                self.peer
+                "Closed a data connection: what came over it belongs to a refused command"
             );
-            self.session
-                .log_once(Repeated::RefusedData, Level::Info, text);
+            self.log_once(Repeated::RefusedData, Level::Info, text);
         }
         self.lose_link(context);
     }

@@ -55,12 +55,11 @@ pub use change::Change;
 use close_reason::CloseReason;
 use connection::Connection;
 use context::LoopContext;
-use control::ControlTurn;
 use drain::Drain;
 use listen_socket::ListenSocket;
 pub use parts::{Parts, StorageByAccount};
 use socket_role::SocketRole;
-use turn::{Next, Request, StepResult, Turn, TurnQueue};
+use turn::{Request, Turn, TurnQueue, TurnResult};
 
 use crate::event_loop::{Key, MAX_SLOTS, Semaphore, Slots, Timers};
 use crate::limits::{self, HANDSHAKES_PER_PASS, SESSIONS_SHOWN};
@@ -209,12 +208,8 @@ impl Reactor {
                 actions::discard_late(completion.outcome, &mut self.context);
                 continue;
             }
-            let mut completion = Some(completion);
-            self.run_turn(key, |connection, context| {
-                if let Some(completion) = completion.take() {
-                    connection.complete(completion, context);
-                }
-                Ok(Next::Done)
+            self.tell(key, |connection, context| {
+                connection.complete(completion, context);
             });
         }
         self.completions = completions;
@@ -224,10 +219,7 @@ impl Reactor {
     /// pass.
     fn run_pass(&mut self) {
         for _ in 0..self.queue.len(Turn::Control as usize) {
-            let mut control = ControlTurn::new();
-            self.run_next(Turn::Control, |connection, context| {
-                control.step(connection, context)
-            });
+            self.run_next(Turn::Control, Connection::control_turn);
         }
         let handshakes = self.queue.len(Turn::Handshake as usize);
         for _ in 0..handshakes.min(HANDSHAKES_PER_PASS) {
@@ -236,7 +228,7 @@ impl Reactor {
         for _ in 0..self.queue.len(Turn::Data as usize) {
             self.run_next(Turn::Data, |connection, context| {
                 connection.data_turn(context);
-                Ok(Next::Done)
+                Ok(None)
             });
         }
     }
@@ -244,7 +236,7 @@ impl Reactor {
     fn run_next(
         &mut self,
         turn: Turn,
-        step: impl FnMut(&mut Connection, &mut LoopContext) -> StepResult,
+        work: impl FnOnce(&mut Connection, &mut LoopContext) -> TurnResult,
     ) {
         let Some(key) = self.queue.pop(turn as usize) else {
             return;
@@ -253,7 +245,7 @@ impl Reactor {
         if let Some(connection) = self.connections.get_mut(key) {
             self.context.activity.count_turn(turn);
             connection.queued.taken(turn as usize);
-            self.run_turn(key, step);
+            self.run_turn(key, work);
         }
     }
 
@@ -262,13 +254,13 @@ impl Reactor {
     fn run_turn(
         &mut self,
         key: Key,
-        step: impl FnMut(&mut Connection, &mut LoopContext) -> StepResult,
+        work: impl FnOnce(&mut Connection, &mut LoopContext) -> TurnResult,
     ) {
         let Some(connection) = self.connections.get_mut(key) else {
             return;
         };
         let context = &mut self.context;
-        let result = catch_unwind(AssertUnwindSafe(|| connection.run_turn(context, step)));
+        let result = catch_unwind(AssertUnwindSafe(|| connection.run_turn(context, work)));
         match result {
             Ok(Ok(request)) => {
                 self.schedule(key);
@@ -289,6 +281,14 @@ impl Reactor {
         }
     }
 
+    /// A turn whose work asks for nothing and does not fail.
+    fn tell(&mut self, key: Key, work: impl FnOnce(&mut Connection, &mut LoopContext)) {
+        self.run_turn(key, |connection, context| {
+            work(connection, context);
+            Ok(None)
+        });
+    }
+
     /// Tells a session which sessions its account has. Those of other accounts are not its business.
     fn list_sessions(&mut self, key: Key) {
         let asking = self.connections.get_mut(key);
@@ -298,13 +298,9 @@ impl Reactor {
         };
         let is_own = |one: &&Connection| one.session.account_name() == Some(&name);
         let shown = self.connections.iter().filter(is_own).take(SESSIONS_SHOWN);
-        let mut lines: Vec<_> = shown.map(|one| one.session.summary()).collect();
-        self.run_turn(key, |connection, context| {
-            connection.notify(
-                SessionEvent::SessionsListed(std::mem::take(&mut lines)),
-                context,
-            );
-            Ok(Next::Done)
+        let lines = shown.map(|one| one.session.summary()).collect();
+        self.tell(key, |connection, context| {
+            connection.notify(SessionEvent::SessionsListed(lines), context);
         });
     }
 

@@ -34,9 +34,8 @@ impl Connection {
         let address = here.and_then(|here| self.try_to_listen(here, told, context));
         if let Err(error) = &address {
             let why = of_listening(error, &"a port of passive.ports");
-            let text = format_args!("{}: Cannot listen for a data connection: {why}", self.peer);
-            self.session
-                .log_once(Repeated::NoPassivePort, Level::Warn, text);
+            let text = format_args!("Cannot listen for a data connection: {why}");
+            self.log_once(Repeated::NoPassivePort, Level::Warn, text);
         }
         let address = address.map_err(|_| NoListener::Port);
         self.notify(SessionEvent::Listening(address), context);
@@ -79,7 +78,6 @@ impl Connection {
     pub(super) fn give_up_listening(&mut self, context: &mut LoopContext) {
         // It may have connected at the last moment.
         self.accept_client(context);
-        let peer = self.peer;
         let data = self.data();
         if !data.is_listening() || !data.is_at_rest() {
             return;
@@ -89,9 +87,8 @@ impl Connection {
             let time = context.policy.settings.timings.handshake;
             return self.restart_arrival_clock(time, context);
         }
-        let text = format_args!("{peer}: No client connected to the passive port in time");
-        self.session
-            .log_once(Repeated::PassiveUnused, Level::Info, text);
+        let text = format_args!("No client connected to the passive port in time");
+        self.log_once(Repeated::PassiveUnused, Level::Info, text);
         self.lose_link(context);
     }
 

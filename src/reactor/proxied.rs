@@ -11,7 +11,7 @@ use super::admission::{Protocol, Refusal};
 use super::close_reason::CloseReason;
 use super::connection::{Connection, Phase, Proxied};
 use super::proxy_header::ProxyHeader;
-use super::turn::{Next, Request, StepResult};
+use super::turn::{Request, TurnResult};
 use crate::event_loop::{Interest, Key};
 use crate::net::Channel;
 use crate::protocol::proxy_header::ProxiedPeer;
@@ -19,19 +19,16 @@ use crate::session::Deadline;
 
 impl Connection {
     /// Reads on in the header. When it is complete, the reactor decides on the client.
-    pub(super) fn proxy_header_turn(&mut self) -> StepResult {
+    pub(super) fn proxy_header_turn(&mut self) -> TurnResult {
         let Phase::ProxyHeader(header) = &mut self.phase else {
-            return Ok(Next::Done);
+            return Ok(None);
         };
         match header.read(&mut self.stream) {
-            Ok(origin) => Ok(Next::Request(Request::AdmitProxied(
-                origin,
-                header.protocol,
-            ))),
+            Ok(origin) => Ok(Some(Request::AdmitProxied(origin, header.protocol))),
             Err(error) => match error.kind() {
                 io::ErrorKind::WouldBlock => {
                     self.ready.clear(Interest::Readable);
-                    Ok(Next::Done)
+                    Ok(None)
                 }
                 io::ErrorKind::UnexpectedEof => Err(CloseReason::ClientLeft),
                 io::ErrorKind::InvalidData => Err(CloseReason::NoProxyHeader),

@@ -8,7 +8,6 @@
 use super::Reactor;
 use super::connection::Connection;
 use super::context::LoopContext;
-use super::turn::Next;
 use crate::auth::{Denial, Revocation, RevokedSessions};
 use crate::event_loop::Key;
 use crate::limits::REVIEWS_PER_PASS;
@@ -49,9 +48,8 @@ impl Reactor {
             return;
         };
         let is_allowed = self.admission.allows(client.ip());
-        self.run_turn(key, |connection, context| {
+        self.tell(key, |connection, context| {
             connection.review(is_allowed, context);
-            Ok(Next::Done)
         });
     }
 }

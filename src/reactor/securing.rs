@@ -12,7 +12,7 @@ use super::close_reason::CloseReason;
 use super::connection::{Connection, Phase, Switch};
 use super::context::LoopContext;
 use super::data::TransferState;
-use super::turn::{Next, StepResult};
+use super::turn::TurnResult;
 use crate::auth::Revocation;
 use crate::cause::cause;
 use crate::net::tls::Acceptor;
@@ -81,10 +81,10 @@ impl Connection {
         self.deadlines.set(Deadline::Handshake, handshake);
     }
 
-    pub(super) fn handshake_turn(&mut self, context: &mut LoopContext) -> StepResult {
+    pub(super) fn handshake_turn(&mut self, context: &mut LoopContext) -> TurnResult {
         let Phase::Handshaking(switch) = self.phase else {
             self.data_handshake_turn(context);
-            return Ok(Next::Done);
+            return Ok(None);
         };
         let step = match switch {
             Switch::Secure => self.stream.handshake(),
@@ -104,7 +104,7 @@ impl Connection {
                 _ => return Err(CloseReason::NotSecured),
             },
         }
-        Ok(Next::Done)
+        Ok(None)
     }
 
     /// A step of a handshake on the data connection that the client has begun before its command.
@@ -182,19 +182,13 @@ impl Connection {
 
     /// Logs a remark of TLS on a data connection.
     pub(super) fn log_diagnostic(&mut self, remark: &str) {
-        let text = format_args!("{}: {remark}", self.peer);
-        self.session
-            .log_once(Repeated::DataSecurity, Level::Warn, text);
+        let text = format_args!("{remark}");
+        self.log_once(Repeated::DataSecurity, Level::Warn, text);
     }
 
     pub(super) fn log_insecure(&mut self, error: &io::Error) {
-        let text = format_args!(
-            "{}: Cannot secure a data connection: {}",
-            self.peer,
-            cause(error)
-        );
-        self.session
-            .log_once(Repeated::DataSecurity, Level::Error, text);
+        let text = format_args!("Cannot secure a data connection: {}", cause(error));
+        self.log_once(Repeated::DataSecurity, Level::Error, text);
     }
 
     /// TLS has failed: ends the session. The last thing that is sent is an alert.

@@ -3,7 +3,6 @@
 use super::Reactor;
 use super::close_reason::CloseReason;
 use super::drain::{Drain, Step};
-use super::turn::Next;
 use crate::session::{Context, Session};
 
 impl Reactor {
@@ -32,10 +31,7 @@ impl Reactor {
     /// A turn for each connection, in which its session is told this.
     fn tell_all(&mut self, act: fn(&mut Session, &mut Context<'_>)) {
         for key in self.connections.keys() {
-            self.run_turn(key, |connection, context| {
-                connection.converse(context, act);
-                Ok(Next::Done)
-            });
+            self.tell(key, |connection, context| connection.converse(context, act));
         }
     }
 

@@ -24,17 +24,6 @@ impl Turn {
 /// The connections that wait for a turn.
 pub(super) type TurnQueue = RunQueue<{ Turn::ALL.len() }>;
 
-/// What follows a step of a turn, after the session's actions are applied.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Next {
-    /// The turn is over.
-    Done,
-    /// Another step: the turn has more to do.
-    Step,
-    /// The turn is over, and asks for this.
-    Request(Request),
-}
-
 /// What only the reactor can do, because it needs other connections.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Request {
@@ -43,9 +32,6 @@ pub(super) enum Request {
     /// The PROXY header is complete: admit the client that it names.
     AdmitProxied(ProxiedPeer, Protocol),
 }
-
-/// The result of a step.
-pub(super) type StepResult = Result<Next, CloseReason>;
 
 /// The result of a turn: the connection goes on, and may ask for something; or it is to be closed.
 pub(super) type TurnResult = Result<Option<Request>, CloseReason>;

@@ -78,7 +78,7 @@ impl Connection {
             }
             Link::Connecting(stream) => stream.as_ref(),
             Link::Open(channel) => channel,
-            Link::Absent | Link::Listening { .. } | Link::Target(_) | Link::Failed => {
+            Link::Absent | Link::Listening(_) | Link::Target(_) | Link::Failed => {
                 data.end = UploadEnd::Unwatched;
                 return;
             }
@@ -116,12 +116,10 @@ impl Connection {
     pub(super) fn log_unclean_end(&mut self, transfer: &Transfer) {
         if transfer.has_rejected_unclean_end() {
             let text = format_args!(
-                "{}: The client ended the data connection of an upload without close_notify, so it \
-                 may have been cut; tls.unclean-uploads or account.unclean-uploads would allow that",
-                self.peer
+                "The client ended the data connection of an upload without close_notify, so it \
+                 may have been cut; tls.unclean-uploads or account.unclean-uploads would allow that"
             );
-            self.session
-                .log_once(Repeated::UncleanEnd, Level::Warn, text);
+            self.log_once(Repeated::UncleanEnd, Level::Warn, text);
         }
     }
 

@@ -4,12 +4,11 @@
 //! receives their results as events. At most one action with a later result is pending. Everything here is
 //! plain data.
 
-use std::fmt;
 use std::net::SocketAddr;
 
 use crate::auth::{AuthenticatedUser, LoginCredentials, LoginFailure};
 use crate::file_task::{TaskResult, TaskSpec};
-use crate::observe::{AuditRecord, Outcome, TransferRecord};
+use crate::observe::{AuditRecord, TransferRecord};
 use crate::storage::{self, Answer, Entry, Operation, VirtualPath};
 use crate::transfer::{Listing, Mark, Opened, Plan};
 
@@ -175,44 +174,4 @@ pub enum Ending {
     Revoked,
     /// The storage failed.
     Failed(storage::Error),
-}
-
-impl fmt::Display for Ending {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Complete => "all bytes were transferred",
-            Self::NotConnected => "the data connection was not established",
-            Self::NotSecured => "TLS on the data connection failed",
-            Self::Cut => "the data connection was cut",
-            Self::Malformed => "the data violates MODE or STRU",
-            Self::Bounded => "the recursive listing was truncated",
-            Self::Stalled => "the data connection stalled",
-            Self::Aborted => "the client sent ABOR",
-            Self::Abandoned => "the control connection ended",
-            Self::Stopped => "the server is stopping",
-            Self::Revoked => "the permission was revoked",
-            Self::Failed(error) => return write!(f, "the storage failed: {error}"),
-        })
-    }
-}
-
-impl Ending {
-    /// The outcome in the transfer log.
-    pub(super) const fn outcome(self) -> Outcome {
-        Outcome::Incomplete(match self {
-            Self::Complete => return Outcome::Complete,
-            Self::NotConnected => "not-connected",
-            Self::NotSecured => "not-secured",
-            Self::Cut => "cut",
-            Self::Malformed => "malformed",
-            Self::Bounded => "bounded",
-            Self::Stalled => "stalled",
-            Self::Aborted => "aborted",
-            Self::Abandoned => "abandoned",
-            Self::Stopped => "stopped",
-            Self::Revoked => "revoked",
-            Self::Failed(storage::Error::NoSpace | storage::Error::QuotaExceeded) => "no-space",
-            Self::Failed(_) => "failed",
-        })
-    }
 }

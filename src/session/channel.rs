@@ -195,9 +195,8 @@ impl Session {
             return;
         }
         if !self.may_connect_to(address) {
-            let text = format_args!("{}: Refused to connect to {address}", self.peer);
-            self.log
-                .once(Repeated::AddressRefused, log::Level::Warn, text);
+            let text = format_args!("Refused to connect to {address}");
+            self.log_once(Repeated::AddressRefused, log::Level::Warn, text);
             let text = if self.login.allows_fxp() {
                 "Only to an address of one host, and to a port above 1023."
             } else {

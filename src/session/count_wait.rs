@@ -4,7 +4,6 @@
 //! between two attempts, but not during one: the worker may have created the file by then, and a client
 //! that got no 150 expects none.
 
-use super::transfers::final_reply;
 use super::{Context, Ending, Progress, Session};
 
 impl Session {
@@ -31,7 +30,7 @@ impl Session {
         if matches!(self.progress, Progress::AwaitingCount(_)) {
             self.progress = Progress::Idle;
             self.hang_up(cx);
-            cx.reply(&final_reply(ending));
+            cx.reply(&ending.reply(None));
             self.audit_if_answered(cx);
         }
     }

@@ -7,7 +7,7 @@
 
 use super::question::{DigestForm, DigestQuestion, Question};
 use super::uploads::REPLACING;
-use super::{Action, Context, Progress, Session, refusal};
+use super::{Action, Context, Progress, Session};
 use crate::auth::Permissions;
 use crate::file_task::{Algorithm, TaskSpec};
 use crate::limits::{COMBINE_BYTES, COMBINE_PARTS};
@@ -15,7 +15,7 @@ use crate::protocol::byte_range::ByteRange;
 use crate::protocol::command::trim_trailing_spaces;
 use crate::protocol::quoted;
 use crate::protocol::reply::Reply;
-use crate::storage::{Error, VirtualPath};
+use crate::storage::VirtualPath;
 
 impl Session {
     pub(super) fn hash(&mut self, argument: &[u8], cx: &mut Context<'_>) {
@@ -77,10 +77,7 @@ impl Session {
     }
 
     pub(super) fn directory_size(&mut self, argument: &[u8], cx: &mut Context<'_>) {
-        if !self.may(Permissions::LIST, cx) {
-            return;
-        }
-        if let Some(path) = self.path(argument, cx) {
+        if let Some(path) = self.permitted_path(Permissions::LIST, argument, cx) {
             self.start_task(Question::Measure, TaskSpec::Measure(path), cx);
         }
     }
@@ -167,10 +164,7 @@ impl Session {
         range: Option<ByteRange>,
         cx: &mut Context<'_>,
     ) {
-        if !self.may(Permissions::RETRIEVE, cx) {
-            return;
-        }
-        let Some(path) = self.path(name, cx) else {
+        let Some(path) = self.permitted_path(Permissions::RETRIEVE, name, cx) else {
             return;
         };
         let question = Question::Digest(Box::new(DigestQuestion {
@@ -209,20 +203,6 @@ impl DigestQuestion {
                 let hex = hex.to_uppercase();
                 Reply::new(251, [name, b" ", hex.as_bytes()].concat())
             }
-        }
-    }
-
-    pub(super) fn refusal(&self, error: Error) -> Reply {
-        match (self.form, error) {
-            (DigestForm::Hash(_), Error::IsDirectory) => {
-                Reply::fixed(553, "A directory has no digest.")
-            }
-            (DigestForm::Hash(_), Error::BeyondEnd) => {
-                Reply::fixed(551, "The range is beyond the end of the file.")
-            }
-            (_, Error::BadName) => refusal(Error::NotFound),
-            (_, Error::IsDirectory) => refusal(Error::NotRegular),
-            _ => refusal(error),
         }
     }
 }

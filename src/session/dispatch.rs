@@ -6,6 +6,7 @@
 
 use log::Level;
 
+use super::session_log::LineClass;
 use super::{Context, Session, Settings, closing};
 use crate::auth::Permissions;
 use crate::file_task::Algorithm;
@@ -20,7 +21,8 @@ use crate::protocol::visible::Visible;
 impl Session {
     pub(super) fn line_too_long(&mut self, cx: &mut Context<'_>) {
         let text = format_args!("{}: Command line too long", self.peer);
-        self.log.line(self.peer, cx.now, Level::Warn, text);
+        self.log
+            .line(LineClass::Routine, self.peer, cx.now, Level::Warn, text);
         self.reset_sequence(cx);
         cx.reply(&Reply::syntax_error());
         self.long_lines += 1;
@@ -76,14 +78,16 @@ impl Session {
     pub(super) fn unrecognized(&mut self, verb: &[u8], cx: &mut Context<'_>) {
         let verb = Visible(redact_password(verb));
         let text = format_args!("{}: Command unrecognized: '{verb}'", self.peer);
-        self.log.line(self.peer, cx.now, Level::Warn, text);
+        self.log
+            .line(LineClass::Routine, self.peer, cx.now, Level::Warn, text);
         cx.reply(&Reply::syntax_error());
     }
 
     pub(super) fn log_line(&mut self, line: &[u8], cx: &Context<'_>) {
         let line = Visible(redact_password(line));
         let text = format_args!("Sent by client {}: {line}", self.peer);
-        self.log.line(self.peer, cx.now, Level::Info, text);
+        self.log
+            .line(LineClass::Routine, self.peer, cx.now, Level::Info, text);
     }
 
     fn dispatch(&mut self, request: &Request<'_>, cx: &mut Context<'_>) {
@@ -237,6 +241,16 @@ impl Session {
             cx.reply(&Reply::fixed(501, "That cannot be a path name."));
         }
         path
+    }
+
+    /// As [`path`](Self::path), for an account with all of these permissions.
+    pub(super) fn permitted_path(
+        &mut self,
+        needed: Permissions,
+        argument: &[u8],
+        cx: &mut Context<'_>,
+    ) -> Option<VirtualPath> {
+        self.may(needed, cx).then(|| self.path(argument, cx))?
     }
 
     /// Resolves an argument against the current directory. `None`: it is no valid path.

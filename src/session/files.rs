@@ -14,19 +14,13 @@ use crate::transfer::{DataType, Structure};
 
 impl Session {
     pub(super) fn delete(&mut self, argument: &[u8], cx: &mut Context<'_>) {
-        if !self.may(Permissions::DELETE, cx) {
-            return;
-        }
-        if let Some(path) = self.path(argument, cx) {
+        if let Some(path) = self.permitted_path(Permissions::DELETE, argument, cx) {
             self.ask(Question::Remove, Operation::RemoveFile(path), cx);
         }
     }
 
     pub(super) fn rename_from(&mut self, argument: &[u8], cx: &mut Context<'_>) {
-        if !self.may(Permissions::RENAME, cx) {
-            return;
-        }
-        if let Some(path) = self.path(argument, cx) {
+        if let Some(path) = self.permitted_path(Permissions::RENAME, argument, cx) {
             self.progress = Progress::AwaitingAnswer(Question::RenameFrom(path.clone()));
             cx.action(Action::DescribeEntry(path));
         }
@@ -74,10 +68,7 @@ impl Session {
     }
 
     pub(super) fn list_one(&mut self, argument: &[u8], cx: &mut Context<'_>) {
-        if !self.may(Permissions::LIST, cx) {
-            return;
-        }
-        if let Some(path) = self.path(argument, cx) {
+        if let Some(path) = self.permitted_path(Permissions::LIST, argument, cx) {
             self.progress = Progress::AwaitingAnswer(Question::Facts(path.clone()));
             cx.action(Action::DescribeEntry(path));
         }
@@ -94,12 +85,12 @@ impl Session {
 
     /// The reply to MLST (RFC 3659 §7.2). The path is in UTF-8 even if there is a fallback charset (§2.2):
     /// clients that send MLST read UTF-8, and every command accepts it.
-    pub(super) fn facts_reply(&self, path: &VirtualPath, entry: &Entry, cx: &mut Context<'_>) {
+    pub(super) fn facts_reply(&self, path: &VirtualPath, entry: &Entry, cx: &Context<'_>) -> Reply {
         let mut lines = b"Listing follows.\n".to_vec();
         write_facts(&mut lines, self.fact_format(cx), entry);
         lines.push(b' ');
         lines.extend_from_slice(&path.to_bytes());
         lines.extend_from_slice(b"\nEnd.");
-        cx.reply(&Reply::new(250, lines));
+        Reply::new(250, lines)
     }
 }

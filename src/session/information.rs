@@ -6,15 +6,14 @@
 use super::dispatch::is_served;
 use super::listings::split_options;
 use super::login::Login;
-use super::question::{Question, mismatched};
+use super::question::Question;
 use super::transfers::Phase;
-use super::{Action, Context, Progress, Session, Settings, refusal};
+use super::{Action, Context, Progress, Session, Settings};
 use crate::auth::Permissions;
 use crate::protocol::command::{self, TABLE};
 use crate::protocol::facts::FactSet;
 use crate::protocol::reply::Reply;
 use crate::protocol::visible::Visible;
-use crate::storage::Result;
 use crate::transfer::Listing;
 
 impl Session {
@@ -92,30 +91,6 @@ impl Session {
                 format: cx.long_format(),
             }));
         }
-    }
-
-    pub(super) fn listing_described(
-        &mut self,
-        found: Result<(Vec<u8>, bool)>,
-        cx: &mut Context<'_>,
-    ) {
-        let argument = match self.take_question() {
-            Some(Question::Status(argument)) => argument,
-            Some(question) => return mismatched(&question, cx),
-            None => return,
-        };
-        let (listing, is_complete) = match found {
-            Ok(listing) => listing,
-            Err(error) => return cx.reply(&refusal(error)),
-        };
-        let mut lines = [b"Status of ", argument.as_slice(), b":\n"].concat();
-        lines.extend(listing.into_iter().filter(|&b| b != b'\r'));
-        lines.extend_from_slice(if is_complete {
-            b"End of status."
-        } else {
-            b"End of status; LIST tells more."
-        });
-        cx.reply(&Reply::new(213, lines));
     }
 
     fn status_lines(&self) -> String {

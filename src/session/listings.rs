@@ -20,10 +20,7 @@ impl Session {
     }
 
     pub(super) fn machine_list(&mut self, argument: &[u8], cx: &mut Context<'_>) {
-        if !self.may(Permissions::LIST, cx) {
-            return;
-        }
-        let Some(path) = self.path(argument, cx) else {
+        let Some(path) = self.permitted_path(Permissions::LIST, argument, cx) else {
             return;
         };
         // RFC 3659 §7.1: the argument is a name, never a pattern.

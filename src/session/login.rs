@@ -11,6 +11,7 @@ use std::time::Instant;
 
 use log::Level;
 
+use super::session_log::LineClass;
 use super::{Action, Context, Deadline, Progress, Session, TransferParameters, closing};
 use crate::auth::{
     Account, AuthenticatedUser, Denial, LoginCredentials, LoginFailure, Password, Permissions,
@@ -155,8 +156,9 @@ impl Session {
             (Err(refusal), Proof::Certificate) => {
                 if refusal.denial.is_proven() {
                     let text = failure_line(self.peer, &name, " by certificate", refusal.denial);
+                    let text = format_args!("{text}");
                     self.log
-                        .login(self.peer, cx.now, Level::Warn, format_args!("{text}"));
+                        .line(LineClass::Login, self.peer, cx.now, Level::Warn, text);
                 }
                 // A password may still be accepted. The reply does not reveal whether the account exists.
                 self.login = Login::Claimed(name);
@@ -174,7 +176,8 @@ impl Session {
         cx: &mut Context<'_>,
     ) {
         let text = format_args!("{}: Logged in as {}", self.peer, QuotedName(&name));
-        self.log.login(self.peer, cx.now, Level::Info, text);
+        self.log
+            .line(LineClass::Login, self.peer, cx.now, Level::Info, text);
         let (by, code, usual) = match proof {
             Proof::Password { .. } => (ProvenBy::Password, 230, None),
             Proof::Certificate => {

@@ -16,6 +16,7 @@ mod count_wait;
 mod deadlines;
 mod digests;
 mod dispatch;
+mod failures;
 mod files;
 mod idle;
 mod information;
@@ -52,13 +53,14 @@ use crate::auth::{Denial, TokenBucket};
 use crate::protocol::line::Line;
 use crate::protocol::path::VirtualPath;
 use crate::protocol::reply::Reply;
-use crate::storage::{Error, Umask};
+use crate::storage::Umask;
 use crate::transfer::Format;
 use audit::AuditState;
 use channel::TransferParameters;
 use closing::EndReason;
+use failures::refusal;
 use login::{Login, Proof};
-use question::Question;
+use question::{Found, Question};
 use security::{Protection, TlsSwitch};
 use session_log::SessionLog;
 use transfers::{Phase, Purpose};
@@ -213,6 +215,11 @@ impl Session {
         matches!(self.progress, Progress::Closing)
     }
 
+    /// Whether a password or a certificate is being verified.
+    pub const fn is_verifying(&self) -> bool {
+        matches!(self.progress, Progress::Verifying(_))
+    }
+
     /// Executes one command. Requires [`accepts_command`](Self::accepts_command), except for STAT
     /// during a transfer.
     pub fn execute(&mut self, line: &Line<'_>, cx: &mut Context<'_>) {
@@ -251,14 +258,14 @@ impl Session {
             SessionEvent::Cleared => self.cleared(),
             SessionEvent::Listening(address) => self.listening(address, cx),
             SessionEvent::DataConnectionLost => self.data_connection_lost(cx),
-            SessionEvent::StorageAnswered(answer) => self.operated(answer, cx),
+            SessionEvent::StorageAnswered(answer) => self.answered(answer.map(Found::Answered), cx),
             SessionEvent::CountPending => self.count_pending(cx),
             SessionEvent::CountRetried => self.count_retried(),
             SessionEvent::TaskAdvanced => self.restart_idle_timer(cx),
-            SessionEvent::TaskFinished(result) => self.task_finished(result, cx),
+            SessionEvent::TaskFinished(result) => self.answered(result.map(Found::TaskDone), cx),
             SessionEvent::TaskDropped => self.task_dropped(),
-            SessionEvent::Entry(entry) => self.entry_described(entry, cx),
-            SessionEvent::ListingMade(lines) => self.listing_described(lines, cx),
+            SessionEvent::Entry(entry) => self.answered(entry.map(Found::Described), cx),
+            SessionEvent::ListingMade(lines) => self.answered(lines.map(Found::Listed), cx),
             SessionEvent::Opened(_) if matches!(self.progress, Progress::OpeningRevoked) => {
                 self.opening_revoked(cx);
             }
@@ -323,7 +330,7 @@ impl Session {
 
     /// Logs an event that the client can repeat at will: only the first time in this session.
     pub fn log_once(&mut self, event: Repeated, level: log::Level, text: std::fmt::Arguments<'_>) {
-        self.log.once(event, level, text);
+        self.log.once(self.peer, event, level, text);
     }
 
     /// The line of this session in SITE WHO: client address, account, activity.
@@ -365,17 +372,4 @@ impl Session {
         cx.deadlines.clear_all();
         cx.action(Action::CloseDataConnection);
     }
-}
-
-/// The reply to a failed storage call before the 150 of a transfer or outside of one (RFC 959 §4.2).
-fn refusal(error: Error) -> Reply {
-    let code = match error {
-        Error::NoSpace => 452,
-        Error::Busy | Error::NotCounted => 450,
-        Error::QuotaExceeded => 552,
-        Error::Device | Error::Exhausted => 451,
-        Error::BadName => 553,
-        _ => 550,
-    };
-    Reply::new(code, format!("{}.", error.reason()))
 }

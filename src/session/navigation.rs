@@ -47,10 +47,7 @@ impl Session {
     }
 
     pub(super) fn make_directory(&mut self, argument: &[u8], cx: &mut Context<'_>) {
-        if !self.may(Permissions::MAKE_DIRECTORIES, cx) {
-            return;
-        }
-        if let Some(path) = self.path(argument, cx) {
+        if let Some(path) = self.permitted_path(Permissions::MAKE_DIRECTORIES, argument, cx) {
             let operation = Operation::MakeDirectory {
                 path: path.clone(),
                 umask: self.umask,
@@ -66,10 +63,7 @@ impl Session {
     }
 
     pub(super) fn remove_directory(&mut self, argument: &[u8], cx: &mut Context<'_>) {
-        if !self.may(Permissions::REMOVE_DIRECTORIES, cx) {
-            return;
-        }
-        if let Some(path) = self.path(argument, cx) {
+        if let Some(path) = self.permitted_path(Permissions::REMOVE_DIRECTORIES, argument, cx) {
             self.ask(Question::Remove, Operation::RemoveDirectory(path), cx);
         }
     }

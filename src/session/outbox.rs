@@ -6,7 +6,7 @@
 use crate::limits::OUTBOX_BYTES;
 use crate::protocol::reply::Reply;
 
-/// Encoded replies, oldest first.
+/// Encoded replies, oldest first. An empty outbox allocates nothing.
 #[derive(Debug, Default)]
 pub struct Outbox {
     bytes: Vec<u8>,
@@ -18,16 +18,6 @@ pub struct Outbox {
 }
 
 impl Outbox {
-    /// An empty outbox, which allocates nothing.
-    pub const fn new() -> Self {
-        Self {
-            bytes: Vec::new(),
-            written: 0,
-            last: None,
-            last_text: 0,
-        }
-    }
-
     /// Takes `scratch` as the buffer, and copies the unsent bytes into it.
     pub fn attach(&mut self, scratch: &mut Vec<u8>) {
         let mut storage = std::mem::take(scratch);
@@ -115,7 +105,7 @@ mod tests {
     #[test]
     fn unsent_replies_survive_detach() {
         let mut scratch = Vec::with_capacity(64);
-        let mut outbox = Outbox::new();
+        let mut outbox = Outbox::default();
         outbox.attach(&mut scratch);
         outbox.reply(&Reply::ok());
         outbox.reply(&Reply::syntax_error());
@@ -131,7 +121,7 @@ mod tests {
 
     #[test]
     fn outbox_is_full_at_limit() {
-        let mut outbox = Outbox::new();
+        let mut outbox = Outbox::default();
         let mut scratch = vec![b'x'; OUTBOX_BYTES - 1];
         outbox.bytes.append(&mut scratch);
         assert!(!outbox.is_full());

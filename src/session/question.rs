@@ -62,6 +62,15 @@ pub(super) enum Question {
     ExtendedPassive,
 }
 
+/// What answers a question.
+pub(super) enum Found {
+    Answered(Answer),
+    Described(Box<Entry>),
+    TaskDone(TaskResult),
+    /// Lines that end in CRLF, and whether the listing is complete.
+    Listed((Vec<u8>, bool)),
+}
+
 /// The argument of an MDTM that reads as a time and a name.
 #[derive(Debug)]
 pub(super) struct TimeOrName {
@@ -109,42 +118,62 @@ impl Session {
         }
     }
 
-    pub(super) fn operated(&mut self, answer: Result<Answer>, cx: &mut Context<'_>) {
+    /// The answer to the open question.
+    pub(super) fn answered(&mut self, found: Result<Found>, cx: &mut Context<'_>) {
         let Some(question) = self.take_question() else {
             return;
         };
-        match answer {
-            Ok(answer) => self.storage_succeeded(question, answer, cx),
-            Err(error) => self.storage_failed(question, error, cx),
+        match found {
+            // The 426 of its ABOR has answered it.
+            _ if matches!(question, Question::Abandoned) => {}
+            Ok(found) => self.succeeded(question, found, cx),
+            Err(error) => self.failed(question, error, cx),
         }
     }
 
-    fn storage_succeeded(&mut self, question: Question, answer: Answer, cx: &mut Context<'_>) {
-        match (question, answer) {
-            (Question::Tilde { path, .. }, _) => self.enter(path, cx),
-            (Question::Enter(path), Answer::Done) => self.entered(path, cx),
-            (Question::Make(path), Answer::Done) => self.made(&path, cx),
-            (Question::Taken, Answer::Metadata(found)) => cx.reply(&taken_reply(found.kind)),
-            (Question::Remove | Question::RenameTo, Answer::Done) => {
-                cx.reply(&Reply::file_action_completed());
+    fn succeeded(&mut self, question: Question, found: Found, cx: &mut Context<'_>) {
+        use Found::{Answered, Described, Listed, TaskDone};
+        let reply = match (question, found) {
+            (Question::Tilde { path, .. }, _) => return self.enter(path, cx),
+            (Question::Enter(path), Answered(Answer::Done)) => return self.entered(path, cx),
+            (Question::Make(path), Answered(Answer::Done)) => return self.made(&path, cx),
+            (Question::Taken, Answered(Answer::Metadata(found))) => taken_reply(found.kind),
+            (Question::Remove | Question::RenameTo, Answered(Answer::Done))
+            | (Question::Combine, TaskDone(TaskResult::Combined)) => Reply::file_action_completed(),
+            (Question::Change(reply), Answered(Answer::Done)) => *reply,
+            (Question::Fits(wanted), Answered(Answer::Size(space))) => fits_reply(wanted, space),
+            (Question::Size | Question::Space, Answered(Answer::Size(size)))
+            | (Question::Measure, TaskDone(TaskResult::Size(size))) => {
+                Reply::new(213, size.to_string())
             }
-            (Question::Change(reply), Answer::Done) => cx.reply(&reply),
-            (Question::Fits(wanted), Answer::Size(space)) => Self::room_found(wanted, space, cx),
-            (Question::Size | Question::Space, Answer::Size(size)) => {
-                cx.reply(&Reply::new(213, size.to_string()));
+            (Question::Size, Answered(Answer::Metadata(metadata))) => size_reply(&metadata),
+            (
+                Question::ModificationTime | Question::TimeOrName(_),
+                Answered(Answer::Metadata(metadata)),
+            ) => return Self::modification_time_found(&metadata, cx),
+            (Question::RenameFrom(path), Described(_)) => {
+                self.rename_from = Some(Box::new(path));
+                Reply::pending_further_information()
             }
-            (Question::Size, Answer::Metadata(metadata)) => cx.reply(&size_reply(&metadata)),
-            (Question::ModificationTime | Question::TimeOrName(_), Answer::Metadata(metadata)) => {
-                Self::modification_time_found(&metadata, cx);
+            (Question::Facts(path), Described(entry)) => self.facts_reply(&path, &entry, cx),
+            (
+                Question::Digest(digest),
+                TaskDone(TaskResult::Digest {
+                    value,
+                    first,
+                    length,
+                }),
+            ) => digest.reply(&value, first, length),
+            (Question::Status(argument), Listed((lines, is_complete))) => {
+                status_reply(&argument, lines, is_complete)
             }
-            (question, _) => mismatched(&question, cx),
-        }
+            (question, _) => return mismatched(&question, cx),
+        };
+        cx.reply(&reply);
     }
 
-    fn storage_failed(&mut self, question: Question, error: Error, cx: &mut Context<'_>) {
+    fn failed(&mut self, question: Question, error: Error, cx: &mut Context<'_>) {
         match (question, error) {
-            // The job of the task has panicked. The 426 of its ABOR has answered it.
-            (Question::Abandoned, _) => {}
             (Question::Tilde { from_start, .. }, Error::NotFound) => self.enter(from_start, cx),
             (Question::Tilde { path, .. }, _) => self.enter(path, cx),
             (Question::Make(path), Error::Exists) => {
@@ -156,74 +185,6 @@ impl Session {
                 Error::NotFound | Error::NotDirectory | Error::BadName,
             ) => self.is_time_and_name(&argument, cx),
             (question, error) => cx.reply(&question.refusal(error)),
-        }
-    }
-
-    pub(super) fn entry_described(&mut self, entry: Result<Box<Entry>>, cx: &mut Context<'_>) {
-        let Some(question) = self.take_question() else {
-            return;
-        };
-        match (question, entry) {
-            (question, Err(error)) => cx.reply(&question.refusal(error)),
-            (Question::RenameFrom(path), Ok(_)) => {
-                self.rename_from = Some(Box::new(path));
-                cx.reply(&Reply::pending_further_information());
-            }
-            (Question::Facts(path), Ok(entry)) => self.facts_reply(&path, &entry, cx),
-            (question, Ok(_)) => mismatched(&question, cx),
-        }
-    }
-
-    pub(super) fn task_finished(&mut self, result: Result<TaskResult>, cx: &mut Context<'_>) {
-        let Some(question) = self.take_question() else {
-            return;
-        };
-        let reply = match (&question, result) {
-            // The 426 of its ABOR has answered it.
-            (Question::Abandoned, _) => return,
-            (
-                Question::Digest(digest),
-                Ok(TaskResult::Digest {
-                    value,
-                    first,
-                    length,
-                }),
-            ) => digest.reply(&value, first, length),
-            (Question::Measure, Ok(TaskResult::Size(size))) => Reply::new(213, size.to_string()),
-            (Question::Combine, Ok(TaskResult::Combined)) => Reply::file_action_completed(),
-            (question, Ok(_)) => return mismatched(question, cx),
-            (question, Err(error)) => question.refusal(error),
-        };
-        cx.reply(&reply);
-    }
-}
-
-impl Question {
-    /// The reply where the storage has failed.
-    fn refusal(&self, error: Error) -> Reply {
-        match (self, error) {
-            (Self::RenameTo, Error::Exists | Error::IsDirectory) => {
-                Reply::fixed(553, "File already exists, and is not replaced.")
-            }
-            // Clients match these words, and repeat SIZE in TYPE I.
-            (Self::Size, Error::TooLarge) => {
-                Reply::fixed(550, "SIZE not allowed in ASCII mode for a file so large.")
-            }
-            (Self::Size, Error::IsDirectory) => refusal(Error::NotRegular),
-            // No file can have such a name, so a query finds none.
-            (
-                Self::Enter(_)
-                | Self::Size
-                | Self::ModificationTime
-                | Self::Change(_)
-                | Self::Space,
-                Error::BadName,
-            ) => refusal(Error::NotFound),
-            (Self::Measure, Error::TooLarge) => {
-                Reply::fixed(550, "There are more directories than DSIZ goes through.")
-            }
-            (Self::Digest(digest), error) => digest.refusal(error),
-            _ => refusal(error),
         }
     }
 }
@@ -248,5 +209,37 @@ fn size_reply(metadata: &Metadata) -> Reply {
     match metadata.kind {
         Kind::File => Reply::new(213, metadata.size.to_string()),
         Kind::Directory | Kind::Link | Kind::Other(_) => refusal(Error::NotRegular),
+    }
+}
+
+fn fits_reply(wanted: u64, space: u64) -> Reply {
+    if wanted <= space {
+        Reply::fixed(200, "There is room for that.")
+    } else {
+        Reply::new(552, format!("There is room for {space} bytes only."))
+    }
+}
+
+/// The reply to STAT with an argument.
+fn status_reply(argument: &[u8], listing: Vec<u8>, is_complete: bool) -> Reply {
+    let mut lines = [b"Status of ", argument, b":\n"].concat();
+    lines.extend(listing.into_iter().filter(|&b| b != b'\r'));
+    lines.extend_from_slice(if is_complete {
+        b"End of status."
+    } else {
+        b"End of status; LIST tells more."
+    });
+    Reply::new(213, lines)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn allo_compares_to_the_byte() {
+        for (wanted, code) in [(9, 200), (10, 200), (11, 552)] {
+            assert_eq!(fits_reply(wanted, 10).code, code);
+        }
     }
 }

@@ -250,12 +250,9 @@ impl Session {
         let is_required = requires(cx.settings, level_for_login(name));
         let may = self.protection.is_control_secured() || !is_required;
         if !may {
-            let text = format_args!(
-                "{}: Login without TLS refused (tls.require): {}",
-                self.peer,
-                QuotedName(name)
-            );
-            self.log.once(Repeated::LoginInClear, Level::Warn, text);
+            let name = QuotedName(name);
+            let text = format_args!("Login without TLS refused (tls.require): {name}");
+            self.log_once(Repeated::LoginInClear, Level::Warn, text);
             cx.reply(&Reply::fixed(530, "Log in over TLS: send AUTH TLS first."));
         }
         may

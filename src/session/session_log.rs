@@ -19,30 +19,13 @@ use crate::observe::target;
 const SESSION: &str = "mioftpd::session";
 
 /// A class of log lines with a rate limit.
-struct LineClass {
-    target: &'static str,
-    rate: Rate,
-    /// The plural, for the count of suppressed lines.
-    name: &'static str,
+#[derive(Clone, Copy, Debug)]
+pub(super) enum LineClass {
+    Routine,
+    /// The results of logins, other than wrong passwords.
+    Login,
+    Refusal,
 }
-
-const LINES: LineClass = LineClass {
-    target: SESSION,
-    rate: LINES_LOGGED,
-    name: "log lines",
-};
-
-const LOGINS: LineClass = LineClass {
-    target: target::SECURITY,
-    rate: LOGINS_LOGGED,
-    name: "logins",
-};
-
-const REFUSALS: LineClass = LineClass {
-    target: target::AUDIT,
-    rate: REFUSALS_AUDITED,
-    name: "refusals",
-};
 
 /// An event that is logged once in a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,18 +55,22 @@ pub enum Repeated {
 }
 
 impl Repeated {
-    const ALL: [Self; 11] = [
-        Self::DataSecurity,
-        Self::AddressRefused,
-        Self::PassiveForeignAddress,
-        Self::PassiveUnused,
-        Self::NoPassivePort,
-        Self::NoDataConnection,
-        Self::OtherDataPort,
-        Self::WrittenInPlace,
-        Self::RefusedData,
-        Self::UncleanEnd,
-        Self::LoginInClear,
+    /// All, in the order of their discriminants, with the description in the count at the end of the session.
+    const ALL: [(Self, &'static str); 11] = [
+        (Self::DataSecurity, "TLS of data connections"),
+        (Self::AddressRefused, "refused to connect"),
+        (
+            Self::PassiveForeignAddress,
+            "foreign connections to the passive port",
+        ),
+        (Self::PassiveUnused, "no connection to the passive port"),
+        (Self::NoPassivePort, "no passive port"),
+        (Self::NoDataConnection, "no data connection"),
+        (Self::OtherDataPort, "data connections from another port"),
+        (Self::WrittenInPlace, "uploads written in place"),
+        (Self::RefusedData, "data of refused commands"),
+        (Self::UncleanEnd, "uploads that ended without close_notify"),
+        (Self::LoginInClear, "logins without TLS refused"),
     ];
 
     const fn target(self) -> &'static str {
@@ -92,30 +79,7 @@ impl Repeated {
             | Self::AddressRefused
             | Self::PassiveForeignAddress
             | Self::LoginInClear => target::SECURITY,
-            Self::PassiveUnused
-            | Self::NoPassivePort
-            | Self::NoDataConnection
-            | Self::OtherDataPort
-            | Self::WrittenInPlace
-            | Self::RefusedData
-            | Self::UncleanEnd => SESSION,
-        }
-    }
-
-    /// The description in the count at the end of the session.
-    const fn name(self) -> &'static str {
-        match self {
-            Self::DataSecurity => "TLS of data connections",
-            Self::AddressRefused => "refused to connect",
-            Self::PassiveForeignAddress => "foreign connections to the passive port",
-            Self::PassiveUnused => "no connection to the passive port",
-            Self::NoPassivePort => "no passive port",
-            Self::NoDataConnection => "no data connection",
-            Self::OtherDataPort => "data connections from another port",
-            Self::WrittenInPlace => "uploads written in place",
-            Self::RefusedData => "data of refused commands",
-            Self::UncleanEnd => "uploads that ended without close_notify",
-            Self::LoginInClear => "logins without TLS refused",
+            _ => SESSION,
         }
     }
 }
@@ -123,61 +87,65 @@ impl Repeated {
 /// The counters of one session.
 #[derive(Debug, Default)]
 pub(super) struct SessionLog {
-    lines: LogRateLimiter,
-    logins: LogRateLimiter,
-    refusals: LogRateLimiter,
+    /// Indexed by [`LineClass`].
+    counted: [LogRateLimiter; LineClass::ALL.len()],
     /// The number of occurrences, indexed by [`Repeated`].
     repeated: [u32; Repeated::ALL.len()],
 }
 
 impl SessionLog {
-    /// Logs a routine line about the client.
+    /// Logs a line about the client if the token bucket of its class permits, after the count of lines
+    /// suppressed before.
     pub(super) fn line(
         &mut self,
+        class: LineClass,
         peer: SocketAddr,
         now: Instant,
         level: Level,
         text: Arguments<'_>,
     ) {
-        LINES.log(&mut self.lines, peer, now, level, text);
-    }
-
-    /// Logs the result of a login, other than a wrong password.
-    pub(super) fn login(
-        &mut self,
-        peer: SocketAddr,
-        now: Instant,
-        level: Level,
-        text: Arguments<'_>,
-    ) {
-        LOGINS.log(&mut self.logins, peer, now, level, text);
+        let (target, rate, _) = class.facts();
+        if level > log::max_level() {
+            return;
+        }
+        let counted = self.counted.get_mut(class as usize);
+        if let Some(left_out) = counted.and_then(|counted| counted.take(rate, now)) {
+            class.log_left_out(peer, left_out);
+            log::log!(target: target, level, "{text}");
+        }
     }
 
     /// `Some` if a refusal may be logged: the number suppressed before it.
     pub(super) fn refusal(&mut self, now: Instant) -> Option<u64> {
-        self.refusals.take(REFUSALS.rate, now)
+        let counted = self.counted.get_mut(LineClass::Refusal as usize)?;
+        counted.take(REFUSALS_AUDITED, now)
     }
 
     /// Logs the event the first time, and counts it from then on.
-    pub(super) fn once(&mut self, event: Repeated, level: Level, text: Arguments<'_>) {
+    pub(super) fn once(
+        &mut self,
+        peer: SocketAddr,
+        event: Repeated,
+        level: Level,
+        text: Arguments<'_>,
+    ) {
         let Some(count) = self.repeated.get_mut(event as usize) else {
             return;
         };
         *count = count.saturating_add(1);
         if *count == 1 {
-            log::log!(target: event.target(), level, "{text}");
+            log::log!(target: event.target(), level, "{peer}: {text}");
         }
     }
 
     /// Logs the counts of suppressed lines, at the end of the session.
     pub(super) fn log_totals(&mut self, peer: SocketAddr) {
-        LINES.log_left_out(peer, self.lines.take_suppressed());
-        LOGINS.log_left_out(peer, self.logins.take_suppressed());
-        REFUSALS.log_left_out(peer, self.refusals.take_suppressed());
-        for (event, count) in Repeated::ALL.into_iter().zip(&mut self.repeated) {
+        for (class, counted) in LineClass::ALL.into_iter().zip(&mut self.counted) {
+            class.log_left_out(peer, counted.take_suppressed());
+        }
+        for ((event, name), count) in Repeated::ALL.into_iter().zip(&mut self.repeated) {
             let more = std::mem::take(count).saturating_sub(1);
             if more > 0 {
-                let name = event.name();
                 log::info!(target: event.target(), "{peer}: {more} more in this session: {name}");
             }
         }
@@ -185,28 +153,21 @@ impl SessionLog {
 }
 
 impl LineClass {
-    /// Logs the line if the token bucket permits, after the count of lines suppressed before.
-    fn log(
-        &self,
-        counted: &mut LogRateLimiter,
-        peer: SocketAddr,
-        now: Instant,
-        level: Level,
-        text: Arguments<'_>,
-    ) {
-        if level > log::max_level() {
-            return;
-        }
-        if let Some(left_out) = counted.take(self.rate, now) {
-            self.log_left_out(peer, left_out);
-            log::log!(target: self.target, level, "{text}");
+    const ALL: [Self; 3] = [Self::Routine, Self::Login, Self::Refusal];
+
+    /// The target, the rate, and the plural for the count of suppressed lines.
+    const fn facts(self) -> (&'static str, Rate, &'static str) {
+        match self {
+            Self::Routine => (SESSION, LINES_LOGGED, "log lines"),
+            Self::Login => (target::SECURITY, LOGINS_LOGGED, "logins"),
+            Self::Refusal => (target::AUDIT, REFUSALS_AUDITED, "refusals"),
         }
     }
 
-    fn log_left_out(&self, peer: SocketAddr, left_out: u64) {
+    fn log_left_out(self, peer: SocketAddr, left_out: u64) {
+        let (target, _, name) = self.facts();
         if left_out > 0 {
-            let name = self.name;
-            log::info!(target: self.target, "{peer}: {left_out} {name} suppressed (rate limit)");
+            log::info!(target: target, "{peer}: {left_out} {name} suppressed (rate limit)");
         }
     }
 }
@@ -217,14 +178,14 @@ mod tests {
 
     #[test]
     fn all_repeated_are_listed_by_discriminant() {
-        for (index, event) in Repeated::ALL.into_iter().enumerate() {
+        for (index, (event, _)) in Repeated::ALL.into_iter().enumerate() {
             assert_eq!(event as usize, index);
         }
     }
 
     #[test]
     fn repeated_names_are_distinct() {
-        let names = Repeated::ALL.map(Repeated::name);
+        let names = Repeated::ALL.map(|(_, name)| name);
         let distinct = std::collections::BTreeSet::from(names);
         assert_eq!(distinct.len(), names.len());
         assert!(!distinct.contains(""));

@@ -17,13 +17,7 @@ use crate::storage::{Attributes, Umask};
 
 /// One subcommand of SITE.
 struct Subcommand {
-    /// In capitals.
-    name: &'static str,
-    /// Whether its argument ends with a path, which may end in spaces.
-    ends_with_path: bool,
-    /// The name in the audit log.
-    verb: &'static str,
-    /// For HELP and 501.
+    /// For HELP and 501. If it ends with a path, that may end in spaces.
     syntax: &'static str,
     /// The permissions that it needs with any argument.
     needs: Permissions,
@@ -31,22 +25,25 @@ struct Subcommand {
     serve: fn(&mut Session, &[u8], &mut Context<'_>) -> Option<()>,
 }
 
+impl Subcommand {
+    /// The name in the audit log: `SITE` and the subcommand in capitals.
+    fn verb(&self) -> &'static str {
+        let end = self.syntax.match_indices(' ').nth(1).map(|(at, _)| at);
+        let verb = end.and_then(|end| self.syntax.get(..end));
+        verb.unwrap_or(self.syntax)
+    }
+}
+
 /// The minimum of SITE IDLE.
 const MIN_IDLE: Duration = Duration::from_secs(30);
 
 const TABLE: [Subcommand; 6] = [
     Subcommand {
-        name: "CHMOD",
-        ends_with_path: true,
-        verb: "SITE CHMOD",
         syntax: "SITE CHMOD <octal mode> <path>",
         needs: Permissions::MODES,
         serve: Session::change_mode,
     },
     Subcommand {
-        name: "HELP",
-        ends_with_path: false,
-        verb: "SITE HELP",
         syntax: "SITE HELP",
         needs: Permissions::NONE,
         serve: |_, _, cx| {
@@ -55,33 +52,21 @@ const TABLE: [Subcommand; 6] = [
         },
     },
     Subcommand {
-        name: "IDLE",
-        ends_with_path: false,
-        verb: "SITE IDLE",
         syntax: "SITE IDLE [<seconds>]",
         needs: Permissions::NONE,
         serve: Session::change_idle_time,
     },
     Subcommand {
-        name: "UMASK",
-        ends_with_path: false,
-        verb: "SITE UMASK",
         syntax: "SITE UMASK [<octal mask>]",
         needs: Permissions::NONE,
         serve: Session::change_umask,
     },
     Subcommand {
-        name: "UTIME",
-        ends_with_path: true,
-        verb: "SITE UTIME",
         syntax: "SITE UTIME <YYYYMMDDhhmm[ss]> <path>",
         needs: Permissions::TIMES,
         serve: Session::change_time,
     },
     Subcommand {
-        name: "WHO",
-        ends_with_path: false,
-        verb: "SITE WHO",
         syntax: "SITE WHO",
         needs: Permissions::NONE,
         serve: Session::list_sessions,
@@ -91,15 +76,16 @@ const TABLE: [Subcommand; 6] = [
 impl Session {
     pub(super) fn site(&mut self, argument: &[u8], cx: &mut Context<'_>) {
         let (name, argument) = split_word(argument);
-        let known = |row: &&Subcommand| name.eq_ignore_ascii_case(row.name.as_bytes());
+        let verb = [b"SITE ", name].concat();
+        let known = |row: &&Subcommand| verb.eq_ignore_ascii_case(row.verb().as_bytes());
         let Some(row) = TABLE.iter().find(known) else {
             return cx.reply(&Reply::fixed(500, "Unknown SITE command."));
         };
-        self.audit.verb = Some(row.verb);
+        self.audit.verb = Some(row.verb());
         if !self.may(row.needs, cx) {
             return;
         }
-        let argument = if row.ends_with_path {
+        let argument = if row.syntax.ends_with("<path>") {
             argument
         } else {
             trim_trailing_spaces(argument)
@@ -288,10 +274,9 @@ mod tests {
     }
 
     #[test]
-    fn subcommands_are_sorted_and_have_syntax() {
-        assert!(TABLE.is_sorted_by(|a, b| a.name < b.name));
-        for row in TABLE {
-            assert!(row.syntax.starts_with(&format!("SITE {}", row.name)));
-        }
+    fn subcommands_are_sorted_and_have_their_names() {
+        let verbs = TABLE.map(|row| row.verb());
+        let names = ["CHMOD", "HELP", "IDLE", "UMASK", "UTIME", "WHO"];
+        assert_eq!(verbs, names.map(|name| format!("SITE {name}")));
     }
 }

@@ -29,18 +29,6 @@ impl Session {
             None => cx.reply(&Reply::fixed(501, "ALLO takes a decimal number of bytes.")),
         }
     }
-
-    pub(super) fn room_found(wanted: u64, space: u64, cx: &mut Context<'_>) {
-        cx.reply(&fits_reply(wanted, space));
-    }
-}
-
-fn fits_reply(wanted: u64, space: u64) -> Reply {
-    if wanted <= space {
-        Reply::fixed(200, "There is room for that.")
-    } else {
-        Reply::new(552, format!("There is room for {space} bytes only."))
-    }
 }
 
 /// Parses `bytes` or `bytes R record-size`.
@@ -78,13 +66,6 @@ mod tests {
             ("1 R 80 x", None),
         ] {
             assert_eq!(parse_allocation(argument.as_bytes()), bytes, "{argument}");
-        }
-    }
-
-    #[test]
-    fn allo_compares_to_the_byte() {
-        for (wanted, code) in [(9, 200), (10, 200), (11, 552)] {
-            assert_eq!(fits_reply(wanted, 10).code, code);
         }
     }
 }

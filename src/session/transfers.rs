@@ -10,12 +10,11 @@ use std::time::{Duration, Instant};
 use log::Level;
 
 use super::channel::{DataMode, no_data_connection};
-use super::{Action, Context, Deadline, Ending, Progress, Repeated, Session, refusal};
+use super::{Action, Context, Deadline, Ending, Progress, Repeated, Session};
 use crate::auth::Permissions;
-use crate::limits::{DIRECTORIES_PENDING, DIRECTORY_DEPTH};
 use crate::observe::{TransferRecord, Verb};
 use crate::protocol::reply::Reply;
-use crate::storage::{Error, Result, VirtualPath};
+use crate::storage::{Result, VirtualPath};
 use crate::transfer::{DataType, Direction, Mode, Opened, Plan};
 
 /// The command of a transfer, which determines its replies.
@@ -101,10 +100,7 @@ impl Session {
     pub(super) fn retrieve(&mut self, argument: &[u8], cx: &mut Context<'_>) {
         let offset = std::mem::take(&mut self.params.restart);
         let range = self.params.range.take();
-        if !self.may(Permissions::RETRIEVE, cx) {
-            return;
-        }
-        let Some(path) = self.path(argument, cx) else {
+        let Some(path) = self.permitted_path(Permissions::RETRIEVE, argument, cx) else {
             return;
         };
         if !self.can_represent(cx) {
@@ -153,10 +149,9 @@ impl Session {
                 }
                 if let (Some(reason), Some((_, path))) = (opened.in_place, purpose.file()) {
                     let text = format_args!(
-                        "{}: {path} is written in place, so a cut upload leaves a partial file: {reason}",
-                        self.peer
+                        "{path} is written in place, so a cut upload leaves a partial file: {reason}"
                     );
-                    self.log.once(Repeated::WrittenInPlace, Level::Warn, text);
+                    self.log_once(Repeated::WrittenInPlace, Level::Warn, text);
                 }
                 let mode = self.params.representation.data_type.name();
                 cx.reply(&self.preliminary_reply(&purpose, &opened, mode, cx));
@@ -168,7 +163,7 @@ impl Session {
             }
             Err(error) => {
                 self.transfer_refused(cx);
-                cx.reply(&refused(&purpose, error));
+                cx.reply(&purpose.refusal(error));
             }
         }
     }
@@ -206,10 +201,7 @@ impl Session {
         cx.deadlines.clear(Deadline::DataConnect);
         cx.deadlines.clear(Deadline::DataStall);
         self.record(&purpose, ending, bytes, took, cx);
-        cx.reply(&match kept {
-            Some(size) => with_kept_size(&final_reply(ending), size),
-            None => final_reply(ending),
-        });
+        cx.reply(&ending.reply(kept));
     }
 
     /// The connection closes. Records a transfer in progress, since no event will report its end.
@@ -220,7 +212,7 @@ impl Session {
             let (bytes, took) = (phase.moved(), phase.elapsed(cx.now));
             self.record(&purpose, Ending::Abandoned, bytes, took, cx);
             // There is no client to send this reply to.
-            self.audit_without_reply(&final_reply(Ending::Abandoned), cx);
+            self.audit_without_reply(&Ending::Abandoned.reply(None), cx);
         }
     }
 
@@ -349,49 +341,5 @@ impl Phase {
             }
             Self::Connecting | Self::Cutting(_, None) => Duration::ZERO,
         }
-    }
-}
-
-fn refused(purpose: &Purpose, error: Error) -> Reply {
-    match (purpose, error) {
-        (_, Error::BeyondEnd) => Reply::fixed(554, "REST is beyond the end of the file."),
-        (Purpose::MachineList, Error::NotDirectory) => Reply::fixed(501, "Not a directory."),
-        (Purpose::Retrieve(_), Error::BadName | Error::NotDirectory)
-        | (Purpose::List | Purpose::MachineList, Error::BadName) => refusal(Error::NotFound),
-        // Clients match "not a regular file", also for a directory.
-        (_, Error::IsDirectory) => refusal(Error::NotRegular),
-        _ => refusal(error),
-    }
-}
-
-/// Adds the size of the partial file, from which the client can resume with REST.
-fn with_kept_size(reply: &Reply, size: u64) -> Reply {
-    let kept = format!(" {size} bytes are kept.");
-    Reply::new(reply.code, [&reply.lines, kept.as_bytes()].concat())
-}
-
-pub(super) fn final_reply(ending: Ending) -> Reply {
-    match ending {
-        Ending::Complete => Reply::fixed(226, "Closing data connection; transfer complete."),
-        Ending::NotConnected => Reply::cannot_open_data_connection(),
-        Ending::NotSecured => Reply::fixed(522, "TLS failed on the data connection."),
-        Ending::Cut => Reply::transfer_aborted(),
-        Ending::Malformed => Reply::fixed(451, "Not what MODE and STRU say; transfer aborted."),
-        Ending::Bounded => Reply::new(
-            451,
-            format!(
-                "The listing is not complete: LIST -R goes {DIRECTORY_DEPTH} directories deep, \
-                 and remembers {DIRECTORIES_PENDING} that follow."
-            ),
-        ),
-        Ending::Stalled => Reply::fixed(426, "No data for too long; transfer aborted."),
-        Ending::Aborted => Reply::fixed(426, "Transfer aborted, as asked."),
-        Ending::Abandoned => Reply::fixed(426, "Control connection ended; transfer aborted."),
-        Ending::Stopped => Reply::fixed(426, "Server is stopping; transfer aborted."),
-        Ending::Revoked => Reply::fixed(426, "No longer allowed; transfer aborted."),
-        Ending::Failed(error @ (Error::NoSpace | Error::QuotaExceeded)) => refusal(error),
-        // A limit of the file system or of the process (RLIMIT_FSIZE).
-        Ending::Failed(Error::TooLarge) => Reply::fixed(552, "File too large; transfer aborted."),
-        Ending::Failed(error) => Reply::new(451, format!("{}; transfer aborted.", error.reason())),
     }
 }

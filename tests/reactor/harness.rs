@@ -14,7 +14,7 @@ use mioftpd::internals::reactor::{Parts, StorageByAccount};
 use mioftpd::internals::session::Settings;
 use mioftpd::internals::storage::Storage;
 use mioftpd::internals::transfer::Scratch;
-use mioftpd::internals::workers::{Completion, Job, Runner, Work};
+use mioftpd::internals::workers::{Completion, Job, JobResult, Runner, Work};
 
 use crate::support::DEADLINE;
 
@@ -95,10 +95,15 @@ impl Workers {
 
     /// Runs the jobs that were held back, and holds no more.
     pub(crate) fn release(&self) {
+        self.complete(run);
+    }
+
+    /// Ends the jobs that were held back, and holds no more.
+    pub(crate) fn complete(&self, end: fn(Job) -> Completion) {
         let mut jobs = self.lock();
         jobs.filter = None;
         let held = std::mem::take(&mut jobs.held);
-        jobs.finished.extend(held.into_iter().map(run));
+        jobs.finished.extend(held.into_iter().map(end));
     }
 
     /// Pretends that this many jobs are outstanding, besides those of the clients.
@@ -116,6 +121,14 @@ impl Workers {
         let mut jobs = self.lock();
         let first = jobs.kept.pop_front().unwrap();
         jobs.finished.push(first);
+    }
+}
+
+/// The end of a job that panics.
+pub(crate) fn panicked(job: Job) -> Completion {
+    Completion {
+        id: job.id,
+        outcome: JobResult::Panicked,
     }
 }
 

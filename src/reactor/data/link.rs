@@ -5,19 +5,15 @@
 use std::net::{IpAddr, SocketAddr};
 use std::{io, mem};
 
-use super::{Accepted, DataChannel, Link, TransferState};
+use super::{DataChannel, Link, TransferState};
 use crate::event_loop::{Latch, Token};
 use crate::net::{Channel, Listener, PortLease, Stream};
-use crate::reactor::arrival::Arrival;
+use crate::reactor::arrival::{Arrival, PassiveListener};
 
 impl DataChannel {
     /// The next transfer uses this listener.
     pub(in crate::reactor) fn listen(&mut self, listener: Box<dyn Listener>, lease: PortLease) {
-        self.arrange(Link::Listening {
-            listener,
-            pending: None,
-            _lease: lease,
-        });
+        self.arrange(Link::Listening(PassiveListener::new(listener, lease)));
     }
 
     /// The next transfer connects to this address.
@@ -43,67 +39,40 @@ impl DataChannel {
         match &mut self.link {
             Link::Connecting(stream) => stream.reset_on_close(),
             Link::Open(channel) => channel.reset_on_close(),
-            Link::Absent | Link::Listening { .. } | Link::Target(_) | Link::Failed => {}
+            Link::Absent | Link::Listening(_) | Link::Target(_) | Link::Failed => {}
         }
         self.close_link();
     }
 
-    /// Accepts at most one connection, or reads on in the header of a pending one. If `client` is given, only
-    /// that address is accepted.
+    /// As [`PassiveListener::accept`]; a client that has arrived is to be [opened](Self::open_link).
     pub(in crate::reactor) fn accept(
         &mut self,
         token: Token,
         client: Option<IpAddr>,
         is_proxy: impl Fn(IpAddr) -> bool,
-    ) -> Accepted {
-        let Link::Listening {
-            listener, pending, ..
-        } = &mut self.link
-        else {
-            return Accepted::Nothing;
+    ) -> Arrival {
+        let Link::Listening(listener) = &mut self.link else {
+            return Arrival::Nothing;
         };
-        let (arrival, ready) = match pending.take().map(|one| one.identify(client)) {
-            None => {
-                let arrival = Arrival::accept(listener.as_mut(), token, client, is_proxy);
-                (arrival, Latch::FRESH)
-            }
-            // The event of what follows the header was consumed with the header.
-            Some(Ok(arrival)) => (arrival, Latch::UNKNOWN),
-            Some(Err(incomplete)) => {
-                *pending = Some(incomplete);
-                self.ready.readable = false;
-                return Accepted::HeaderIncomplete;
-            }
-        };
-        match arrival {
-            Arrival::Client(stream) => {
-                self.link = Link::Open(Channel::clear(stream));
-                self.ready = ready;
-                Accepted::Client
-            }
-            Arrival::Proxy(connection) => {
-                *pending = Some(connection);
-                Accepted::Proxy
-            }
-            Arrival::Unrelated(address) => Accepted::Unrelated(address),
-            Arrival::Gone => Accepted::Gone,
-            Arrival::Nothing => {
-                self.ready.readable = false;
-                Accepted::Nothing
-            }
-            Arrival::Failed(error) => {
-                self.close_link();
-                Accepted::Failed(error)
-            }
+        let arrival = listener.accept(token, client, is_proxy);
+        match &arrival {
+            Arrival::HeaderIncomplete | Arrival::Nothing => self.ready.readable = false,
+            Arrival::Failed(_) => self.close_link(),
+            _ => {}
         }
+        arrival
+    }
+
+    /// The client has connected.
+    pub(in crate::reactor) fn open_link(&mut self, stream: Box<dyn Stream>, ready: Latch) {
+        self.link = Link::Open(Channel::clear(stream));
+        self.ready = ready;
     }
 
     /// Closes the pending connection of a proxy. The listener may have more.
     pub(in crate::reactor) fn drop_pending(&mut self) {
-        if let Link::Listening { pending, .. } = &mut self.link
-            && pending.take().is_some()
-        {
-            self.ready.readable = true;
+        if let Link::Listening(listener) = &mut self.link {
+            self.ready.readable |= listener.drop_pending();
         }
     }
 

@@ -3,7 +3,7 @@
 //! Two state machines side by side. The [`Link`] is the socket for the next transfer: a passive listener,
 //! an address to connect to, or a stream. The [`TransferState`] is the transfer: its file is opened first,
 //! then the 150 is sent, then link and file are joined. Both are private to this module: `link.rs` and
-//! `transitions.rs` have every change of them, and each asserts the state that it starts from.
+//! `transitions.rs` change them, and assert the state that they start from.
 //!
 //! While a worker owns the transfer, the latch stays here and collects events, and the client's time-out is
 //! paused.
@@ -11,16 +11,15 @@
 mod link;
 mod transitions;
 
-use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Instant;
 
 pub(super) use transitions::Join;
 
-use super::arrival::PendingConnection;
+use super::arrival::PassiveListener;
 use super::upload_end::UploadEnd;
 use crate::event_loop::{Interest, Latch};
-use crate::net::{Channel, Listener, PortLease, Stream};
+use crate::net::{Channel, Stream};
 use crate::session::{Ending, PausedTimeout};
 use crate::transfer::{Transfer, TransferSource};
 
@@ -35,14 +34,8 @@ pub(super) enum Link {
     /// Nothing is arranged, or the transfer owns the stream.
     #[default]
     Absent,
-    /// The client will connect. The listener is closed before the lease returns its port.
-    Listening {
-        listener: Box<dyn Listener>,
-        /// A proxy that has connected, and whose header is incomplete.
-        pending: Option<Box<PendingConnection>>,
-        /// Holds the port.
-        _lease: PortLease,
-    },
+    /// The client will connect.
+    Listening(PassiveListener),
     /// The server will connect to this address when the 150 is sent.
     Target(SocketAddr),
     /// The server is connecting.
@@ -106,33 +99,13 @@ pub(super) enum ControlProbe {
     Done,
 }
 
-/// What [`DataChannel::accept`] did.
-pub(super) enum Accepted {
-    /// The link is open.
-    Client,
-    /// A proxy's header is awaited.
-    Proxy,
-    /// The header of a proxy is still incomplete.
-    HeaderIncomplete,
-    /// Another host's connection was closed.
-    Unrelated(IpAddr),
-    /// A connection was gone before it was accepted.
-    Gone,
-    /// There is no connection, or no listener.
-    Nothing,
-    /// The listener has failed and is closed.
-    Failed(io::Error),
-}
-
 /// What a [cancelled](DataChannel::cancel) transfer leaves to do.
 pub(super) enum Cancelled {
     /// Its file is to be closed; so many bytes have been moved.
     Discard(TransferSource, u64),
     /// It had moved all its bytes already: so many.
     Complete(u64),
-    /// The worker's result decides.
-    Pending,
-    /// There was none.
+    /// There was none, or the worker's result decides.
     Nothing,
 }
 
@@ -161,18 +134,12 @@ impl DataChannel {
     }
 
     pub(super) const fn is_listening(&self) -> bool {
-        matches!(self.link, Link::Listening { .. })
+        matches!(self.link, Link::Listening(_))
     }
 
     /// Whether a proxy has connected and its header is incomplete.
     pub(super) const fn has_pending(&self) -> bool {
-        matches!(
-            self.link,
-            Link::Listening {
-                pending: Some(_),
-                ..
-            }
-        )
+        matches!(&self.link, Link::Listening(listener) if listener.has_pending())
     }
 
     /// Whether no command uses the channel.
@@ -191,9 +158,7 @@ impl DataChannel {
             (_, TransferState::OnLoop(_, interest)) => self.ready.has(*interest),
             (_, TransferState::AwaitingCommit(..))
             | (Link::Open(_) | Link::Failed, TransferState::AwaitingLink(_)) => true,
-            (Link::Listening { .. }, _) | (_, TransferState::AwaitingClose(_)) => {
-                self.ready.readable
-            }
+            (Link::Listening(_), _) | (_, TransferState::AwaitingClose(_)) => self.ready.readable,
             (Link::Connecting(_), _) => self.ready.writable,
             _ => false,
         }
@@ -238,6 +203,7 @@ impl DataChannel {
 mod tests {
     use super::*;
     use crate::limits::CONNECTION_BYTES;
+    use crate::reactor::arrival::PendingConnection;
     use crate::reactor::connection::Connection;
     use crate::reactor::proxy_header::ProxyHeader;
     use crate::session::BOXED_BYTES;

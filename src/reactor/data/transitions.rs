@@ -95,11 +95,6 @@ impl DataChannel {
         }
     }
 
-    /// The transfer is on the loop, and its next slice needs this.
-    pub(in crate::reactor) fn on_loop(&mut self, transfer: Box<Transfer>, interest: Interest) {
-        self.enter(TransferState::OnLoop(transfer, interest));
-    }
-
     /// Takes the transfer for a slice, if it is on the loop and its socket is ready.
     pub(in crate::reactor) fn take_ready(&mut self) -> Option<Box<Transfer>> {
         match mem::take(&mut self.state) {
@@ -109,11 +104,6 @@ impl DataChannel {
                 None
             }
         }
-    }
-
-    /// The transfer rests until a deadline; `left` is what remains of the client's time-out.
-    pub(in crate::reactor) fn pause(&mut self, transfer: Box<Transfer>, left: PausedTimeout) {
-        self.enter(TransferState::Paused(transfer, left));
     }
 
     /// A worker has the transfer. Events that come meanwhile are collected in an empty latch, so that a
@@ -141,15 +131,6 @@ impl DataChannel {
             TransferState::OnWorker(left) | TransferState::Paused(_, left) => Some(left),
             _ => None,
         }
-    }
-
-    /// An upload has all its bytes.
-    pub(in crate::reactor) fn await_commit(
-        &mut self,
-        transfer: Box<Transfer>,
-        probe: ControlProbe,
-    ) {
-        self.enter(TransferState::AwaitingCommit(transfer, probe));
     }
 
     /// Requires that the control connection is read before the commit.
@@ -185,11 +166,6 @@ impl DataChannel {
         }
     }
 
-    /// A download has sent all its bytes.
-    pub(in crate::reactor) fn await_close(&mut self, transfer: Box<Transfer>) {
-        self.enter(TransferState::AwaitingClose(transfer));
-    }
-
     /// The deadline of a pause is over.
     pub(in crate::reactor) fn resume(&mut self) {
         self.state = match mem::take(&mut self.state) {
@@ -205,20 +181,13 @@ impl DataChannel {
     /// Resets the link, and takes apart what there is of a transfer.
     pub(in crate::reactor) fn cancel(&mut self, ending: Ending) -> Cancelled {
         self.reset_link();
+        if let Some((source, moved)) = self.take_source() {
+            return Cancelled::Discard(source, moved);
+        }
         match mem::take(&mut self.state) {
-            TransferState::FileOpen(source) | TransferState::AwaitingLink(source) => {
-                Cancelled::Discard(source, 0)
-            }
-            TransferState::OnLoop(transfer, _)
-            | TransferState::Paused(transfer, _)
-            | TransferState::AwaitingCommit(transfer, _)
-            | TransferState::ConfirmingEnd(transfer) => {
-                let moved = transfer.moved();
-                Cancelled::Discard(transfer.cut(), moved)
-            }
             TransferState::OnWorker(_) => {
                 self.state = TransferState::CancelRequested(ending);
-                Cancelled::Pending
+                Cancelled::Nothing
             }
             TransferState::AwaitingClose(transfer) => Cancelled::Complete(transfer.moved()),
             other => {
@@ -226,11 +195,6 @@ impl DataChannel {
                 Cancelled::Nothing
             }
         }
-    }
-
-    /// A worker closes the file of a transfer that was cut after `moved` bytes.
-    pub(in crate::reactor) fn discarding(&mut self, ending: Ending, moved: u64) {
-        self.enter(TransferState::Discarding(ending, moved));
     }
 
     /// Takes how the discarded transfer ended; `None` if there is none.
@@ -248,25 +212,29 @@ impl DataChannel {
         self.close_link();
     }
 
-    /// The file that the channel still holds, for a worker to close.
-    pub(in crate::reactor) fn into_source(self) -> Option<TransferSource> {
-        match self.state {
-            TransferState::FileOpen(source) | TransferState::AwaitingLink(source) => Some(source),
+    /// Takes the file out of what there is of a transfer, for a worker to close, and how many bytes were
+    /// moved.
+    pub(in crate::reactor) fn take_source(&mut self) -> Option<(TransferSource, u64)> {
+        match mem::take(&mut self.state) {
+            TransferState::FileOpen(source) | TransferState::AwaitingLink(source) => {
+                Some((source, 0))
+            }
             TransferState::OnLoop(transfer, _)
             | TransferState::Paused(transfer, _)
             | TransferState::AwaitingCommit(transfer, _)
-            | TransferState::ConfirmingEnd(transfer) => Some(transfer.cut()),
-            TransferState::Idle
-            | TransferState::Refused
-            | TransferState::Opening
-            | TransferState::OnWorker(_)
-            | TransferState::AwaitingClose(_)
-            | TransferState::CancelRequested(_)
-            | TransferState::Discarding(..) => None,
+            | TransferState::ConfirmingEnd(transfer) => {
+                let moved = transfer.moved();
+                Some((transfer.cut(), moved))
+            }
+            other => {
+                self.state = other;
+                None
+            }
         }
     }
 
-    fn enter(&mut self, next: TransferState) {
+    /// Enters a state from `Idle`.
+    pub(in crate::reactor) fn enter(&mut self, next: TransferState) {
         debug_assert!(
             matches!(self.state, TransferState::Idle),
             "a transfer is replaced"

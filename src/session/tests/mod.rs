@@ -1,4 +1,5 @@
-//! Tests of a session without a reactor: command lines, events and deadlines in, replies and actions out.
+//! Tests of a session without a reactor, as dialogues: commands, events and time in, replies and actions
+//! out. [`TestSession::play`] has the notation.
 
 mod closing;
 mod commands;
@@ -11,26 +12,19 @@ mod status;
 mod transfers;
 
 use std::collections::VecDeque;
+use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::*;
-use crate::auth::{Account, AuthenticatedUser, Permissions};
+use crate::auth::{
+    Account, AuthenticatedUser, Denial, EVERY_REVOCATION, LoginFailure, Permissions,
+};
 use crate::file_task::TaskResult;
-#[cfg(feature = "digests")]
-use crate::file_task::TaskSpec;
+use crate::observe::AuditRecord;
 use crate::protocol::line::Line;
 use crate::storage::{Answer, Error};
-use crate::transfer::{Mark, Opened};
-
-/// The end of a transfer that keeps no partial file.
-fn ended(ending: Ending, bytes: u64) -> SessionEvent {
-    SessionEvent::Ended {
-        ending,
-        bytes,
-        kept: None,
-    }
-}
+use crate::transfer::Opened;
 
 /// A session with the state that the reactor holds for it.
 struct TestSession {
@@ -43,32 +37,88 @@ struct TestSession {
     unix_time: i64,
 }
 
+/// The errors of opening a file.
+const ERRORS: [Error; 18] = [
+    Error::NotFound,
+    Error::Exists,
+    Error::IsDirectory,
+    Error::NotDirectory,
+    Error::NotEmpty,
+    Error::NotRegular,
+    Error::Denied,
+    Error::Forbidden,
+    Error::ReadOnly,
+    Error::BadName,
+    Error::BeyondEnd,
+    Error::TooLarge,
+    Error::NoSpace,
+    Error::QuotaExceeded,
+    Error::NotCounted,
+    Error::Exhausted,
+    Error::Busy,
+    Error::Device,
+];
+
+const ENDINGS: [Ending; 11] = [
+    Ending::Complete,
+    Ending::NotConnected,
+    Ending::NotSecured,
+    Ending::Cut,
+    Ending::Malformed,
+    Ending::Bounded,
+    Ending::Stalled,
+    Ending::Aborted,
+    Ending::Abandoned,
+    Ending::Stopped,
+    Ending::Revoked,
+];
+
+const DENIALS: [Denial; 5] = [
+    Denial::WrongCredentials,
+    Denial::Expired,
+    Denial::SessionLimit,
+    Denial::Busy,
+    Denial::Banned,
+];
+
+/// The value with this name in the code.
+fn named<T: Debug + Copy>(all: &[T], name: &str) -> T {
+    let found = all.iter().find(|one| format!("{one:?}") == name);
+    *found.unwrap_or_else(|| panic!("no value is named {name}"))
+}
+
+/// The error with this name; without a name `value`.
+fn result<T>(name: &str, value: T) -> Result<T, Error> {
+    if name.is_empty() {
+        return Ok(value);
+    }
+    Err(named(&ERRORS, name))
+}
+
+fn anonymous() -> AuthenticatedUser {
+    Account::anonymous(Permissions::ALL).into()
+}
+
 impl TestSession {
-    fn new(mode: ServerMode) -> Self {
-        let settings = Settings {
-            mode,
-            ..Settings::default()
-        };
-        let (mut outbox, mut actions) = (Outbox::new(), VecDeque::new());
-        let (mut deadlines, now) = (Deadlines::new(), Instant::now());
-        let mut cx = Context {
-            now,
-            unix_time: 0,
-            settings: &settings,
-            outbox: &mut outbox,
-            actions: &mut actions,
-            deadlines: &mut deadlines,
-        };
-        let session = Session::open("127.0.0.1:9999".parse().unwrap(), &mut cx);
+    fn new() -> Self {
+        Self::with_mode(ServerMode::Serving)
+    }
+
+    fn with_mode(mode: ServerMode) -> Self {
+        let peer = "127.0.0.1:9999".parse().unwrap();
         let mut test = Self {
-            session,
-            settings,
-            outbox,
-            actions,
-            deadlines,
-            now,
+            session: Session::before_greeting(peer),
+            settings: Settings {
+                mode,
+                ..Settings::default()
+            },
+            outbox: Outbox::default(),
+            actions: VecDeque::new(),
+            deadlines: Deadlines::new(),
+            now: Instant::now(),
             unix_time: 0,
         };
+        test.session = test.with(|_, cx| Session::open(peer, cx));
         assert_eq!(test.replies(), "220 Service ready for new user.\r\n");
         test
     }
@@ -78,13 +128,28 @@ impl TestSession {
     }
 
     fn logged_in_as(account: Account) -> Self {
-        let mut test = Self::new(ServerMode::Serving);
-        test.send("USER ftp");
-        test.send("PASS x");
-        assert!(matches!(test.actions.pop_back(), Some(Action::Verify(_))));
-        test.handle(SessionEvent::Verified(Ok(AuthenticatedUser::from(account))));
-        test.replies();
-        test.actions.clear();
+        let mut test = Self::new();
+        test.play("USER ftp\n PASS x -> => Verify");
+        test.handle(SessionEvent::Verified(Ok(account.into())));
+        test
+    }
+
+    /// A logged-in session with these permissions.
+    fn permitted(permissions: &str) -> Self {
+        Self::logged_in_as(Account::anonymous(permissions.parse().unwrap()))
+    }
+
+    /// A session with a passive listener.
+    fn with_listener() -> Self {
+        let mut test = Self::logged_in();
+        test.play("EPSV\n @listening -> 229");
+        test
+    }
+
+    /// A session whose upload has got its 150.
+    fn with_upload_open() -> Self {
+        let mut test = Self::with_listener();
+        test.play("STOR f ->\n @opened -> 150");
         test
     }
 
@@ -100,13 +165,115 @@ impl TestSession {
         call(&mut self.session, &mut cx)
     }
 
+    /// Plays a dialogue with a step in each line: `input -> replies => actions`.
+    ///
+    /// The input is a command, or `@` and an [event](Self::event). A reply is its code, its whole line, or
+    /// the beginning of it and `...`; several are separated by ` | `. An action is a part of its debug form,
+    /// several are separated by ` & `, and audit records are none. `->` with nothing behind it is no reply,
+    /// `=>` no action; without them neither is checked.
+    #[track_caller]
+    fn play(&mut self, dialogue: &str) {
+        for step in dialogue.lines().filter(|line| !line.trim().is_empty()) {
+            let (rest, actions) = split(step, "=>", " & ");
+            let (input, replies) = split(rest, "->", " | ");
+            self.actions.clear();
+            let got = match input.strip_prefix('@') {
+                Some(event) => self.event(event),
+                None => self.send(input),
+            };
+            let lines: Vec<_> = got.lines().map(str::to_owned).collect();
+            assert_all(step, replies, &lines, |reply, line| {
+                match reply.strip_suffix("...") {
+                    Some(start) => line.starts_with(start),
+                    None => {
+                        line == reply || reply.len() == 3 && line.starts_with(&format!("{reply} "))
+                    }
+                }
+            });
+            let actions_taken = self.actions.iter().map(|action| format!("{action:?}"));
+            let taken: Vec<_> = actions_taken
+                .filter(|one| !one.starts_with("Audit"))
+                .collect();
+            assert_all(step, actions, &taken, |part, action| action.contains(part));
+        }
+    }
+
+    /// An event of a dialogue: that of the reactor with its argument, a call of the session, the time in
+    /// seconds, or `ready`, `busy` and `closing`, which check the state.
+    fn event(&mut self, event: &str) -> String {
+        let (name, argument) = event.split_once(' ').unwrap_or((event, ""));
+        let address = || {
+            argument
+                .parse()
+                .unwrap_or(SocketAddr::from(([127, 0, 0, 1], 5000)))
+        };
+        let number = || argument.parse().unwrap();
+        self.handle(match name {
+            "wait" => return self.wait(Duration::from_secs_f64(argument.parse().unwrap())),
+            "ready" | "busy" => {
+                assert_eq!(self.session.accepts_command(), name == "ready");
+                return String::new();
+            }
+            "closing" => {
+                assert!(self.session.is_closing() && !self.session.accepts_command());
+                return String::new();
+            }
+            "abort" => return self.call(Session::abort),
+            "stop" => return self.call(Session::stop),
+            "stop-now" => return self.call(Session::stop_now),
+            "input-ended" => return self.call(Session::input_ended),
+            "leave" => return self.call(Session::leave),
+            "too-long" => return self.call(|session, cx| session.execute(&Line::TooLong, cx)),
+            "revoke" => {
+                let reason = named(&EVERY_REVOCATION, argument);
+                return self.call(|session, cx| session.revoke(reason, cx));
+            }
+            "verified" => SessionEvent::Verified(Ok(anonymous())),
+            "denied" => SessionEvent::Verified(Err(LoginFailure {
+                denial: named(&DENIALS, argument),
+                failures: 1,
+            })),
+            "switching" => SessionEvent::Switching(true),
+            "secured" => SessionEvent::Secured(None),
+            "cleared" => SessionEvent::Cleared,
+            "listening" => SessionEvent::Listening(Ok(address())),
+            "no-ipv4" => SessionEvent::Listening(Err(NoListener::Ipv4)),
+            "lost" => SessionEvent::DataConnectionLost,
+            "answered" => SessionEvent::StorageAnswered(result(argument, Answer::Done)),
+            "count-pending" => SessionEvent::CountPending,
+            "count-retried" => SessionEvent::CountRetried,
+            "task-advanced" => SessionEvent::TaskAdvanced,
+            "task-dropped" => SessionEvent::TaskDropped,
+            "task-finished" => SessionEvent::TaskFinished(result(argument, TaskResult::Combined)),
+            "opened" => SessionEvent::Opened(result(argument, Opened::default())),
+            "connected" => SessionEvent::Connected,
+            "moved" => SessionEvent::Moved(number()),
+            ending => SessionEvent::Ended {
+                ending: named(&ENDINGS, ending),
+                bytes: number(),
+                kept: None,
+            },
+        })
+    }
+
     fn send(&mut self, line: &str) -> String {
-        self.with(|session, cx| session.execute(&Line::Text(line.as_bytes()), cx));
-        self.replies()
+        self.call(|session, cx| session.execute(&Line::Text(line.as_bytes()), cx))
     }
 
     fn handle(&mut self, event: SessionEvent) -> String {
-        self.with(|session, cx| session.handle(event, cx));
+        self.call(|session, cx| session.handle(event, cx))
+    }
+
+    /// Replaces the account, as a reload does.
+    fn renew(&mut self, change: impl FnOnce(&mut Account)) -> String {
+        let mut account = Account::anonymous(Permissions::ALL);
+        change(&mut account);
+        self.call(|session, cx| session.renew(Arc::new(account), cx))
+    }
+
+    /// Lets the session act, and takes its replies.
+    fn call(&mut self, act: impl FnOnce(&mut Session, &mut Context<'_>)) -> String {
+        self.with(act);
         self.replies()
     }
 
@@ -119,47 +286,46 @@ impl TestSession {
         self.replies()
     }
 
+    /// The audit record of the last step.
+    fn audit(&self) -> Option<&AuditRecord> {
+        self.actions.iter().find_map(|action| match action {
+            Action::Audit(record) => Some(record.as_ref()),
+            _ => None,
+        })
+    }
+
     fn replies(&mut self) -> String {
         let text = String::from_utf8(self.outbox.unsent().to_vec()).unwrap();
         self.outbox.wrote(text.len());
         text
     }
-
-    /// The next action, without audit records.
-    fn action(&mut self) -> Action {
-        self.actions
-            .retain(|action| !matches!(action, Action::Audit(_)));
-        self.actions.pop_front().unwrap()
-    }
-
-    fn has_no_actions(&self) -> bool {
-        let mut actions = self.actions.iter();
-        actions.all(|action| matches!(action, Action::Audit(_)))
-    }
-
-    /// A session whose upload has got its 150.
-    fn with_upload_open() -> Self {
-        let mut test = Self::logged_in();
-        test.send("EPSV");
-        let address = "127.0.0.1:5000".parse().unwrap();
-        test.handle(SessionEvent::Listening(Ok(address)));
-        assert_eq!(test.send("STOR f"), "");
-        let opened = Opened::default();
-        assert!(
-            test.handle(SessionEvent::Opened(Ok(opened)))
-                .starts_with("150 ")
-        );
-        test.actions.clear();
-        test
-    }
 }
 
-/// Replaces the account, as a reload does.
-fn renew_account(test: &mut TestSession, change: impl FnOnce(&mut Account)) -> String {
-    let mut account = Account::anonymous(Permissions::ALL);
-    change(&mut account);
-    test.with(|session, cx| session.renew(Arc::new(account), cx));
-    test.replies()
+/// Splits a step at a mark into what is before it and the parts behind it; `None` without the mark.
+fn split<'a>(step: &'a str, mark: &str, separator: &str) -> (&'a str, Option<Vec<&'a str>>) {
+    let Some((before, behind)) = step.split_once(mark) else {
+        return (step.trim(), None);
+    };
+    let parts = behind.split(separator).map(str::trim);
+    (
+        before.trim(),
+        Some(parts.filter(|part| !part.is_empty()).collect()),
+    )
+}
+
+#[track_caller]
+fn assert_all(
+    step: &str,
+    expected: Option<Vec<&str>>,
+    got: &[String],
+    is_match: fn(&str, &str) -> bool,
+) {
+    let Some(expected) = expected else {
+        return;
+    };
+    let mut pairs = expected.iter().zip(got);
+    let are_equal = expected.len() == got.len() && pairs.all(|(one, got)| is_match(one, got));
+    assert!(are_equal, "{step}: {got:?}");
 }
 
 fn requiring(require: TlsRequired) -> SecurityPolicy {

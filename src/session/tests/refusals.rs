@@ -3,105 +3,61 @@
 
 use super::*;
 
-/// A session with a passive listener.
-fn with_listener(account: Account) -> TestSession {
-    let mut test = TestSession::logged_in_as(account);
-    test.send("EPSV");
-    let address = "127.0.0.1:5000".parse().unwrap();
-    test.handle(SessionEvent::Listening(Ok(address)));
-    test.actions.clear();
-    test
-}
-
 const TRANSFERS: [&str; 7] = [
     "RETR f", "STOR f", "APPE f", "STOU f", "LIST f", "NLST f", "MLSD f",
 ];
 
-/// The errors of opening a file.
-const ERRORS: [Error; 18] = [
-    Error::NotFound,
-    Error::Exists,
-    Error::IsDirectory,
-    Error::NotDirectory,
-    Error::NotEmpty,
-    Error::NotRegular,
-    Error::Denied,
-    Error::Forbidden,
-    Error::ReadOnly,
-    Error::BadName,
-    Error::BeyondEnd,
-    Error::TooLarge,
-    Error::NoSpace,
-    Error::QuotaExceeded,
-    Error::NotCounted,
-    Error::Exhausted,
-    Error::Busy,
-    Error::Device,
-];
-
 #[test]
 fn storage_refusal_keeps_data_connection() {
-    let mut test = with_listener(Account::anonymous(Permissions::ALL));
+    let mut test = TestSession::with_listener();
     for line in TRANSFERS {
         for error in ERRORS {
-            assert_eq!(test.send(line), "");
-            assert!(matches!(test.action(), Action::Open(_)), "{line}");
+            test.play(&format!("{line} -> => Open("));
+            test.actions.clear();
             let reply = test.handle(SessionEvent::Opened(Err(error)));
             let is_final = reply.starts_with(['4', '5']) && reply.lines().count() == 1;
             assert!(is_final && !reply.starts_with("425"), "{line}: {reply}");
+            test.actions
+                .retain(|action| !matches!(action, Action::Audit(_)));
             assert_eq!(
-                test.action(),
-                Action::KeepDataConnection,
+                test.actions,
+                [Action::KeepDataConnection],
                 "{line} {error:?}"
             );
-            assert!(test.has_no_actions(), "{line} {error:?}");
         }
     }
-    assert_eq!(test.send("PORT 127,0,0,1,200,200"), "200 Command okay.\r\n");
-    test.actions.clear();
+    test.play("PORT 127,0,0,1,200,200 -> 200 Command okay.");
     for line in TRANSFERS {
-        test.send(line);
-        test.actions.clear();
-        test.handle(SessionEvent::Opened(Err(Error::NotFound)));
-        assert!(test.has_no_actions(), "{line}");
+        test.play(&format!("{line}\n @opened NotFound -> 550 =>"));
     }
-    assert_eq!(test.send("ABOR"), "225 No transfer was in progress.\r\n");
-    assert_eq!(test.action(), Action::CloseDataConnection);
+    test.play("ABOR -> 225 No transfer was in progress. => CloseDataConnection");
 }
 
 #[test]
 fn early_refusal_keeps_data_connection() {
-    let mut test = with_listener(Account::anonymous(Permissions::ALL));
-    let refused = [
-        ("RETR", "501 "),
-        ("STOR", "501 "),
-        ("APPE", "501 "),
-        ("RETR a\0b", "501 "),
-        ("REST 1", "350 "),
-        ("TYPE A", "200 "),
-        ("REST 1", "350 "),
-        ("RETR f", "554 "),
-        ("TYPE I", "200 "),
-        ("STRU R", "200 "),
-        ("STOU f", "504 "),
-    ];
-    for (line, code) in refused {
-        assert!(test.send(line).starts_with(code), "{line}");
-        if code.starts_with('5') {
-            assert_eq!(test.action(), Action::KeepDataConnection, "{line}");
-        }
-        assert!(test.has_no_actions(), "{line}");
-    }
-    let mut test = with_listener(Account::anonymous(Permissions::NONE));
+    TestSession::with_listener().play(
+        "RETR -> 501 => KeepDataConnection
+         STOR -> 501 => KeepDataConnection
+         APPE -> 501 => KeepDataConnection
+         RETR a\0b -> 501 => KeepDataConnection
+         REST 1 -> 350 =>
+         TYPE A -> 200 =>
+         REST 1 -> 350 =>
+         RETR f -> 554 => KeepDataConnection
+         TYPE I -> 200 =>
+         STRU R -> 200 =>
+         STOU f -> 504 => KeepDataConnection",
+    );
+    let mut test = TestSession::with_listener();
+    test.renew(|account| account.permissions = Permissions::NONE);
     for line in TRANSFERS {
-        assert!(test.send(line).starts_with("550 "), "{line}");
-        assert_eq!(test.action(), Action::KeepDataConnection, "{line}");
+        test.play(&format!("{line} -> 550 => KeepDataConnection"));
     }
 }
 
 #[test]
 fn refused_command_clears_rest_and_rang() {
-    let mut test = with_listener(Account::anonymous(Permissions::ALL));
+    let mut test = TestSession::with_listener();
     for line in [
         "RETR",
         "STOR",
@@ -113,35 +69,20 @@ fn refused_command_clears_rest_and_rang() {
         "STOU a\0b",
     ] {
         for part in ["REST 7", "RANG 1 2"] {
-            assert!(test.send(part).starts_with("350 "));
-            test.send(line);
-            let channel = &test.session.params;
-            assert_eq!((channel.restart, channel.range), (0, None), "{line}");
+            test.play(&format!("{part} -> 350\n {line}"));
+            let params = &test.session.params;
+            assert_eq!((params.restart, params.range), (0, None), "{line}");
         }
     }
 }
 
 #[test]
-fn lost_data_connection_is_425() {
-    let mut test = with_listener(Account::anonymous(Permissions::ALL));
-    assert_eq!(test.send("STOR f"), "");
-    let reply = test.handle(SessionEvent::DataConnectionLost);
-    assert_eq!(reply, "425 Use PASV, EPSV, PORT or EPRT first.\r\n");
-    assert!(test.session.accepts_command());
-    assert!(test.send("STOR f").starts_with("425 "));
-}
-
-#[test]
 fn refusal_is_audited_with_path_and_cause() {
     for error in ERRORS {
-        let mut test = with_listener(Account::anonymous(Permissions::ALL));
-        test.send("RETR f");
+        let mut test = TestSession::with_listener();
+        test.play("RETR f");
         let reply = test.handle(SessionEvent::Opened(Err(error)));
-        let record = test.actions.iter().find_map(|action| match action {
-            Action::Audit(record) => Some(record),
-            _ => None,
-        });
-        let record = record.expect("a record of the refusal");
+        let record = test.audit().expect("a record of the refusal");
         assert_eq!(record.verb, "RETR", "{error:?}");
         assert_eq!(record.path.as_ref().unwrap().name(), b"f", "{error:?}");
         let reason = String::from_utf8_lossy(&record.reason);
@@ -153,15 +94,9 @@ fn refusal_is_audited_with_path_and_cause() {
         );
     }
     // A refusal of the session itself must not have the cause of an earlier storage error.
-    let mut test = with_listener(Account::anonymous(Permissions::ALL));
-    test.send("RETR f");
-    test.handle(SessionEvent::Opened(Err(Error::Device)));
-    test.actions.clear();
-    test.send("STRU R");
-    test.send("STOU f");
-    let concerns_operator = |action: &Action| match action {
-        Action::Audit(record) => record.concerns_operator,
-        _ => false,
-    };
-    assert!(!test.actions.iter().any(concerns_operator));
+    let mut test = TestSession::with_listener();
+    test.play("RETR f\n @opened Device");
+    test.renew(|account| account.permissions = Permissions::NONE);
+    test.play("RETR f -> 550");
+    assert!(!test.audit().unwrap().concerns_operator);
 }

@@ -2,87 +2,75 @@
 
 use super::*;
 
+fn without(lost: Permissions) -> impl FnOnce(&mut Account) {
+    move |account| account.permissions = account.permissions.without(lost)
+}
+
 #[test]
 fn changed_permissions_apply_to_next_command() {
     let mut test = TestSession::logged_in();
     test.session.rename_from = VirtualPath::root().join(b"f").ok().map(Box::new);
     assert_eq!(
-        renew_account(&mut test, |account| account.permissions = Permissions::READ),
+        test.renew(|account| account.permissions = Permissions::READ),
         ""
     );
-    for line in ["RNTO g", "DELE f", "MKD d"] {
-        assert!(test.send(line).starts_with("550 "), "{line}");
-    }
-    assert_eq!(
-        renew_account(&mut test, |account| account.umask = Umask::new(0o77)),
-        ""
-    );
-    assert!(test.send("SITE UMASK").contains("077"));
-    test.send("SITE UMASK 022");
-    renew_account(&mut test, |account| account.umask = Umask::new(0o27));
-    assert!(test.send("SITE UMASK").contains("022"));
+    test.play("RNTO g -> 550\n DELE f -> 550\n MKD d -> 550");
+    assert_eq!(test.renew(|account| account.umask = Umask::new(0o77)), "");
+    test.play("SITE UMASK -> 200 Current UMASK is 077.\n SITE UMASK 022");
+    test.renew(|account| account.umask = Umask::new(0o27));
+    test.play("SITE UMASK -> 200 Current UMASK is 022.");
 }
 
-/// A session with a transfer that is being opened, or in progress if `is_begun`.
-fn transferring(line: &str, is_begun: bool) -> TestSession {
-    let mut test = TestSession::logged_in();
-    test.send("EPSV");
-    let address = "127.0.0.1:5000".parse().unwrap();
-    test.handle(SessionEvent::Listening(Ok(address)));
-    assert_eq!(test.send(line), "");
-    if is_begun {
-        test.handle(SessionEvent::Opened(Ok(Opened::default())));
-    }
-    test.actions.clear();
-    test.replies();
-    test
+/// Sessions with a transfer that is being opened, and with one in progress; each with the dialogue that
+/// follows when a reload ends it.
+fn transferring(line: &str) -> [(TestSession, &'static str); 2] {
+    let begin = |dialogue: &str| {
+        let mut test = TestSession::with_listener();
+        test.play(&format!("{line} ->{dialogue}"));
+        test.actions.clear();
+        test
+    };
+    [(begin(""), REFUSED_ON_OPEN), (begin("\n @opened"), CUT)]
 }
 
-/// The transfer that was being opened ends with a 425 once the reactor has opened or refused the file.
-fn assert_refused_on_open(test: &mut TestSession, opened: Result<Opened, Error>) {
-    assert!(test.has_no_actions() && !test.session.accepts_command());
-    let reply = test.handle(SessionEvent::Opened(opened));
-    assert_eq!(reply, "425 No longer allowed; data connection closed.\r\n");
-    assert_eq!(test.action(), Action::CloseDataConnection);
-    assert!(test.session.accepts_command());
+/// The 425 comes once the reactor has opened or refused the file.
+const REFUSED_ON_OPEN: &str = "
+    @busy
+    @opened -> 425 No longer allowed; data connection closed. => CloseDataConnection
+    @ready";
+
+const CUT: &str = "
+    @Revoked 0 -> 426 No longer allowed; transfer aborted.
+    @ready";
+
+/// Checks that a change of the account ends a transfer, which is being opened or in progress.
+fn assert_ended(mut test: TestSession, dialogue: &str, change: impl FnOnce(&mut Account)) {
+    assert_eq!(test.renew(change), "");
+    let cut = [Action::Cut(Ending::Revoked)];
+    let expected = if dialogue == CUT { &cut[..] } else { &[] };
+    assert_eq!(test.actions, expected);
+    test.play(dialogue);
 }
 
 #[test]
 fn lost_permission_ends_only_dependent_transfers() {
-    const TRANSFERS: [(&str, Permissions); 5] = [
+    for (line, needed) in [
         ("RETR f", Permissions::RETRIEVE),
         ("STOR f", Permissions::OVERWRITE),
         ("STOU", Permissions::CREATE),
         ("APPE f", Permissions::APPEND),
         ("LIST", Permissions::LIST),
-    ];
-    let without = |lost| {
-        move |account: &mut Account| {
-            account.permissions = account.permissions.without(lost);
+    ] {
+        for (test, dialogue) in transferring(line) {
+            assert_ended(test, dialogue, without(needed));
         }
-    };
-    for (line, needed) in TRANSFERS {
-        let mut test = transferring(line, true);
-        assert_eq!(renew_account(&mut test, without(needed)), "", "{line}");
-        assert_eq!(test.action(), Action::Cut(Ending::Revoked), "{line}");
-        let reply = test.handle(ended(Ending::Revoked, 0));
-        assert_eq!(
-            reply, "426 No longer allowed; transfer aborted.\r\n",
-            "{line}"
-        );
-        assert!(test.session.accepts_command(), "{line}");
-
-        for opened in [Ok(Opened::default()), Err(Error::NotFound)] {
-            let mut test = transferring(line, false);
-            assert_eq!(renew_account(&mut test, without(needed)), "", "{line}");
-            assert_refused_on_open(&mut test, opened);
-        }
-
-        for is_begun in [true, false] {
-            let mut test = transferring(line, is_begun);
-            renew_account(&mut test, without(Permissions::DELETE | Permissions::TIMES));
+        let [(opening, _), _] = transferring(line);
+        let refused = REFUSED_ON_OPEN.replace("@opened", "@opened NotFound");
+        assert_ended(opening, &refused, without(needed));
+        for (mut test, _) in transferring(line) {
+            test.renew(without(Permissions::DELETE | Permissions::TIMES));
             assert!(
-                test.has_no_actions() && !test.session.accepts_command(),
+                test.actions.is_empty() && !test.session.accepts_command(),
                 "{line}"
             );
         }
@@ -91,105 +79,75 @@ fn lost_permission_ends_only_dependent_transfers() {
 
 #[test]
 fn appe_after_rest_requires_overwrite_permission() {
-    let mut test = TestSession::logged_in();
-    test.send("EPSV");
-    let address = "127.0.0.1:5000".parse().unwrap();
-    test.handle(SessionEvent::Listening(Ok(address)));
-    test.send("REST 5");
-    test.send("APPE f");
-    test.handle(SessionEvent::Opened(Ok(Opened::default())));
+    let mut test = TestSession::with_listener();
+    test.play("REST 5\n APPE f\n @opened");
     test.actions.clear();
-    let lost = Permissions::ALL.without(Permissions::OVERWRITE);
-    renew_account(&mut test, |account| account.permissions = lost);
-    assert_eq!(test.action(), Action::Cut(Ending::Revoked));
+    assert_ended(test, CUT, without(Permissions::OVERWRITE));
 }
 
 #[test]
 fn lost_permission_ends_wait_for_quota_count() {
-    for is_tried in [false, true] {
-        let mut test = transferring("APPE f", false);
-        test.handle(SessionEvent::CountPending);
-        if is_tried {
-            test.handle(SessionEvent::CountRetried);
+    for retry in ["", "@count-retried"] {
+        let [(mut test, _), _] = transferring("APPE f");
+        test.play(&format!("@count-pending\n {retry}"));
+        let mut reply = test.renew(|account| account.permissions = Permissions::LIST);
+        if !retry.is_empty() {
+            reply += &test.handle(SessionEvent::CountPending);
         }
-        let reply = renew_account(&mut test, |account| account.permissions = Permissions::LIST);
-        let reply = if is_tried {
-            reply + &test.handle(SessionEvent::CountPending)
-        } else {
-            reply
-        };
         assert_eq!(reply, "425 No longer allowed; data connection closed.\r\n");
-        assert_eq!(test.action(), Action::CloseDataConnection);
-        assert!(test.session.accepts_command());
+        assert_eq!(test.actions.pop_front(), Some(Action::CloseDataConnection));
+        test.play("@ready");
     }
 }
 
 #[test]
 fn reload_that_requires_tls_cuts_clear_transfer() {
-    for is_begun in [true, false] {
-        let mut test = transferring("RETR f", is_begun);
+    for (mut test, dialogue) in transferring("RETR f") {
         test.settings.security = Some(requiring(TlsRequired::Data));
-        assert_eq!(renew_account(&mut test, |_| {}), "");
-        if is_begun {
-            assert_eq!(test.action(), Action::Cut(Ending::Revoked));
-        } else {
-            assert_refused_on_open(&mut test, Ok(Opened::default()));
-        }
+        assert_ended(test, dialogue, |_| {});
     }
 }
 
 #[test]
 fn lost_fxp_clears_foreign_data_address() {
     let fxp = |is_allowed| move |account: &mut Account| account.allow_fxp = is_allowed;
-    let mut test = TestSession::logged_in();
-    renew_account(&mut test, fxp(true));
-    assert!(test.send("PORT 192,0,2,1,100,0").starts_with("200 "));
-    test.actions.clear();
-    // An unchanged account loses nothing.
-    renew_account(&mut test, fxp(true));
-    assert!(test.has_no_actions());
-    renew_account(&mut test, fxp(false));
-    assert_eq!(test.action(), Action::CloseDataConnection);
-    assert!(test.send("RETR f").starts_with("425 "));
-    assert!(test.send("PORT 192,0,2,1,100,0").starts_with("501 "));
-
-    for is_begun in [true, false] {
+    let connected = || {
         let mut test = TestSession::logged_in();
-        renew_account(&mut test, fxp(true));
-        test.send("PORT 192,0,2,1,100,0");
-        test.send("RETR f");
-        if is_begun {
-            test.handle(SessionEvent::Opened(Ok(Opened::default())));
-        }
+        test.renew(fxp(true));
+        test.play("PORT 192,0,2,1,100,0 -> 200");
         test.actions.clear();
-        renew_account(&mut test, fxp(false));
-        if is_begun {
-            assert_eq!(test.action(), Action::Cut(Ending::Revoked));
-        } else {
-            assert_refused_on_open(&mut test, Ok(Opened::default()));
-        }
+        test
+    };
+    let mut test = connected();
+    // An unchanged account loses nothing.
+    test.renew(fxp(true));
+    assert!(test.actions.is_empty());
+    test.renew(fxp(false));
+    assert_eq!(test.actions, [Action::CloseDataConnection]);
+    test.play("RETR f -> 425\n PORT 192,0,2,1,100,0 -> 501");
+    for (dialogue, end) in [("RETR f", REFUSED_ON_OPEN), ("RETR f\n @opened", CUT)] {
+        let mut test = connected();
+        test.play(dialogue);
+        test.actions.clear();
+        assert_ended(test, end, fxp(false));
     }
 }
 
 #[test]
 fn lost_permission_aborts_file_task() {
     for (line, needed) in [
+        #[cfg(feature = "digests")]
         ("MD5 f", Permissions::RETRIEVE),
         ("DSIZ d", Permissions::LIST),
     ] {
-        if cfg!(not(feature = "digests")) && line == "MD5 f" {
-            continue;
-        }
         let mut test = TestSession::logged_in();
-        assert_eq!(test.send(line), "");
+        test.play(&format!("{line} ->"));
         // It needs no other permission.
-        let reply = renew_account(&mut test, |account| account.permissions = needed);
+        let reply = test.renew(|account| account.permissions = needed);
         assert_eq!((reply.as_str(), test.session.has_abandoned()), ("", false));
-        let rest = Permissions::ALL.without(needed);
-        let reply = renew_account(&mut test, |account| account.permissions = rest);
+        let reply = test.renew(without(needed));
         assert_eq!(reply, "426 No longer allowed; aborted.\r\n", "{line}");
         assert!(test.session.has_abandoned(), "{line}");
-        test.handle(SessionEvent::TaskDropped);
-        assert!(test.session.accepts_command(), "{line}");
+        test.play("@task-dropped\n @ready");
     }
 }

@@ -16,45 +16,42 @@ fn stat(test: &mut TestSession) -> [String; 2] {
 #[test]
 fn stat_reports_transfer_progress() {
     let mut test = TestSession::with_upload_open();
-    let waiting = "A transfer waits for its data connection";
-    assert_eq!(stat(&mut test)[1], waiting);
-    test.handle(SessionEvent::Connected);
-    test.handle(SessionEvent::Moved(7));
-    let moving = "A transfer is in progress, 7 bytes so far";
-    assert_eq!(stat(&mut test)[1], moving);
-    test.with(Session::abort);
-    assert_eq!(stat(&mut test)[1], "A transfer is being aborted");
-    test.handle(ended(Ending::Aborted, 7));
-    assert_eq!(stat(&mut test)[1], "No transfer is in progress");
+    for (events, expected) in [
+        ("", "A transfer waits for its data connection"),
+        (
+            "@connected\n @moved 7",
+            "A transfer is in progress, 7 bytes so far",
+        ),
+        ("@abort", "A transfer is being aborted"),
+        ("@Aborted 7", "No transfer is in progress"),
+    ] {
+        test.play(events);
+        assert_eq!(stat(&mut test)[1], expected);
+    }
 }
 
 #[test]
 fn stat_reports_tls_state() {
-    let mut test = TestSession::new(ServerMode::Serving);
+    let mut test = TestSession::new();
     test.settings.security = Some(SecurityPolicy {
         allow_clear: true,
         ..SecurityPolicy::default()
     });
-    assert_eq!(stat(&mut test)[0], "Nothing is encrypted");
-    test.send("AUTH TLS");
-    test.handle(SessionEvent::Switching(true));
-    test.handle(SessionEvent::Secured(None));
-    let control = "The control connection uses TLS, data connections do not";
-    assert_eq!(stat(&mut test)[0], control);
-    test.send("PBSZ 0");
-    test.send("PROT P");
-    assert_eq!(stat(&mut test)[0], "Control and data connections use TLS");
-    test.send("USER ftp");
-    test.send("PASS x");
-    test.handle(SessionEvent::Verified(Ok(AuthenticatedUser::from(
-        Account::anonymous(Permissions::ALL),
-    ))));
-    test.replies();
-    test.send("CCC");
-    test.handle(SessionEvent::Switching(true));
-    test.handle(SessionEvent::Cleared);
-    let data = "Data connections use TLS, the control connection does not";
-    assert_eq!(stat(&mut test)[0], data);
+    for (dialogue, expected) in [
+        ("", "Nothing is encrypted"),
+        (
+            "AUTH TLS\n @switching\n @secured",
+            "The control connection uses TLS, data connections do not",
+        ),
+        ("PBSZ 0\n PROT P", "Control and data connections use TLS"),
+        (
+            "USER ftp\n PASS x\n @verified\n CCC\n @switching\n @cleared",
+            "Data connections use TLS, the control connection does not",
+        ),
+    ] {
+        test.play(dialogue);
+        assert_eq!(stat(&mut test)[0], expected);
+    }
 }
 
 /// The size of the reply is limited, as the outbox is.
@@ -65,11 +62,9 @@ fn truncated_stat_listing_is_marked() {
         (true, "213 End of status.\r\n"),
         (false, "213 End of status; LIST tells more.\r\n"),
     ] {
-        assert_eq!(test.send("STAT d"), "");
-        let reply = test.handle(SessionEvent::ListingMade(Ok((
-            b"one\r\ntwo\r\n".to_vec(),
-            is_complete,
-        ))));
+        test.play("STAT d ->");
+        let listing = (b"one\r\ntwo\r\n".to_vec(), is_complete);
+        let reply = test.handle(SessionEvent::ListingMade(Ok(listing)));
         assert!(reply.starts_with("213-Status of d:\r\n"), "{reply}");
         assert!(reply.contains("one\r\n") && reply.ends_with(end), "{reply}");
     }
@@ -78,31 +73,29 @@ fn truncated_stat_listing_is_marked() {
 /// SITE WHO shows these lines.
 #[test]
 fn summary_names_session_activity() {
-    let activity = |test: &TestSession| {
-        let line = test.session.summary();
-        let start = "127.0.0.1:9999 ";
-        line.strip_prefix(start).unwrap().to_owned()
-    };
-    let mut test = TestSession::new(ServerMode::Serving);
-    assert_eq!(activity(&test), "(not logged in) idle");
-    test.send("USER ftp");
-    assert_eq!(activity(&test), "(not logged in) idle");
-    test.send("PASS x");
-    assert_eq!(activity(&test), "(not logged in) logging in");
-
-    let mut test = TestSession::logged_in();
-    assert_eq!(activity(&test), "ftp idle");
-    test.send("SIZE f");
-    assert_eq!(activity(&test), "ftp busy");
-    let mut test = TestSession::with_upload_open();
-    assert_eq!(activity(&test), "ftp transferring");
-    test.handle(ended(Ending::Complete, 0));
-    assert_eq!(activity(&test), "ftp idle");
-    test.send("QUIT");
-    assert_eq!(activity(&test), "ftp leaving");
-
-    let mut test = TestSession::new(ServerMode::Serving);
-    test.settings.security = Some(requiring(TlsRequired::Nothing));
-    test.send("AUTH TLS");
-    assert_eq!(activity(&test), "(not logged in) securing");
+    let mut secure = TestSession::new();
+    secure.settings.security = Some(requiring(TlsRequired::Nothing));
+    for (mut test, dialogue) in [
+        (
+            TestSession::new(),
+            "(not logged in) idle; USER ftp; (not logged in) idle; PASS x; (not logged in) logging in",
+        ),
+        (TestSession::logged_in(), "ftp idle; SIZE f; ftp busy"),
+        (
+            TestSession::with_upload_open(),
+            "ftp transferring; @Complete 0; ftp idle; QUIT; ftp leaving",
+        ),
+        (
+            secure,
+            "(not logged in) idle; AUTH TLS; (not logged in) securing",
+        ),
+    ] {
+        for (index, part) in dialogue.split("; ").enumerate() {
+            if index % 2 == 0 {
+                assert_eq!(test.session.summary(), format!("127.0.0.1:9999 {part}"));
+            } else {
+                test.play(part);
+            }
+        }
+    }
 }

@@ -2,46 +2,20 @@
 
 use super::*;
 use crate::observe::{Outcome, TransferRecord, Verb};
-use crate::storage::Placement;
-use crate::transfer::Direction;
+use crate::transfer::Mark;
 
 #[test]
-fn rest_is_cleared_by_unrelated_command() {
+fn rest_takes_64_bits() {
     let mut test = TestSession::logged_in();
-    for line in [
-        "REST -1",
-        "REST +1",
-        "REST x",
-        "REST 99999999999999999999",
-        "REST 1 2",
-    ] {
-        assert!(test.send(line).starts_with("501 "), "{line}");
-    }
-    assert!(test.send("REST 18446744073709551615").starts_with("350 "));
-    test.send("NOOP");
-    assert_eq!(test.session.params.restart, 0);
-    test.send("REST 7");
-    test.send("EPSV");
-    assert_eq!(test.session.params.restart, 7);
+    test.play("REST 18446744073709551615 -> 350");
+    assert_eq!(test.session.params.restart, u64::MAX);
 }
 
 #[test]
 fn rest_sets_offset_of_stor_and_appe() {
     for line in ["STOR f", "APPE f"] {
-        let mut test = TestSession::logged_in();
-        test.send("EPSV");
-        let address = "127.0.0.1:5000".parse().unwrap();
-        test.handle(SessionEvent::Listening(Ok(address)));
-        test.send("REST 7");
-        test.actions.clear();
-        test.send(line);
-        let Action::Open(plan) = test.action() else {
-            panic!("{line}: no Action::Open");
-        };
-        let Direction::Store { placement, .. } = plan.direction else {
-            panic!("{line}: no upload");
-        };
-        assert_eq!(placement, Placement::At(7), "{line}");
+        let mut test = TestSession::with_listener();
+        test.play(&format!("REST 7\n {line} -> => placement: At(7)"));
         assert_eq!(test.session.params.restart, 0, "{line}");
     }
 }
@@ -50,33 +24,27 @@ fn rest_sets_offset_of_stor_and_appe() {
 fn transfer_without_data_connection_is_425() {
     let mut test = TestSession::logged_in();
     for line in ["RETR f", "STOR f", "APPE f", "STOU", "LIST", "NLST", "MLSD"] {
-        assert!(test.send(line).starts_with("425 "), "{line}");
+        test.play(&format!("{line} -> 425 =>"));
     }
-    assert!(test.has_no_actions());
 }
 
 #[test]
 fn idle_timer_is_stopped_during_transfer() {
     let mut test = TestSession::with_upload_open();
-    test.handle(SessionEvent::Connected);
+    test.play("@connected");
     for moved in 1..100 {
-        let stall = test.settings.timings.data_stall;
-        let almost = stall.saturating_sub(Duration::from_secs(1));
-        assert_eq!(test.wait(almost), "");
-        test.handle(SessionEvent::Moved(moved));
+        test.play(&format!("@wait 119 ->\n @moved {moved}"));
     }
-    assert!(test.handle(ended(Ending::Complete, 99)).starts_with("226 "));
-    assert!(test.wait(test.settings.timings.idle).starts_with("421 "));
+    test.play("@Complete 99 -> 226\n @wait 600 -> 421");
 }
 
 #[test]
 fn stalled_transfer_is_cut_and_hanging_storage_closes() {
-    let mut test = TestSession::with_upload_open();
-    test.handle(SessionEvent::Connected);
-    let stall = test.settings.timings.data_stall;
-    assert_eq!(test.wait(stall), "");
-    assert_eq!(test.action(), Action::Cut(Ending::Stalled));
-    assert!(test.wait(stall).starts_with("421 "));
+    TestSession::with_upload_open().play(
+        "@connected
+         @wait 120 -> => Cut(Stalled)
+         @wait 120 -> 421",
+    );
 }
 
 /// The transfer records among the actions.
@@ -91,13 +59,15 @@ fn records(test: &mut TestSession) -> Vec<TransferRecord> {
 #[test]
 fn transfer_is_recorded_once_with_duration() {
     let mut test = TestSession::with_upload_open();
-    test.now += Duration::from_secs(5);
-    test.handle(SessionEvent::Connected);
-    test.handle(SessionEvent::Moved(7));
-    test.now += Duration::from_secs(2);
-    test.with(Session::abort);
-    test.now += Duration::from_secs(1);
-    test.handle(ended(Ending::Aborted, 9));
+    test.play(
+        "@wait 5
+         @connected
+         @moved 7
+         @wait 2
+         @abort
+         @wait 1
+         @Aborted 9",
+    );
     let record = match records(&mut test).as_slice() {
         [record] => record.clone(),
         other => panic!("{other:?}"),
@@ -105,19 +75,15 @@ fn transfer_is_recorded_once_with_duration() {
     assert_eq!(record.took, Duration::from_secs(3));
     assert_eq!((record.verb, record.bytes), (Verb::Store, 9));
     assert_eq!(record.outcome, Outcome::Incomplete("aborted"));
-    assert_eq!(
-        (record.account.as_ref(), record.anonymous),
-        (b"ftp".as_slice(), true)
-    );
-    test.with(Session::leave);
+    assert_eq!((&*record.account, record.anonymous), (&b"ftp"[..], true));
+    test.play("@leave");
     assert_eq!(records(&mut test), []);
 }
 
 #[test]
 fn transfer_in_progress_is_recorded_at_disconnect() {
     let mut test = TestSession::with_upload_open();
-    test.handle(SessionEvent::Connected);
-    test.handle(SessionEvent::Moved(7));
+    test.play("@connected\n @moved 7");
     test.with(Session::leave);
     test.with(Session::leave);
     let records = records(&mut test);
@@ -128,20 +94,7 @@ fn transfer_in_progress_is_recorded_at_disconnect() {
 
 #[test]
 fn ending_display_is_readable() {
-    let endings = [
-        Ending::Complete,
-        Ending::NotConnected,
-        Ending::NotSecured,
-        Ending::Cut,
-        Ending::Malformed,
-        Ending::Bounded,
-        Ending::Stalled,
-        Ending::Aborted,
-        Ending::Abandoned,
-        Ending::Stopped,
-        Ending::Revoked,
-    ];
-    for ending in endings {
+    for ending in ENDINGS {
         let (shown, name) = (ending.to_string(), format!("{ending:?}"));
         assert!(
             shown.contains(' ') && !shown.contains(&name),
@@ -154,100 +107,81 @@ fn ending_display_is_readable() {
 
 #[test]
 fn missing_data_connection_times_out() {
-    let mut test = TestSession::with_upload_open();
-    assert_eq!(test.wait(test.settings.timings.data_connect), "");
-    assert_eq!(test.action(), Action::Cut(Ending::NotConnected));
-    assert!(
-        test.handle(ended(Ending::NotConnected, 0))
-            .starts_with("425 ")
+    TestSession::with_upload_open().play(
+        "@wait 30 -> => Cut(NotConnected)
+         @NotConnected 0 -> 425",
     );
 }
 
 #[test]
 fn lost_data_connection_requires_new_setup() {
-    let mut test = TestSession::logged_in();
-    test.send("EPSV");
-    let address = "127.0.0.1:5000".parse().unwrap();
-    test.handle(SessionEvent::Listening(Ok(address)));
-    test.actions.clear();
-    assert_eq!(test.handle(SessionEvent::DataConnectionLost), "");
-    assert!(test.send("RETR f").starts_with("425 "));
-    assert!(test.send("ABOR").starts_with("226 "));
-    assert!(test.has_no_actions());
+    TestSession::with_listener().play(
+        "@lost ->
+         RETR f -> 425 =>
+         ABOR -> 226 =>",
+    );
+    // While the file is being opened.
+    TestSession::with_listener().play(
+        "STOR f ->
+         @lost -> 425 Use PASV, EPSV, PORT or EPRT first.
+         @ready
+         STOR f -> 425",
+    );
 }
 
 #[test]
 fn abort_cuts_transfer_once() {
-    let mut test = TestSession::with_upload_open();
-    test.with(Session::abort);
-    test.with(Session::abort);
-    assert_eq!(test.action(), Action::Cut(Ending::Aborted));
-    assert!(test.has_no_actions());
+    TestSession::with_upload_open().play("@abort => Cut(Aborted)\n @abort =>");
 }
 
 #[test]
 fn upload_is_cut_when_control_connection_ends() {
-    let mut test = TestSession::with_upload_open();
-    test.with(Session::input_ended);
-    assert_eq!(test.action(), Action::Cut(Ending::Abandoned));
+    TestSession::with_upload_open().play("@input-ended => Cut(Abandoned)");
 }
 
 #[test]
 fn file_task_progress_restarts_idle_timer() {
     let mut test = TestSession::logged_in();
-    let idle = test.settings.timings.idle;
-    let almost = idle.saturating_sub(Duration::from_secs(1));
-    test.send("DSIZ /");
-    for _ in 0..3 {
-        assert_eq!(test.wait(almost), "");
-        assert_eq!(test.handle(SessionEvent::TaskAdvanced), "");
-    }
-    assert!(test.wait(idle).starts_with("421 "));
+    test.play("DSIZ /");
+    test.play(&"@wait 599 ->\n @task-advanced ->\n".repeat(3));
+    test.play("@wait 600 -> 421");
 }
 
 #[test]
 fn abort_ends_read_only_file_task() {
     let mut test = TestSession::logged_in();
-    test.send("DSIZ /");
+    test.play("DSIZ /");
     assert!(test.session.may_be_aborted());
-    test.with(Session::abort);
-    assert!(test.replies().starts_with("426 "));
-    assert!(!test.session.may_be_aborted());
-    assert!(test.session.has_abandoned() && !test.session.accepts_command());
-    assert_eq!(test.handle(SessionEvent::TaskDropped), "");
-    assert!(test.session.accepts_command());
-    assert!(test.send("ABOR").starts_with("226 "));
+    test.play("@abort -> 426\n @busy");
+    assert!(test.session.has_abandoned() && !test.session.may_be_aborted());
+    test.play("@task-dropped ->\n @ready\n ABOR -> 226");
 }
 
 #[test]
 fn panic_in_aborted_file_task_sends_no_second_reply() {
-    let mut test = TestSession::logged_in();
-    test.send("DSIZ /");
-    test.with(Session::abort);
-    assert!(test.replies().starts_with("426 "));
-    assert_eq!(
-        test.handle(SessionEvent::StorageAnswered(Err(Error::Device))),
-        ""
+    TestSession::logged_in().play(
+        "DSIZ /
+         @abort -> 426
+         @answered Device ->
+         @ready",
     );
-    assert!(test.session.accepts_command());
 }
 
 #[test]
 fn markers_are_acknowledged_until_outbox_is_full() {
-    let mark = || Mark {
-        marker: b"m1".to_vec(),
-        offset: 7,
+    let mark = || {
+        let marker = b"m1".to_vec();
+        SessionEvent::MarkerReached(Mark { marker, offset: 7 })
     };
     let mut test = TestSession::with_upload_open();
     let mut all = 0;
     while !test.outbox.is_full() {
-        test.with(|session, cx| session.handle(SessionEvent::MarkerReached(mark()), cx));
+        test.with(|session, cx| session.handle(mark(), cx));
         all += 1;
     }
-    test.with(|session, cx| session.handle(SessionEvent::MarkerReached(mark()), cx));
-    assert_eq!(test.replies(), "110 MARK m1 = 7\r\n".repeat(all));
-    test.handle(ended(Ending::Complete, 7));
-    assert_eq!(test.handle(SessionEvent::MarkerReached(mark())), "");
+    assert_eq!(test.handle(mark()), "110 MARK m1 = 7\r\n".repeat(all));
+    test.play("@Complete 7");
+    assert_eq!(test.handle(mark()), "");
 }
 
 #[test]
@@ -256,36 +190,28 @@ fn transfer_uses_rate_of_its_direction() {
     account.rate_up = Some(1);
     account.rate_down = Some(2);
     let mut test = TestSession::logged_in_as(account);
-    for (line, rate) in [("STOR f", Some(1)), ("RETR f", Some(2)), ("LIST", None)] {
-        test.send("EPSV");
-        let address = "127.0.0.1:5000".parse().unwrap();
-        test.handle(SessionEvent::Listening(Ok(address)));
-        test.actions.clear();
-        test.send(line);
-        assert!(
-            matches!(test.action(), Action::Open(plan) if plan.rate == rate),
-            "{line}"
-        );
-        test.handle(SessionEvent::Opened(Err(Error::NotFound)));
+    for (line, rate) in [
+        ("STOR f", "Some(1)"),
+        ("RETR f", "Some(2)"),
+        ("LIST", "None"),
+    ] {
+        test.play(&format!(
+            "EPSV
+             @listening
+             {line} -> => rate: {rate}
+             @opened NotFound"
+        ));
     }
 }
 
 #[test]
 fn pasv_refuses_ipv6_address() {
-    let mut test = TestSession::logged_in();
-    test.send("PASV");
-    let address = "203.0.113.7:5000".parse().unwrap();
-    let reply = test.handle(SessionEvent::Listening(Ok(address)));
-    assert_eq!(reply, "227 Entering Passive Mode (203,0,113,7,19,136).\r\n");
-    test.actions.clear();
-    // An IPv4 client of a proxy that has connected over IPv6.
-    test.send("PASV");
-    assert_eq!(test.action(), Action::Listen { for_ipv4: true });
-    let reply = test.handle(SessionEvent::Listening(Err(NoListener::Ipv4)));
-    assert_eq!(reply, "425 PASV is for IPv4; use EPSV.\r\n");
-    test.send("EPSV");
-    assert_eq!(test.action(), Action::Listen { for_ipv4: false });
-    let address = "[2001:db8::1]:5000".parse().unwrap();
-    let reply = test.handle(SessionEvent::Listening(Ok(address)));
-    assert_eq!(reply, "229 Entering Extended Passive Mode (|||5000|).\r\n");
+    TestSession::logged_in().play(
+        "PASV
+         @listening 203.0.113.7:5000 -> 227 Entering Passive Mode (203,0,113,7,19,136).
+         PASV -> => Listen { for_ipv4: true }
+         @no-ipv4 -> 425 PASV is for IPv4; use EPSV.
+         EPSV -> => Listen { for_ipv4: false }
+         @listening [2001:db8::1]:5000 -> 229 Entering Extended Passive Mode (|||5000|).",
+    );
 }

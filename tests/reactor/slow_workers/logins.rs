@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use mioftpd::internals::limits::LOGINS_QUEUED;
 use mioftpd::internals::workers::Work;
 
-use crate::harness::Filter;
+use crate::harness::{Filter, panicked};
 use crate::slow_workers::{Scene, with_server};
 use crate::support::{Control, abort_connection, connect_from, until};
 
@@ -66,5 +66,20 @@ fn disconnected_client_keeps_no_place_in_login_queue() {
         scene.workers.release();
         scene.workers.hold(is_login);
         flood(scene, from, LOGINS_QUEUED / 2);
+    });
+}
+
+#[test]
+fn verification_that_panics_is_a_failed_login() {
+    with_server(|scene| {
+        scene.workers.hold(|work| matches!(work, Work::Verify(_)));
+        let mut control = Control::connect(scene.address);
+        control.command("USER ann", 331);
+        control.send("PASS secret");
+        scene.workers.wait_for(1);
+        scene.workers.complete(panicked);
+        control.expect(530);
+        control.command("USER ann", 331);
+        control.command("PASS secret", 230);
     });
 }
