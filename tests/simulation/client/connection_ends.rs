@@ -40,14 +40,14 @@ impl FtpClient {
     /// Checks whether the server was allowed to end the control connection.
     pub(super) fn check_end(&self, id: ConnectionId, observed: ObservedEnd, world: &mut World) {
         self.check_end_latency(world);
-        let pending = self.conversation.pending.front();
+        let pending = self.conversation.pending().next();
         let is_answered = pending.is_none() && !self.conversation.is_broken_off();
-        let is_all_said = self.conversation.over || self.half_closed.is_some() && is_answered;
+        let is_all_said = self.conversation.is_over() || self.half_closed.is_some() && is_answered;
         let is_right = match observed {
             ObservedEnd::End => is_all_said,
             ObservedEnd::Unannounced => false,
             // All replies had been read, so the reset destroyed nothing.
-            ObservedEnd::Reset => self.conversation.over,
+            ObservedEnd::Reset => self.conversation.is_over(),
         };
         let facts = world.facts_of(id);
         if is_right || self.is_excused(&facts, world) {
@@ -68,8 +68,7 @@ impl FtpClient {
     fn check_end_latency(&self, world: &mut World) {
         let took = self.half_closed.map(|at| world.now.saturating_sub(at));
         // A delayed login refusal may be pending; the login time-out may expire before it.
-        let mut pending = self.conversation.pending.iter();
-        let was_refused = self.was_refused || pending.any(|one| one.kind == CommandKind::Pass);
+        let was_refused = self.was_refused || self.conversation.awaits(CommandKind::Pass);
         let is_busy = self.transfer.is_some() || was_refused || self.profile.pipelines;
         let is_at_ease = self.config.fault_plan.is_prompt() && !is_busy;
         if is_at_ease && took.is_some_and(|took| took > FaultPlan::PROMPT_LIMIT) {
@@ -108,7 +107,8 @@ impl FtpClient {
         let is_heard = heard.is_some() || is_announced;
         let is_right = is_heard && !matches!(closing, Closing::ByReset(_));
         // A refusal does not linger.
-        let is_refusal = !self.conversation.greeted && fin.is_some_and(|fin| fin.at == closed.at);
+        let is_refusal =
+            !self.conversation.was_greeted() && fin.is_some_and(|fin| fin.at == closed.at);
         if is_right || is_refusal || self.is_excused(facts, world) {
             return None;
         }

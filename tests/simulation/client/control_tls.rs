@@ -198,8 +198,7 @@ impl FtpClient {
 
     /// Whether the client must wait for a reply or a handshake before it may send.
     pub(super) fn is_switching(&self) -> bool {
-        let mut pending = self.conversation.pending.iter();
-        let awaits = pending.any(|one| one.kind.is_switch());
+        let awaits = self.conversation.awaits_switch();
         awaits || self.control_tls.is_clearing || self.control_tls.is_handshaking()
     }
 

@@ -91,7 +91,7 @@ impl FtpClient {
         // With nothing else to read, the server sees the end of the control connection at once.
         let is_seen = !self.profile.pipelines
             && self.unsent.is_empty()
-            && self.conversation.pending.len() <= 1;
+            && self.conversation.pending().len() <= 1;
         // Where `close_notify` is required, an early FIN does not complete the upload.
         let is_announced = self.transfer.as_ref().is_some_and(Transfer::must_announce);
         let is_broken = is_announced || (is_killed && is_seen);

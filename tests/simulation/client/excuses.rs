@@ -51,7 +51,7 @@ impl FtpClient {
         let is_cut_short = takes_little && facts.server.written < REFUSAL_BYTES;
         let has_spoken = facts.client.written > 0 && facts.client.reset_delivered.is_some();
         let is_silent = self.may_be_revoked() || self.profile.tls_mode == TlsMode::Implicit;
-        let was_greeted = self.conversation.greeted;
+        let was_greeted = self.conversation.was_greeted();
         !was_greeted && (is_cut_short || has_spoken || is_silent && facts.server.written == 0)
     }
 
@@ -65,7 +65,7 @@ impl FtpClient {
         let until = facts.server.closed_at().unwrap_or(world.now);
         let since = facts.accepted.map_or(self.connected_at, |moment| moment.at);
         let is_late = until.saturating_sub(since) >= self.config.timings.handshake;
-        self.config.is_proxied && !self.conversation.greeted && is_late
+        self.config.is_proxied && !self.conversation.was_greeted() && is_late
     }
 
     /// Its handshake, or the PROXY header before it, timed out.
@@ -76,8 +76,7 @@ impl FtpClient {
         let is_late = until.saturating_sub(self.connected_at) >= least;
         let tls_stream = self.control_tls.tls_stream.as_deref();
         // A client that has not received the 234 does not start the handshake.
-        let mut pending = self.conversation.pending.iter();
-        let is_pending = pending.any(|one| one.kind.is_switch());
+        let is_pending = self.conversation.awaits_switch();
         let is_beginning = tls_stream.is_some_and(TlsStream::is_beginning) || is_pending;
         is_late && (is_beginning || self.control_tls.has_begun_badly)
     }
@@ -95,8 +94,7 @@ impl FtpClient {
     fn close_notify_was_late(&self, facts: &ConnectionFacts) -> bool {
         let handshake = self.config.timings.handshake;
         let written = facts.server.last_written;
-        let mut pending = self.conversation.pending.iter();
-        let is_pending = pending.any(|one| one.kind == CommandKind::Ccc);
+        let is_pending = self.conversation.awaits(CommandKind::Ccc);
         let is_lost = facts.server.delivered < facts.client.written;
         let has_said = self.control_tls.tls_config.is_some()
             && self.control_tls.tls_stream.is_none()
@@ -132,7 +130,7 @@ impl FtpClient {
         let is_after = |stop: Duration| since.is_some_and(|at| at >= stop);
         let last = first + self.config.timings.grace + PATIENCE;
         let second = world.stops.get(1).copied();
-        let is_early = !self.conversation.greeted || is_between;
+        let is_early = !self.conversation.was_greeted() || is_between;
         is_early && is_after(first) || is_after(last) || second.is_some_and(is_after)
     }
 }

@@ -163,10 +163,10 @@ impl FtpClient {
 
     /// Checks a 421 after the greeting.
     pub(super) fn check_service_closing(&self, text: &str, world: &mut World) {
-        if !self.conversation.greeted || self.config.control_only {
+        if !self.conversation.was_greeted() || self.config.control_only {
             return;
         }
-        let head = self.conversation.pending.front();
+        let head = self.conversation.pending().next();
         let login = head.filter(|head| head.kind == CommandKind::Pass);
         if let (Some(sent_at), Some(id)) = (login.map(|head| head.since), self.control) {
             let (ip, now) = (self.profile.ip, world.now);
@@ -195,7 +195,7 @@ impl FtpClient {
             }
         }
         let context = self.reply_context(world);
-        let pending = self.conversation.pending.iter();
+        let pending = self.conversation.pending();
         if let Some(violation) = self.model.closing_reply_violation(text, pending, &context) {
             let model = &self.model;
             self.report(&format!("421 {text}: {violation}; {model:?}"), world);

@@ -23,7 +23,7 @@ impl FtpClient {
         let Some(reload) = &self.config.reload else {
             return false;
         };
-        let is_known = !self.config.is_proxied || self.conversation.greeted;
+        let is_known = !self.config.is_proxied || self.conversation.was_greeted();
         is_known && reload.ends(self.profile.ip, self.profile.login, self.is_logged_in, at)
     }
 
@@ -37,7 +37,7 @@ impl FtpClient {
     /// Whether the server still holds its connection after the revocation.
     pub(super) fn is_held_after_revocation(&self, world: &World) -> bool {
         let is_held = self.control.is_some_and(|id| world.is_held(id));
-        is_held && self.conversation.greeted && self.is_revoked(world.now)
+        is_held && self.conversation.was_greeted() && self.is_revoked(world.now)
     }
 
     pub(super) fn check_closing_reply(&self, text: &str, world: &mut World) {

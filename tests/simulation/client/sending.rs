@@ -10,13 +10,15 @@ use crate::world::World;
 
 impl FtpClient {
     pub(super) fn send_commands(&mut self, world: &mut World) {
-        if self.state != ClientState::Active || !self.conversation.greeted || self.is_switching() {
+        let may_send = self.state == ClientState::Active && self.conversation.was_greeted();
+        if !may_send || self.is_switching() {
             return;
         }
         if self.next_send_at > world.now {
             return self.wake_at(self.next_send_at, world);
         }
-        let is_busy = !self.conversation.pending.is_empty() || self.transfer.is_some();
+        let is_owed = self.conversation.pending().len() > 0;
+        let is_busy = is_owed || self.transfer.is_some();
         if !self.script.is_empty() {
             if self.profile.pipelines {
                 while let Some(line) = self.script.pop_front() {
@@ -26,7 +28,7 @@ impl FtpClient {
                         return;
                     }
                 }
-            } else if self.conversation.pending.is_empty() {
+            } else if !is_owed {
                 let pause = std::mem::take(&mut self.script[0].pause);
                 if pause.is_zero() {
                     if let Some(line) = self.script.pop_front() {
@@ -39,7 +41,7 @@ impl FtpClient {
         } else if self.groups_left == 0 && (!is_busy || self.profile.leaves_early) {
             return self.start_disconnect(world);
         } else if self.groups_left > 0 && (!is_busy || self.profile.pipelines) {
-            if self.conversation.pending.len() < 20 {
+            if self.conversation.pending().len() < 20 {
                 self.groups_left -= 1;
                 self.script = self.next_group().into();
             }
@@ -58,7 +60,7 @@ impl FtpClient {
     }
 
     fn interrupt(&mut self, world: &mut World) {
-        let may = self.interruptions_left > 0 && self.conversation.pending.len() < 5;
+        let may = self.interruptions_left > 0 && self.conversation.pending().len() < 5;
         if may && self.rng.chance(self.profile.interrupts) {
             self.interruptions_left -= 1;
             let line = self.interruption();

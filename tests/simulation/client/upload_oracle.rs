@@ -30,17 +30,17 @@ pub(super) enum EofSignal {
 /// The connections of an upload, and what its client did with them.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct UploadFacts {
-    pub(super) control: Option<ConnectionId>,
-    pub(super) data: Option<ConnectionId>,
-    pub(super) ending: EofSignal,
+    control: Option<ConnectionId>,
+    data: Option<ConnectionId>,
+    ending: EofSignal,
     /// Bytes that the client sent.
-    pub(super) sent: usize,
+    sent: usize,
     /// QUIT was sent.
-    pub(super) has_quit: bool,
+    has_quit: bool,
     /// From when on a reload has certainly ended the session.
-    pub(super) over_from: Option<Duration>,
+    over_from: Option<Duration>,
     /// No disk fault can make it shorter than what was read.
-    pub(super) is_disk_kind: bool,
+    is_disk_kind: bool,
 }
 
 /// The legal outcomes.
@@ -146,8 +146,7 @@ impl FtpClient {
             fault_plan.panic,
         ];
         // The last reply may have arrived together with this one.
-        let mut pending = self.conversation.pending.iter();
-        let has_quit = self.conversation.over || pending.any(|one| one.kind == CommandKind::Quit);
+        let has_quit = self.conversation.is_over() || self.conversation.awaits(CommandKind::Quit);
         UploadFacts {
             control: self.control,
             data: transfer.and_then(|transfer| transfer.connection),
