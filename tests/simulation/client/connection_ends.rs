@@ -42,7 +42,8 @@ impl FtpClient {
         self.check_end_latency(world);
         let pending = self.conversation.pending().next();
         let is_answered = pending.is_none() && !self.conversation.is_broken_off();
-        let is_all_said = self.conversation.is_over() || self.half_closed.is_some() && is_answered;
+        let is_all_said =
+            self.conversation.is_over() || self.control.half_closed().is_some() && is_answered;
         let is_right = match observed {
             ObservedEnd::End => is_all_said,
             ObservedEnd::Unannounced => false,
@@ -66,7 +67,10 @@ impl FtpClient {
 
     /// With nothing else pending, the server must answer a half-close at once.
     fn check_end_latency(&self, world: &mut World) {
-        let took = self.half_closed.map(|at| world.now.saturating_sub(at));
+        let took = self
+            .control
+            .half_closed()
+            .map(|at| world.now.saturating_sub(at));
         // A delayed login refusal may be pending; the login time-out may expire before it.
         let was_refused = self.was_refused || self.conversation.awaits(CommandKind::Pass);
         let is_busy = self.transfer.is_some() || was_refused || self.profile.pipelines;
@@ -81,7 +85,7 @@ impl FtpClient {
 
     /// At the end of the run: the violation in how the server ended its connections.
     pub(crate) fn closing_violation(&self, world: &World) -> Option<String> {
-        let control = self.last_control.map(|id| world.facts_of(id));
+        let control = self.control.last_id().map(|id| world.facts_of(id));
         let control = control.and_then(|facts| self.control_closing_violation(&facts, world));
         let mut data = self.finished_transfers.iter();
         let violation = control
@@ -103,7 +107,7 @@ impl FtpClient {
         }
         // A client that sent `close_notify` may leave the TCP connection open: nothing more can arrive over
         // it.
-        let is_announced = self.control_tls.tls_config.is_some() && self.half_closed.is_some();
+        let is_announced = self.control.has_tls() && self.control.half_closed().is_some();
         let is_heard = heard.is_some() || is_announced;
         let is_right = is_heard && !matches!(closing, Closing::ByReset(_));
         // A refusal does not linger.

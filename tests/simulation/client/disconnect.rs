@@ -9,7 +9,7 @@ use super::grammar::Line;
 use super::profile::Disconnect;
 use super::transfer::Transfer;
 use crate::rng::Odds;
-use crate::world::{ConnectionId, Side, World};
+use crate::world::{Side, World};
 
 impl FtpClient {
     pub(super) fn start_disconnect(&mut self, world: &mut World) {
@@ -23,18 +23,12 @@ impl FtpClient {
             Disconnect::QuitAndHalfClose => {
                 self.send_line(Line::new(CommandKind::Quit, "QUIT"), world);
                 // Unsent TLS records would be lost.
-                let is_sent = self.unsent.is_empty() && self.control_tls.tls_stream.is_none();
-                if let Some(id) = self.control.filter(|_| is_sent) {
-                    world.shutdown(id, Side::Client).ok();
-                    self.half_closed = Some(world.now);
+                if !self.control.has_queued() && !self.control.is_encrypted() {
+                    self.control.half_close(false, world);
                 }
             }
             Disconnect::GoSilent => {}
-            Disconnect::HalfClose if self.unsent.is_empty() && !self.control_tls.has_unsent() => {
-                if let Some(id) = self.control {
-                    self.half_close(id, world);
-                }
-            }
+            Disconnect::HalfClose if !self.control.has_unsent() => self.half_close(world),
             Disconnect::HalfClose => self.state = ClientState::Active,
             Disconnect::StopReading => self.stop_reading(world),
             Disconnect::Close | Disconnect::Kill => self.close_all(world),
@@ -45,7 +39,7 @@ impl FtpClient {
                     .transfer
                     .as_ref()
                     .and_then(|transfer| transfer.connection);
-                for id in self.control.into_iter().chain(data) {
+                for id in self.control.id().into_iter().chain(data) {
                     world.vanish(id);
                 }
                 self.state = ClientState::Gone;
@@ -59,8 +53,8 @@ impl FtpClient {
     /// Commands behind QUIT are ignored; they must not cost the client its 221.
     fn maybe_send_behind_quit(&mut self, world: &mut World) {
         if self.rng.one_in(3) {
-            self.unsent.extend_from_slice(b"NOOP\r\nPWD\r\n");
-            self.flush(world);
+            self.control.queue(b"NOOP\r\nPWD\r\n");
+            self.control.flush(world);
         }
     }
 
@@ -90,7 +84,7 @@ impl FtpClient {
         let is_killed = self.profile.disconnect == Disconnect::Kill;
         // With nothing else to read, the server sees the end of the control connection at once.
         let is_seen = !self.profile.pipelines
-            && self.unsent.is_empty()
+            && !self.control.has_queued()
             && self.conversation.pending().len() <= 1;
         // Where `close_notify` is required, an early FIN does not complete the upload.
         let is_announced = self.transfer.as_ref().is_some_and(Transfer::must_announce);
@@ -109,7 +103,7 @@ impl FtpClient {
         if let Some(id) = data.filter(|_| !is_own && !is_broken) {
             world.reset_on_close(id, Side::Client);
         }
-        match self.control {
+        match self.control.id() {
             Some(control) if is_killed => world.kill(control, data),
             control => {
                 data.inspect(|id| world.close(*id, Side::Client));
@@ -147,21 +141,17 @@ impl FtpClient {
     }
 
     /// Ends TLS only, with a last command just before it, or half-closes the connection.
-    fn half_close(&mut self, id: ConnectionId, world: &mut World) {
-        if self.control_tls.tls_stream.is_some() && self.profile.sends_close_notify {
+    fn half_close(&mut self, world: &mut World) {
+        let announces = self.control.is_encrypted() && self.profile.sends_close_notify;
+        if announces {
             self.send_line(Line::new(CommandKind::Noop, "NOOP"), world);
-            if !self.unsent.is_empty() {
+            if self.control.has_queued() {
                 // The socket has no room for it yet.
                 self.state = ClientState::Active;
                 return;
             }
-            if let Some(tls_stream) = &mut self.control_tls.tls_stream {
-                tls_stream.send_close_notify(id, world).ok();
-            }
-        } else {
-            world.shutdown(id, Side::Client).ok();
         }
-        self.half_closed = Some(world.now);
+        self.control.half_close(announces, world);
     }
 
     pub(super) fn stop_reading(&mut self, world: &mut World) {
@@ -174,16 +164,16 @@ impl FtpClient {
             0
         };
         for _ in 0..lines {
-            self.unsent.extend_from_slice(b"NOOP\r\n");
+            self.control.queue(b"NOOP\r\n");
         }
         if self.transfer.is_none() {
             let burst: &[u8] = self.rng.pick(&[b"", b"EPSV\r\nRETR /pub/2\r\n"]);
-            self.unsent.extend_from_slice(burst);
+            self.control.queue(burst);
             if !burst.is_empty() {
                 self.note_request(b"RETR /pub/2");
             }
         }
-        self.flush(world);
+        self.control.flush(world);
     }
 
     /// Resets all remaining connections.
@@ -196,7 +186,7 @@ impl FtpClient {
             }
             transfer.hang_up(world);
         }
-        if let Some(id) = self.control.take() {
+        if let Some(id) = self.control.take_id() {
             if self.profile.disconnect == Disconnect::Reset {
                 world.reset_by_client(id);
             } else {

@@ -15,7 +15,7 @@ use mioftpd::internals::storage::Memory;
 
 use super::RunConfig;
 use super::connection_ends::{FinishedTransfer, ObservedEnd};
-use super::control_tls::ControlTls;
+use super::control_connection::ControlConnection;
 use super::conversation::Conversation;
 use super::file_model::{FileModel, UploadFate};
 use super::grammar::Line;
@@ -25,7 +25,7 @@ use super::session_model::SessionModel;
 use super::transfer::Transfer;
 use super::upload::Upload;
 use crate::rng::Rng;
-use crate::world::{ConnectionId, SimEvent, World};
+use crate::world::{SimEvent, World};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ClientState {
@@ -45,19 +45,12 @@ pub(crate) struct FtpClient {
     pub(super) config: RunConfig,
     pub(super) profile: Profile,
     pub(super) state: ClientState,
-    pub(super) control: Option<ConnectionId>,
-    /// Its control connection, kept after the close for the final checks.
-    pub(super) last_control: Option<ConnectionId>,
+    pub(super) control: ControlConnection,
     /// Completed transfers, for the final checks.
     pub(super) finished_transfers: Vec<FinishedTransfer>,
-    /// When it connected.
-    pub(super) connected_at: Duration,
-    pub(super) control_tls: ControlTls,
     pub(super) conversation: Conversation,
     /// The session as the server must have it.
     pub(super) model: SessionModel,
-    /// Bytes that the socket has not accepted yet.
-    pub(super) unsent: Vec<u8>,
     /// Lines of the current group that are still to be sent.
     pub(super) script: VecDeque<Line>,
     pub(super) groups: Groups,
@@ -76,9 +69,6 @@ pub(crate) struct FtpClient {
     pub(super) ports: u16,
     /// TYPE A is in force.
     pub(super) is_ascii: bool,
-    /// When it half-closed its control connection, or a later transfer ended: from then on the server must
-    /// close.
-    pub(super) half_closed: Option<Duration>,
     /// ABOR was sent during this transfer.
     pub(super) has_aborted: bool,
     /// It has received 230.
@@ -92,17 +82,13 @@ impl FtpClient {
     pub(crate) fn new(number: usize, profile: Profile, mut rng: Rng, config: RunConfig) -> Self {
         Self {
             number,
-            connected_at: Duration::ZERO,
-            control_tls: ControlTls::new(profile.tls_mode, profile.resumes, &mut rng),
+            control: ControlConnection::new(&profile, &mut rng),
             rng,
             conversation: Conversation::new(config.control_only),
             model: SessionModel::new(profile.tls_mode == TlsMode::Implicit),
             config,
             state: ClientState::NotConnected,
-            control: None,
-            last_control: None,
             finished_transfers: Vec::new(),
-            unsent: Vec::new(),
             script: VecDeque::new(),
             groups: Groups::Drawn,
             groups_left: profile.groups,
@@ -117,7 +103,6 @@ impl FtpClient {
             files: 0,
             ports: 0,
             is_ascii: true,
-            half_closed: None,
             has_aborted: false,
             is_logged_in: false,
             was_refused: false,
@@ -161,14 +146,14 @@ impl FtpClient {
         match self.state {
             ClientState::Gone => return,
             ClientState::NotConnected => self.connect(world),
-            ClientState::NotReading => self.flush(world),
+            ClientState::NotReading => self.control.flush(world),
             ClientState::BadHandshake => {}
             ClientState::Active | ClientState::Leaving => {
                 self.read_replies(world);
                 self.move_data(world);
                 self.maybe_disconnect_early(world);
                 self.send_commands(world);
-                self.flush(world);
+                self.control.flush(world);
             }
         }
         if self.state == ClientState::BadHandshake {
@@ -190,21 +175,19 @@ impl FtpClient {
         };
         let here = SocketAddr::new(self.profile.ip, 40_000);
         let from = self.config.seen_from(here);
-        if self.config.is_proxied {
-            self.control_tls.proxy_header =
-                self.profile
-                    .proxy_header
-                    .bytes(here, listen_address, &mut self.rng);
-        }
+        let proxy_header = if self.config.is_proxied {
+            let proxy_header = self.profile.proxy_header;
+            proxy_header.bytes(here, listen_address, &mut self.rng)
+        } else {
+            Vec::new()
+        };
         let id = if self.profile.role == Role::Normal {
             world.dial_server(self.number, from, listen_address)
         } else {
             world.dial_server_fault_free(self.number, from, listen_address)
         };
         world.set_client_ip(id, (!is_unknown).then_some(self.profile.ip));
-        self.control = Some(id);
-        self.last_control = Some(id);
-        self.connected_at = world.now;
+        self.control.connect(id, proxy_header, world.now);
         self.model.outside_since = world.now;
         self.model.last_answered_sent_at = world.now;
         self.state = ClientState::Active;
@@ -213,7 +196,6 @@ impl FtpClient {
             Role::Normal | Role::Probe => self.opening_lines().into(),
         };
         if is_implicit && !is_unknown {
-            self.control_tls.is_protected = true;
             self.start_tls(world);
         }
     }
@@ -222,13 +204,14 @@ impl FtpClient {
         let mut buffer = [0; 512];
         while let Some(id) = self
             .control
+            .id()
             .filter(|_| self.state != ClientState::BadHandshake)
         {
-            let read = self.control_tls.read(id, world, &mut buffer);
+            let read = self.control.read(id, world, &mut buffer);
             self.check_tls_start(world);
             match read {
-                Ok(0) if self.control_tls.is_clearing => {
-                    if !self.finish_clearing(id, world) {
+                Ok(0) if self.control.is_clearing() => {
+                    if !self.finish_clearing(world) {
                         return;
                     }
                 }

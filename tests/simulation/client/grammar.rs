@@ -80,7 +80,7 @@ impl FtpClient {
         if let Some(lines) = self.maybe_adversarial_lines() {
             return lines;
         }
-        if self.control_tls.tls_config.is_some() && self.rng.one_in(12) {
+        if self.control.has_tls() && self.rng.one_in(12) {
             return self.security_lines();
         }
         match self.rng.below(20) {

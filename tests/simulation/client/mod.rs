@@ -8,6 +8,7 @@ mod adversarial;
 mod behaviour;
 mod closing_reply_rules;
 mod connection_ends;
+mod control_connection;
 mod control_tls;
 mod conversation;
 mod data_tls;

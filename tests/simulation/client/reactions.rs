@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::connection_ends::FinishedTransfer;
 use super::conversation::{CommandKind, FinalReply, ServerReply};
 use super::ftp_client::{ClientState, FtpClient};
-use super::profile::{Role, TlsMode};
+use super::profile::Role;
 use super::proxy_header::ProxyHeader;
 use super::transfer::{Behaviour, EofRule};
 use crate::fault_plan::FaultPlan;
@@ -16,12 +16,12 @@ impl FtpClient {
     pub(super) fn receive_replies(&mut self, bytes: &[u8], world: &mut World) {
         match self.conversation.receive(bytes) {
             Ok(replies) => {
-                let was_encrypted = self.control_tls.tls_stream.is_some();
+                let was_encrypted = self.control.is_encrypted();
                 let count = replies.len();
                 for (number, reply) in replies.into_iter().enumerate() {
                     world.note(|| format!("client {} receives {reply:?}", self.number));
                     self.react(reply, world);
-                    let has_switched = self.control_tls.tls_stream.is_some() != was_encrypted;
+                    let has_switched = self.control.is_encrypted() != was_encrypted;
                     let is_last = number + 1 == count && !self.conversation.has_clear_text();
                     if has_switched && !is_last {
                         self.report("clear text behind the 234", world);
@@ -69,7 +69,9 @@ impl FtpClient {
         self.check_answer(answer, world);
         self.check_rights(kind, since, code, text, world);
         self.check_record(answer, world);
-        self.note_protection(kind, code, world);
+        if self.control.follow(kind, code, world) {
+            self.start_tls(world);
+        }
         if matches!(kind, CommandKind::Passive | CommandKind::Port) {
             self.note_data_setup(code, text, world);
         }
@@ -95,18 +97,14 @@ impl FtpClient {
     /// The reply to PASV, EPSV, PORT or EPRT.
     fn note_data_setup(&mut self, code: u16, text: &str, world: &mut World) {
         if let Some(transfer) = &mut self.transfer {
-            let tls_config = self.control_tls.tls_config.clone();
             let tls = self.config.tls.as_ref();
             let networks = tls.map(|tls| &tls.policy.unclean_uploads);
             let eof_rule = match networks {
                 Some(networks) if !networks.is_empty() => EofRule::FinSuffices,
                 _ => EofRule::CloseNotify,
             };
-            transfer.set_security(
-                tls_config.filter(|_| self.control_tls.is_protected),
-                eof_rule,
-                self.profile.misbehaves,
-            );
+            let tls_config = self.control.data_tls();
+            transfer.set_security(tls_config, eof_rule, self.profile.misbehaves);
         }
         if code >= 400 {
             self.data_setup_failed(world);
@@ -125,30 +123,6 @@ impl FtpClient {
         let way = path.and_then(|path| path.strip_suffix(name));
         if !way.is_some_and(|way| way.is_empty() || way.ends_with('/')) {
             self.report(&format!("{path:?} was stored as {name}"), world);
-        }
-    }
-
-    /// Follows AUTH, PROT, CCC and REIN.
-    fn note_protection(&mut self, kind: CommandKind, code: u16, world: &mut World) {
-        match (kind, code) {
-            (CommandKind::Auth | CommandKind::AuthPrivate | CommandKind::AuthAndMore, 234) => {
-                self.control_tls.is_protected = kind == CommandKind::AuthPrivate;
-                self.start_tls(world);
-            }
-            (CommandKind::ProtPrivate, 200) => self.control_tls.is_protected = true,
-            (CommandKind::ProtClear, 200) => self.control_tls.is_protected = false,
-            (CommandKind::Rein, 220) => {
-                self.control_tls.is_protected = self.profile.tls_mode == TlsMode::Implicit;
-            }
-            (CommandKind::Ccc, 200) => {
-                self.control_tls.is_clearing = true;
-                if let (Some(id), Some(tls_stream)) =
-                    (self.control, &mut self.control_tls.tls_stream)
-                {
-                    tls_stream.send_close_notify(id, world).ok();
-                }
-            }
-            _ => {}
         }
     }
 
@@ -204,7 +178,7 @@ impl FtpClient {
         self.data_dial = None;
         // After a half-close a transfer may go on and wait for its data connection, also one kept from a
         // refusal. The server must close only from now on.
-        self.half_closed = self.half_closed.map(|_| world.now);
+        self.control.transfer_ended(world.now);
         self.check_ending(code, since, text, world);
         let Some(transfer) = &mut self.transfer else {
             return;

@@ -14,8 +14,8 @@ use crate::world::{LoginOutcome, World};
 impl FtpClient {
     /// When the server's kernel had received all that was sent, if it has.
     fn facts_of(&self, world: &World) -> Option<Duration> {
-        let is_sent = self.unsent.is_empty() && !self.control_tls.has_unsent();
-        let facts = world.facts_of(self.control.filter(|_| is_sent)?);
+        let is_sent = !self.control.has_unsent();
+        let facts = world.facts_of(self.control.id().filter(|_| is_sent)?);
         let is_there = facts.server.delivered == facts.client.written;
         let last = facts.server.last_delivery.filter(|_| is_there);
         last.map(|moment| moment.at)
@@ -27,7 +27,7 @@ impl FtpClient {
             now: world.now,
             last_faults: world.last_faults(),
             aborts: false,
-            has_ended: self.half_closed.is_some(),
+            has_ended: self.control.half_closed().is_some(),
             facts_of: self.facts_of(world),
         }
     }
@@ -78,7 +78,7 @@ impl FtpClient {
     /// A login is sent: a failure counts for its address.
     pub(super) fn note_login_sent(&self, kind: CommandKind, world: &mut World) {
         let is_anonymous = self.profile.login == Login::Anonymous;
-        if let Some(id) = self.control.filter(|_| is_anonymous) {
+        if let Some(id) = self.control.id().filter(|_| is_anonymous) {
             match kind {
                 CommandKind::Pass => world.slot_requested(id),
                 kind if ends_login(kind) => world.slot_released(id),
@@ -87,6 +87,7 @@ impl FtpClient {
         }
         if let Some(id) = self
             .control
+            .id()
             .filter(|_| kind == CommandKind::Pass && self.may_fail())
         {
             world.admission.login_sent(self.profile.ip, id, world.now);
@@ -103,7 +104,7 @@ impl FtpClient {
 
     /// Checks the result of a login: a refusal is delayed according to the number of failures.
     fn note_login(&self, sent_at: Duration, code: u16, world: &mut World) {
-        let Some(id) = self.control else {
+        let Some(id) = self.control.id() else {
             return;
         };
         let (ip, now) = (self.profile.ip, world.now);
@@ -168,7 +169,7 @@ impl FtpClient {
         }
         let head = self.conversation.pending().next();
         let login = head.filter(|head| head.kind == CommandKind::Pass);
-        if let (Some(sent_at), Some(id)) = (login.map(|head| head.since), self.control) {
+        if let (Some(sent_at), Some(id)) = (login.map(|head| head.since), self.control.id()) {
             let (ip, now) = (self.profile.ip, world.now);
             // Hanging workers and a stop give the same text.
             let is_idle = now.saturating_sub(sent_at) >= self.config.timings.idle;

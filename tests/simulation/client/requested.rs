@@ -29,6 +29,7 @@ impl FtpClient {
         // An upper bound: the reply is among the bytes read.
         let control = self
             .control
+            .id()
             .filter(|_| code == 226 && self.upload.is_some());
         let is_too_early = control.is_some_and(|id| {
             let heard = world.facts_of(id).client.read;

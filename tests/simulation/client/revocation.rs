@@ -36,7 +36,7 @@ impl FtpClient {
 
     /// Whether the server still holds its connection after the revocation.
     pub(super) fn is_held_after_revocation(&self, world: &World) -> bool {
-        let is_held = self.control.is_some_and(|id| world.is_held(id));
+        let is_held = self.control.id().is_some_and(|id| world.is_held(id));
         is_held && self.conversation.was_greeted() && self.is_revoked(world.now)
     }
 

@@ -90,33 +90,20 @@ impl FtpClient {
         }
         if line.urgent {
             // Telnet IP and Synch (RFC 959 §4.1.3): the urgent mark is on the Data Mark.
-            self.unsent.extend_from_slice(b"\xff\xf4\xff");
-            self.flush(world);
-            if let Some(id) = self.control.filter(|_| self.unsent.is_empty()) {
+            self.control.queue(b"\xff\xf4\xff");
+            self.control.flush(world);
+            if let Some(id) = self.control.id().filter(|_| !self.control.has_queued()) {
                 world.mark_urgent(id);
             }
-            self.unsent.push(0xf2);
+            self.control.queue(b"\xf2");
         }
         if line.kind.is_transfer() {
             self.note_request(&line.bytes);
         }
-        self.unsent.extend_from_slice(&line.bytes);
+        self.control.queue(&line.bytes);
         self.note_login_sent(line.kind, world);
         self.conversation
             .command_sent(line.kind, &line.bytes, line.must, world.now);
-        self.flush(world);
-    }
-
-    pub(super) fn flush(&mut self, world: &mut World) {
-        if let Some(id) = self.control {
-            self.control_tls.flush(id, world);
-        }
-        while let Some(id) = self.control.filter(|_| !self.unsent.is_empty()) {
-            match self.control_tls.write(id, world, &self.unsent) {
-                Ok(count) => drop(self.unsent.drain(..count)),
-                // Errors are left to the next read.
-                Err(_) => return,
-            }
-        }
+        self.control.flush(world);
     }
 }

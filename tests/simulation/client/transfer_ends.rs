@@ -34,7 +34,7 @@ impl FtpClient {
             self.report("425 for no reason", world);
         }
         let is_calm = self.config.fault_plan.is_prompt() && !is_being_ended;
-        let is_left_alone = self.half_closed.is_none() && !self.has_aborted;
+        let is_left_alone = self.control.half_closed().is_none() && !self.has_aborted;
         // This holds however slow the disk is.
         let is_served = self.config.fault_plan.is_timely() && !is_being_ended;
         if code == 426 && is_served && is_left_alone && is_undisturbed {

@@ -74,7 +74,7 @@ impl FtpClient {
             return Behaviour::Prompt;
         }
         let after = self.rng.below(3_000);
-        if self.control_tls.is_protected && self.rng.one_in(2) {
+        if self.control.is_protected() && self.rng.one_in(2) {
             let behaviours = [
                 Behaviour::OmitsCloseNotify,
                 Behaviour::OmitsCloseNotify,

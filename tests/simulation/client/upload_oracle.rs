@@ -148,7 +148,7 @@ impl FtpClient {
         // The last reply may have arrived together with this one.
         let has_quit = self.conversation.is_over() || self.conversation.awaits(CommandKind::Quit);
         UploadFacts {
-            control: self.control,
+            control: self.control.id(),
             data: transfer.and_then(|transfer| transfer.connection),
             ending: transfer.map_or(EofSignal::Fin, Transfer::ending),
             sent: transfer.map_or(0, Transfer::sent),
