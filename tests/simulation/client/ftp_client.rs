@@ -188,8 +188,7 @@ impl FtpClient {
         };
         world.set_client_ip(id, (!is_unknown).then_some(self.profile.ip));
         self.control.connect(id, proxy_header, world.now);
-        self.model.outside_since = world.now;
-        self.model.last_answered_sent_at = world.now;
+        self.model.connected(world.now);
         self.state = ClientState::Active;
         self.script = match self.profile.role {
             Role::Inspector => self.inspection().into(),

@@ -19,6 +19,7 @@ mod file_model;
 mod ftp_client;
 mod grammar;
 mod listing;
+mod login_state;
 mod port_stealer;
 mod profile;
 mod proxy_header;

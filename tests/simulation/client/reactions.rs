@@ -140,7 +140,9 @@ impl FtpClient {
             self.report(&format!("{kind:?} was answered after {took:?}"), world);
         }
         let is_in_turn = is_prompt && !kind.is_transfer() && kind != CommandKind::Pass;
-        let took = world.now.saturating_sub(since.max(self.model.answered_at));
+        let took = world
+            .now
+            .saturating_sub(since.max(self.model.answered_at()));
         if is_in_turn && took > FaultPlan::PROMPT_LIMIT {
             self.report(&format!("{kind:?} was answered only after {took:?}"), world);
         }

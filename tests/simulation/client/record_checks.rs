@@ -5,8 +5,6 @@ use mioftpd::{Outcome, TransferRecord, Verb, VirtualPath};
 use super::conversation::{CommandKind, FinalReply, PendingCommand};
 use super::expected::Expected;
 use super::ftp_client::FtpClient;
-use super::profile::Login;
-use super::session_model::LoginState;
 use super::transfer::Payload;
 use super::upload::Change;
 use crate::world::World;
@@ -59,10 +57,7 @@ impl FtpClient {
 
     /// Whether the record has the right command, user and security.
     fn is_of(&self, record: &TransferRecord, command: &PendingCommand) -> bool {
-        let is_anonymous = matches!(
-            self.model.login_state,
-            LoginState::LoggedIn(Login::Anonymous, _)
-        );
+        let is_anonymous = self.model.login_state().is_anonymous();
         let account: &[u8] = if is_anonymous { b"anonymous" } else { b"ann" };
         let verb = match command.verb() {
             "RETR" => Verb::Retrieve,
@@ -80,8 +75,8 @@ impl FtpClient {
             && record.account[..] == *account
             && record.anonymous == is_anonymous
             && record.peer.ip() == self.profile.ip
-            && record.secured == self.model.is_protected
-            && record.text == self.model.is_ascii
+            && record.secured == self.model.is_protected()
+            && record.text == self.model.is_ascii()
             && !record.compressed
     }
 

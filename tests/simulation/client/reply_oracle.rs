@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use super::conversation::{CommandKind, FinalReply, PendingCommand};
 use super::ftp_client::FtpClient;
+use super::login_state::LoginState;
 use super::profile::Login;
 use super::reply_facts::ReplyText;
-use super::session_model::{LoginState, ReplyContext};
+use super::session_model::ReplyContext;
 use crate::fault_plan::FaultPlan;
 use crate::world::{LoginOutcome, World};
 
@@ -108,10 +109,10 @@ impl FtpClient {
             return;
         };
         let (ip, now) = (self.profile.ip, world.now);
-        if code == 230 && self.model.login_state == LoginState::UserSent(Login::Anonymous) {
+        if code == 230 && self.model.login_state() == LoginState::UserSent(Login::Anonymous) {
             world.slot_granted(id, sent_at);
         }
-        let is_failure = code == 530 && matches!(self.model.login_state, LoginState::UserSent(_));
+        let is_failure = code == 530 && matches!(self.model.login_state(), LoginState::UserSent(_));
         let outcome = if is_failure {
             LoginOutcome::Failed(now)
         } else {
@@ -125,11 +126,11 @@ impl FtpClient {
         if is_failure {
             let penalty = self.config.timings.penalty;
             let longest = self.config.longest_penalty;
-            let least = (penalty * least.max(self.model.failed_logins + 1)).min(longest);
+            let least = (penalty * least.max(self.model.failed_logins() + 1)).min(longest);
             if took < least {
                 self.report(&format!("refused after {took:?}, and not {least:?}"), world);
             }
-            let begun = sent_at.max(self.model.answered_at);
+            let begun = sent_at.max(self.model.answered_at());
             let latest = (penalty * most).min(longest) + FaultPlan::PROMPT_LIMIT;
             let took = now.saturating_sub(begun);
             if self.config.fault_plan.is_prompt() && took > latest {

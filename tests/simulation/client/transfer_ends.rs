@@ -11,7 +11,7 @@ impl FtpClient {
     /// Checks code and time of the final reply.
     pub(super) fn check_ending(&self, code: u16, since: Duration, text: &str, world: &mut World) {
         let is_being_ended = self.is_being_ended(world);
-        let data_setup = self.model.data_setup_since;
+        let data_setup = self.model.data_setup_since();
         let lacked_descriptor = world
             .last_faults()
             .descriptor
@@ -43,9 +43,8 @@ impl FtpClient {
         if text.starts_with("Connection closed") && is_undisturbed {
             self.report("an open data connection was reported as closed", world);
         }
-        let lost = self
-            .model
-            .lost_since(needed_for(transfer.kind), &self.config);
+        let login_state = self.model.login_state();
+        let lost = login_state.lost_since(needed_for(transfer.kind), &self.config);
         let late = lost.map(|lost| world.now.saturating_sub(lost));
         let is_late = late.is_some_and(|late| late > FaultPlan::PROMPT_LIMIT);
         if code == 226 && is_late && self.config.fault_plan.is_prompt() {
