@@ -128,12 +128,12 @@ impl FtpClient {
 
 impl FinishedTransfer {
     pub(super) fn of(transfer: &Transfer, code: u16) -> Option<Self> {
-        let connection = transfer.connection.filter(|_| transfer.begun)?;
+        let connection = transfer.connection.id().filter(|_| transfer.has_begun())?;
         Some(Self {
             connection,
-            kind: transfer.kind,
+            kind: transfer.kind(),
             code,
-            is_protected: transfer.is_protected(),
+            is_protected: transfer.connection.is_protected(),
         })
     }
 

@@ -6,7 +6,7 @@ use std::io;
 use std::time::Duration;
 
 use super::conversation::CommandKind;
-use super::data_tls::AlertCheck;
+use super::data_connection::AlertCheck;
 use super::profile::{Profile, TlsMode, TlsStart};
 use super::tls_stream::{TlsConfig, TlsStream};
 use crate::rng::Rng;

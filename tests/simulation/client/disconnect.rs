@@ -38,7 +38,7 @@ impl FtpClient {
                 let data = self
                     .transfer
                     .as_ref()
-                    .and_then(|transfer| transfer.connection);
+                    .and_then(|transfer| transfer.connection.id());
                 for id in self.control.id().into_iter().chain(data) {
                     world.vanish(id);
                 }
@@ -69,7 +69,9 @@ impl FtpClient {
                         transfer.is_half_sent() && self.rng.one_in(3)
                     }
                     Disconnect::Close => {
-                        transfer.begun && transfer.is_all_sent() && transfer.final_code.is_none()
+                        transfer.has_begun()
+                            && transfer.payload().is_all_sent()
+                            && !transfer.is_answered()
                     }
                     _ => false,
                 });
@@ -87,9 +89,12 @@ impl FtpClient {
             && !self.control.has_queued()
             && self.conversation.pending().len() <= 1;
         // Where `close_notify` is required, an early FIN does not complete the upload.
-        let is_announced = self.transfer.as_ref().is_some_and(Transfer::must_announce);
+        let is_announced = self
+            .transfer
+            .as_ref()
+            .is_some_and(|transfer| transfer.connection.must_announce());
         let is_broken = is_announced || (is_killed && is_seen);
-        let is_own = self.upload.is_some();
+        let is_own = self.upload().is_some();
         self.leave_upload_open(if !is_killed && self.must_be_whole(world) {
             UploadFate::MustBeWhole
         } else {
@@ -98,7 +103,7 @@ impl FtpClient {
         let data = self
             .transfer
             .as_ref()
-            .and_then(|transfer| transfer.connection);
+            .and_then(|transfer| transfer.connection.id());
         // A truncated file in `/shared` would break the check of the others.
         if let Some(id) = data.filter(|_| !is_own && !is_broken) {
             world.reset_on_close(id, Side::Client);
@@ -130,13 +135,16 @@ impl FtpClient {
                 fault_plan.panic,
             ] == [none; 5];
         let has_room = self.config.quota.is_none();
-        let is_served = !self.may_be_ended() && !self.config.is_proxied && !self.has_aborted;
+        let is_served = !self.may_be_ended() && !self.config.is_proxied;
         let transfer = self.transfer.as_ref();
         is_kind
             && has_room
             && is_served
             && transfer.is_some_and(|transfer| {
-                transfer.begun && transfer.is_all_sent() && transfer.is_held(world)
+                transfer.has_begun()
+                    && !transfer.has_aborted()
+                    && transfer.payload().is_all_sent()
+                    && transfer.connection.is_held(world)
             })
     }
 
@@ -181,7 +189,7 @@ impl FtpClient {
         self.leave_upload_open(UploadFate::Unknown);
         self.state = ClientState::Gone;
         if let Some(mut transfer) = self.transfer.take() {
-            if let Some(id) = transfer.connection {
+            if let Some(id) = transfer.connection.id() {
                 world.reset_on_close(id, Side::Client);
             }
             transfer.hang_up(world);
@@ -197,9 +205,10 @@ impl FtpClient {
 
     /// No reply will tell the result of the upload.
     pub(super) fn leave_upload_open(&mut self, fate: UploadFate) {
-        if let Some(upload) = self.upload.take() {
-            self.file_model
-                .set_unanswered(upload, self.upload_facts(), fate);
+        let upload_facts = self.upload_facts();
+        let transfer = self.transfer.as_mut();
+        if let Some(upload) = transfer.and_then(Transfer::take_upload) {
+            self.file_model.set_unanswered(upload, upload_facts, fate);
         }
     }
 }

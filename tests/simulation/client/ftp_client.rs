@@ -23,7 +23,6 @@ use super::profile::{Profile, Role, TlsMode};
 use super::scripted::Groups;
 use super::session_model::SessionModel;
 use super::transfer::Transfer;
-use super::upload::Upload;
 use crate::rng::Rng;
 use crate::world::{SimEvent, World};
 
@@ -58,7 +57,6 @@ pub(crate) struct FtpClient {
     pub(super) interruptions_left: usize,
     pub(super) next_send_at: Duration,
     pub(super) transfer: Option<Transfer>,
-    pub(super) upload: Option<Upload>,
     /// Paths of transfer commands without a final reply.
     pub(super) requested: VecDeque<String>,
     /// When to connect to the passive port, and its address.
@@ -69,8 +67,6 @@ pub(crate) struct FtpClient {
     pub(super) ports: u16,
     /// TYPE A is in force.
     pub(super) is_ascii: bool,
-    /// ABOR was sent during this transfer.
-    pub(super) has_aborted: bool,
     /// It has received 230.
     pub(super) is_logged_in: bool,
     /// A login of it was refused, so that replies may be delayed.
@@ -95,7 +91,6 @@ impl FtpClient {
             interruptions_left: 12,
             next_send_at: Duration::ZERO,
             transfer: None,
-            upload: None,
             requested: VecDeque::new(),
             data_dial: None,
             removing: None,
@@ -103,7 +98,6 @@ impl FtpClient {
             files: 0,
             ports: 0,
             is_ascii: true,
-            has_aborted: false,
             is_logged_in: false,
             was_refused: false,
             alarm: None,

@@ -1,7 +1,7 @@
 //! The commands of a client, and groups of them, drawn at random.
 //!
 //! Paths are absolute, so that a lost CWD changes nothing. The line of a transfer carries what the client
-//! expects of it: the [`Transfer`] and the [`Upload`].
+//! expects of it: the [`Transfer`].
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -11,11 +11,11 @@ use super::expected::Expected;
 use super::ftp_client::FtpClient;
 use super::listing::{ExpectedListing, Form};
 use super::profile::{Login, Role};
-use super::transfer::{Behaviour, Payload, Transfer};
-use super::upload::{Change, Upload};
+use super::transfer::{Behaviour, Transfer};
+use super::upload::Change;
 use crate::world::ClientPort;
 
-/// A line to be sent.
+/// A line to be sent. Plain data.
 pub(crate) struct Line {
     pub(crate) kind: CommandKind,
     pub(crate) bytes: Vec<u8>,
@@ -26,7 +26,7 @@ pub(crate) struct Line {
     /// The only legal final code.
     pub(crate) must: Option<u16>,
     /// The transfer that this line sets up.
-    pub(crate) transfer: Option<Box<(Transfer, Option<Upload>)>>,
+    pub(crate) transfer: Option<Box<Transfer>>,
     /// The client's listening port, and what the server meets there; `None`: refused.
     pub(crate) port: Option<(SocketAddr, Option<ClientPort>)>,
     /// The client's own file that it deletes.
@@ -123,12 +123,9 @@ impl FtpClient {
             .memory
             .read(&format!("/pub/{number}"))
             .unwrap_or_default();
-        let payload = Payload::Receive {
-            got: Vec::new(),
-            expected: Expected::Exactly(bytes),
-        };
-        let fetch = Transfer::new(CommandKind::Fetch, payload, Behaviour::Prompt);
-        lines.push(Self::passive_line(fetch, None).must(229));
+        let expected = Expected::Exactly(bytes);
+        let fetch = Transfer::receiving(CommandKind::Fetch, expected, Behaviour::Prompt);
+        lines.push(Self::passive_line(fetch).must(229));
         // All inspectors hold a port before the first releases its own.
         let pause = Duration::from_secs(2);
         let retrieve = Line::new(CommandKind::Fetch, format!("RETR /pub/{number}"));
@@ -140,8 +137,8 @@ impl FtpClient {
         if self.profile.walks {
             lines.extend(self.walk_lines());
         }
-        let (path, transfer, upload) = self.upload(Change::Replace, Behaviour::Prompt);
-        lines.push(Self::passive_line(transfer, Some(upload)).must(229));
+        let (path, transfer) = self.upload_drawn(Change::Replace, Behaviour::Prompt);
+        lines.push(Self::passive_line(transfer).must(229));
         lines.push(Line::new(CommandKind::Store, format!("STOR {path}")).must(226));
         lines.push(Line {
             removes: Some(path.clone()),
@@ -153,21 +150,17 @@ impl FtpClient {
     /// Recursive listings, which need a permit for their memory; all permits are free by now.
     fn walk_lines(&self) -> [Line; 2] {
         let listing = ExpectedListing::all(Form::Deep, "/pub", &self.config.memory);
-        let payload = Payload::Receive {
-            got: Vec::new(),
-            expected: Expected::ExpectedListing(listing),
-        };
-        let walk = Transfer::new(CommandKind::List, payload, Behaviour::Prompt);
+        let expected = Expected::ExpectedListing(listing);
+        let walk = Transfer::receiving(CommandKind::List, expected, Behaviour::Prompt);
         [
-            Self::passive_line(walk, None).must(229),
+            Self::passive_line(walk).must(229),
             Line::new(CommandKind::List, "LIST -R /pub").must(226),
         ]
     }
 
-    fn passive_line(transfer: Transfer, upload: Option<Upload>) -> Line {
-        let transfer = Some(Box::new((transfer, upload)));
+    fn passive_line(transfer: Transfer) -> Line {
         Line {
-            transfer,
+            transfer: Some(Box::new(transfer)),
             ..Line::new(CommandKind::Passive, "EPSV")
         }
     }

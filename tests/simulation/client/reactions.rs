@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use super::connection_ends::FinishedTransfer;
 use super::conversation::{CommandKind, FinalReply, ServerReply};
+use super::data_connection::EofRule;
 use super::ftp_client::{ClientState, FtpClient};
 use super::profile::Role;
 use super::proxy_header::ProxyHeader;
-use super::transfer::{Behaviour, EofRule};
+use super::transfer::{Behaviour, Transfer};
 use crate::fault_plan::FaultPlan;
 use crate::world::World;
 
@@ -45,7 +46,7 @@ impl FtpClient {
             ServerReply::Preliminary(command, text) => {
                 self.check_preliminary(&command, &text, world);
                 if let Some(transfer) = &mut self.transfer {
-                    transfer.begun = true;
+                    transfer.begin();
                 }
                 self.check_name(&text, world);
             }
@@ -104,7 +105,7 @@ impl FtpClient {
                 _ => EofRule::CloseNotify,
             };
             let tls_config = self.control.data_tls();
-            transfer.set_security(tls_config, eof_rule, self.profile.misbehaves);
+            transfer.arrange(tls_config, eof_rule, self.profile.misbehaves);
         }
         if code >= 400 {
             self.data_setup_failed(world);
@@ -119,7 +120,7 @@ impl FtpClient {
         let Some(name) = text.strip_prefix("FILE: ") else {
             return;
         };
-        let path = self.upload.as_ref().map(|upload| upload.path.as_str());
+        let path = self.upload().map(|upload| upload.path.as_str());
         let way = path.and_then(|path| path.strip_suffix(name));
         if !way.is_some_and(|way| way.is_empty() || way.ends_with('/')) {
             self.report(&format!("{path:?} was stored as {name}"), world);
@@ -152,7 +153,7 @@ impl FtpClient {
         let Some(transfer) = self
             .transfer
             .as_ref()
-            .filter(|transfer| transfer.behaviour != Behaviour::NeverConnects)
+            .filter(|transfer| transfer.behaviour() != Behaviour::NeverConnects)
         else {
             return;
         };
@@ -165,7 +166,7 @@ impl FtpClient {
             [.., high, low] => high * 256 + low,
             [] => return,
         };
-        let lag = if transfer.behaviour == Behaviour::Slow {
+        let lag = if transfer.behaviour() == Behaviour::Slow {
             Duration::from_secs(4)
         } else {
             self.profile.think_time
@@ -185,7 +186,7 @@ impl FtpClient {
         let Some(transfer) = &mut self.transfer else {
             return;
         };
-        let was_begun = transfer.begun;
+        let was_begun = transfer.has_begun();
         self.check_upload(code, text, world);
         if !was_begun && self.reuses_connection(code, world) {
             return;
@@ -197,7 +198,7 @@ impl FtpClient {
             .extend(FinishedTransfer::of(transfer, code));
         transfer.conclude(code, world);
         let may_break = !world.panics.is_empty();
-        let is_upload = transfer.is_upload();
+        let is_upload = transfer.payload().is_upload();
         if let Some(violation) = transfer.violation(may_break).filter(|_| is_upload) {
             self.report(&violation, world);
         }
@@ -205,7 +206,8 @@ impl FtpClient {
 
     fn check_upload(&mut self, code: u16, text: &str, world: &mut World) {
         let upload_facts = self.upload_facts();
-        if let Some(upload) = self.upload.take()
+        let transfer = self.transfer.as_mut();
+        if let Some(upload) = transfer.and_then(Transfer::take_upload)
             && let Some(violation) = self.file_model.check_reply(
                 &upload,
                 code,
@@ -234,11 +236,13 @@ impl FtpClient {
                 world.dial_server(self.number, from, to)
             };
             if let Some(transfer) = &mut self.transfer {
-                transfer.connection = Some(id);
-                if self.config.is_proxied {
+                let proxy_header = if self.config.is_proxied {
                     let proxy_header = self.rng.pick(&[ProxyHeader::V1, ProxyHeader::V2]);
-                    transfer.proxy_header = proxy_header.bytes(here, to, &mut self.rng);
-                }
+                    proxy_header.bytes(here, to, &mut self.rng)
+                } else {
+                    Vec::new()
+                };
+                transfer.connection.dialled(id, proxy_header);
             }
         }
         let Some(transfer) = &mut self.transfer else {

@@ -3,9 +3,7 @@
 use mioftpd::{Outcome, TransferRecord, Verb, VirtualPath};
 
 use super::conversation::{CommandKind, FinalReply, PendingCommand};
-use super::expected::Expected;
 use super::ftp_client::FtpClient;
-use super::transfer::Payload;
 use super::upload::Change;
 use crate::world::World;
 
@@ -66,7 +64,7 @@ impl FtpClient {
             _ => Verb::Store,
         };
         // After REST, APPE acts as STOR.
-        let change = self.upload.as_ref().map(|upload| upload.change);
+        let change = self.upload().map(|upload| upload.change);
         let is_restarted = matches!(change, Some(Change::At(_))) && verb == Verb::Append;
         let path = self.model.join(command.argument());
         let path = VirtualPath::root().join(path.as_bytes());
@@ -82,15 +80,9 @@ impl FtpClient {
 
     /// Checks the length of a complete transfer, where the client knows it.
     fn has_length(&self, record: &TransferRecord, code: u16) -> bool {
-        let payload = self.transfer.as_ref().map(|transfer| &transfer.payload);
-        match payload {
-            Some(Payload::Send { bytes, .. }) if code == 226 => record.bytes == bytes.len() as u64,
-            Some(Payload::Receive {
-                expected: Expected::Exactly(bytes),
-                ..
-            }) if code == 226 => record.bytes == bytes.len() as u64,
-            _ => true,
-        }
+        let transfer = self.transfer.as_ref();
+        let length = transfer.and_then(|transfer| transfer.payload().known_length());
+        code != 226 || length.is_none_or(|length| record.bytes == length as u64)
     }
 }
 

@@ -7,7 +7,7 @@ use super::conversation::CommandKind;
 use super::ftp_client::{ClientState, FtpClient};
 use super::grammar::Line;
 use super::profile::Role;
-use super::transfer::Behaviour;
+use super::transfer::{Behaviour, Transfer};
 use crate::world::World;
 
 impl FtpClient {
@@ -22,25 +22,18 @@ impl FtpClient {
             self.script.push_back(Line::new(CommandKind::Abor, "ABOR"));
             return false;
         }
-        let may_go_on = self.transfer.as_ref().is_some_and(|transfer| {
-            let has_connection = transfer.connection.is_some() || transfer.port.is_some();
-            transfer.behaviour == Behaviour::Prompt && has_connection && transfer.end.is_none()
-        });
-        let is_silent = self
-            .transfer
-            .as_ref()
-            .is_some_and(|transfer| !transfer.has_sent());
-        if !may_go_on || !is_silent || self.has_aborted || self.rng.one_in(4) {
+        let transfer = self.transfer.as_ref();
+        let may_go_on = transfer.is_some_and(Transfer::may_be_followed);
+        if !may_go_on || self.rng.one_in(4) {
             return false;
         }
-        let (verb, next, upload, restart) = self.draw_transfer(Behaviour::Prompt);
-        let line = Line::new(next.kind, verb);
+        let (verb, next, restart) = self.draw_transfer(Behaviour::Prompt);
+        let line = Line::new(next.kind(), verb);
         world.note(|| format!("client {} goes on over its data connection", self.number));
         self.transfer = self
             .transfer
             .take()
             .map(|transfer| transfer.followed_by(next));
-        self.upload = upload;
         self.script = restart.into_iter().chain([line]).collect();
         true
     }
@@ -53,7 +46,6 @@ impl FtpClient {
         if let Some(mut transfer) = self.transfer.take() {
             transfer.hang_up(world);
         }
-        self.upload = None;
         if self
             .script
             .iter()

@@ -30,7 +30,7 @@ impl FtpClient {
         let control = self
             .control
             .id()
-            .filter(|_| code == 226 && self.upload.is_some());
+            .filter(|_| code == 226 && self.upload().is_some());
         let is_too_early = control.is_some_and(|id| {
             let heard = world.facts_of(id).client.read;
             record.was_written_before(&path, id, heard)

@@ -9,13 +9,13 @@ use std::net::SocketAddr;
 use super::conversation::CommandKind;
 use super::ftp_client::FtpClient;
 use super::grammar::Line;
-use super::transfer::{Behaviour, Payload, Transfer};
-use super::upload::{Change, Upload};
-use crate::content::{label, on_the_wire, whole};
+use super::transfer::{Behaviour, Transfer};
+use super::upload::Change;
+use crate::content::{on_the_wire, whole};
 use crate::rng::Rng;
 use crate::world::ClientPort;
 
-/// One command.
+/// One command. Plain data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Command {
     pub(crate) kind: CommandKind,
@@ -29,7 +29,7 @@ pub(crate) struct Command {
     pub(crate) port: Option<(SocketAddr, Option<ClientPort>)>,
 }
 
-/// A group of commands.
+/// A group of commands. Plain data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Group {
     /// State of the client's random generator after the group; `None`: unchanged.
@@ -64,15 +64,12 @@ impl Group {
         let upload = commands
             .iter_mut()
             .find(|one| one.kind == CommandKind::Store);
-        if let Some((upload, (transfer, _))) = upload.zip(transfer) {
-            upload.contents = match &transfer.payload {
-                Payload::Send { bytes, .. } => label(bytes),
-                Payload::Receive { .. } => None,
-            };
+        if let Some((upload, transfer)) = upload.zip(transfer) {
+            upload.contents = transfer.payload().contents();
         }
         Self {
             rng_state: Some(rng_state),
-            behaviour: transfer.map_or(Behaviour::Prompt, |(transfer, _)| transfer.behaviour),
+            behaviour: transfer.map_or(Behaviour::Prompt, Transfer::behaviour),
             commands,
         }
     }
@@ -167,24 +164,23 @@ impl FtpClient {
         words: &[String],
         offset: usize,
         behaviour: Behaviour,
-    ) -> Option<(Transfer, Option<Upload>)> {
+    ) -> Option<Transfer> {
         let path = words.get(1)?;
         if command.kind == CommandKind::List {
-            return Some((self.list_of(&words[0], path, behaviour), None));
+            return Some(self.list_of(&words[0], path, behaviour));
         }
         let Some((number, length)) = command.contents else {
             let is_public = path.starts_with("/pub/") && self.config.memory.read(path).is_some();
-            let transfer = if is_public {
+            return Some(if is_public {
                 self.fetch_of_public(path, offset, behaviour)
             } else {
                 self.fetch_of_other(path, behaviour)
-            };
-            return Some((transfer, None));
+            });
         };
         let bytes = whole(number, length);
         let Some((_, own)) = path.rsplit_once('-') else {
             let connection = on_the_wire(&bytes, self.is_ascii);
-            return Some((Transfer::sending(connection, behaviour), None));
+            return Some(Transfer::sending(connection, behaviour, None));
         };
         // Later names must differ.
         self.files = self.files.max(own.parse().unwrap_or(0));
@@ -193,7 +189,6 @@ impl FtpClient {
             "APPE" => Change::Append,
             _ => Change::Replace,
         };
-        let (transfer, upload) = self.upload_of(path, &bytes, change, behaviour);
-        Some((transfer, Some(upload)))
+        Some(self.upload_of(path, &bytes, change, behaviour))
     }
 }

@@ -73,18 +73,20 @@ impl FtpClient {
         let shown = &text[..text.len().min(60)];
         world.note(|| format!("client {} sends {}", self.number, shown.escape_ascii()));
         if let Some(transfer) = line.transfer {
-            let (mut transfer, upload) = *transfer;
+            let mut transfer = *transfer;
             if let Some((at, port)) = line.port {
-                transfer.port = Some(at);
+                transfer.connection.listen_on(at);
                 if let Some(port) = port {
                     world.open_client_port(at, port);
                 }
             }
             self.transfer = Some(transfer);
-            self.has_aborted = false;
-            self.upload = upload;
         }
-        self.has_aborted |= matches!(line.kind, CommandKind::Abor | CommandKind::Garbage);
+        if matches!(line.kind, CommandKind::Abor | CommandKind::Garbage)
+            && let Some(transfer) = &mut self.transfer
+        {
+            transfer.abort_sent();
+        }
         if line.removes.is_some() {
             self.removing = line.removes;
         }

@@ -135,6 +135,11 @@ impl UploadFacts {
 }
 
 impl FtpClient {
+    /// The upload without a final reply.
+    pub(super) fn upload(&self) -> Option<&Upload> {
+        self.transfer.as_ref()?.upload()
+    }
+
     /// The facts of its upload so far.
     pub(super) fn upload_facts(&self) -> UploadFacts {
         let transfer = self.transfer.as_ref();
@@ -149,9 +154,9 @@ impl FtpClient {
         let has_quit = self.conversation.is_over() || self.conversation.awaits(CommandKind::Quit);
         UploadFacts {
             control: self.control.id(),
-            data: transfer.and_then(|transfer| transfer.connection),
+            data: transfer.and_then(|transfer| transfer.connection.id()),
             ending: transfer.map_or(EofSignal::Fin, Transfer::ending),
-            sent: transfer.map_or(0, Transfer::sent),
+            sent: transfer.map_or(0, |transfer| transfer.payload().sent()),
             has_quit,
             over_from: self.over_from(),
             is_disk_kind: violations == [Odds(0); 4] && self.config.quota.is_none(),
