@@ -29,7 +29,7 @@ const NOTICE: Duration = Duration::from_millis(500);
 
 /// A transfer with its final reply and its data connection.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct FinishedTransfer {
+struct FinishedTransfer {
     connection: ConnectionId,
     kind: CommandKind,
     code: u16,
@@ -72,7 +72,8 @@ impl FtpClient {
             .half_closed()
             .map(|at| world.now.saturating_sub(at));
         // A delayed login refusal may be pending; the login time-out may expire before it.
-        let was_refused = self.was_refused || self.conversation.awaits(CommandKind::Pass);
+        let was_refused =
+            self.login_replies.was_refused() || self.conversation.awaits(CommandKind::Pass);
         let is_busy = self.transfer.is_some() || was_refused || self.profile.pipelines;
         let is_at_ease = self.config.fault_plan.is_prompt() && !is_busy;
         if is_at_ease && took.is_some_and(|took| took > FaultPlan::PROMPT_LIMIT) {
@@ -87,9 +88,8 @@ impl FtpClient {
     pub(crate) fn closing_violation(&self, world: &World) -> Option<String> {
         let control = self.control.last_id().map(|id| world.facts_of(id));
         let control = control.and_then(|facts| self.control_closing_violation(&facts, world));
-        let mut data = self.finished_transfers.iter();
-        let violation = control
-            .or_else(|| data.find_map(|one| one.violation(self.config.is_proxied, world)))?;
+        let is_proxied = self.config.is_proxied;
+        let violation = control.or_else(|| self.finished_transfers.violation(is_proxied, world))?;
         Some(format!("client {}: {violation}", self.number))
     }
 
@@ -126,17 +126,28 @@ impl FtpClient {
     }
 }
 
-impl FinishedTransfer {
-    pub(super) fn of(transfer: &Transfer, code: u16) -> Option<Self> {
-        let connection = transfer.connection.id().filter(|_| transfer.has_begun())?;
-        Some(Self {
+/// The completed transfers of a client, for the final checks.
+#[derive(Default)]
+pub(super) struct FinishedTransfers(Vec<FinishedTransfer>);
+
+impl FinishedTransfers {
+    pub(super) fn add(&mut self, transfer: &Transfer, code: u16) {
+        let id = transfer.connection.id().filter(|_| transfer.has_begun());
+        self.0.extend(id.map(|connection| FinishedTransfer {
             connection,
             kind: transfer.kind(),
             code,
             is_protected: transfer.connection.is_protected(),
-        })
+        }));
     }
 
+    fn violation(&self, is_proxied: bool, world: &World) -> Option<String> {
+        let mut all = self.0.iter();
+        all.find_map(|one| one.violation(is_proxied, world))
+    }
+}
+
+impl FinishedTransfer {
     /// The violation in how its data connection ended: after 226 with a FIN that no reset follows; otherwise
     /// never like a complete file.
     fn violation(&self, is_proxied: bool, world: &World) -> Option<String> {

@@ -99,7 +99,7 @@ impl FtpClient {
     /// Starts TLS: 234 has arrived, or the connection uses implicit TLS.
     pub(super) fn start_tls(&mut self, world: &World) {
         if !self.control.start_tls(self.profile.tls_start, world.now) {
-            self.state = ClientState::BadHandshake;
+            self.enter(ClientState::BadHandshake);
         }
     }
 
@@ -108,7 +108,7 @@ impl FtpClient {
         if self.control.is_encrypted() {
             let rest = self.conversation.take_rest();
             self.control.prepend_received(rest);
-        } else if self.state == ClientState::BadHandshake {
+        } else if self.state() == ClientState::BadHandshake {
             let rest = self.conversation.take_rest();
             self.check_alert(&rest, world);
         }

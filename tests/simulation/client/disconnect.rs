@@ -14,7 +14,7 @@ use crate::world::{Side, World};
 impl FtpClient {
     pub(super) fn start_disconnect(&mut self, world: &mut World) {
         world.note(|| format!("client {}: {:?}", self.number, self.profile.disconnect));
-        self.state = ClientState::Leaving;
+        self.enter(ClientState::Leaving);
         match self.profile.disconnect {
             Disconnect::Quit => {
                 self.send_line(Line::new(CommandKind::Quit, "QUIT"), world);
@@ -29,7 +29,7 @@ impl FtpClient {
             }
             Disconnect::GoSilent => {}
             Disconnect::HalfClose if !self.control.has_unsent() => self.half_close(world),
-            Disconnect::HalfClose => self.state = ClientState::Active,
+            Disconnect::HalfClose => self.enter(ClientState::Active),
             Disconnect::StopReading => self.stop_reading(world),
             Disconnect::Close | Disconnect::Kill => self.close_all(world),
             Disconnect::Reset => self.disconnect_now(world),
@@ -42,10 +42,10 @@ impl FtpClient {
                 for id in self.control.id().into_iter().chain(data) {
                     world.vanish(id);
                 }
-                self.state = ClientState::Gone;
+                self.enter(ClientState::Gone);
             }
         }
-        if self.state == ClientState::Active {
+        if self.state() == ClientState::Active {
             self.wake_at(world.now + Duration::from_millis(100), world);
         }
     }
@@ -76,7 +76,7 @@ impl FtpClient {
                     _ => false,
                 });
         // Nothing may be sent behind AUTH and CCC.
-        if self.state == ClientState::Active && is_early && !self.is_switching() {
+        if self.state() == ClientState::Active && is_early && !self.is_switching() {
             self.start_disconnect(world);
         }
     }
@@ -118,7 +118,7 @@ impl FtpClient {
                 control.inspect(|id| world.close(*id, Side::Client));
             }
         }
-        self.state = ClientState::Gone;
+        self.enter(ClientState::Gone);
     }
 
     /// Whether the upload must be committed: all is sent, the server holds the data connection, and no fault
@@ -155,7 +155,7 @@ impl FtpClient {
             self.send_line(Line::new(CommandKind::Noop, "NOOP"), world);
             if self.control.has_queued() {
                 // The socket has no room for it yet.
-                self.state = ClientState::Active;
+                self.enter(ClientState::Active);
                 return;
             }
         }
@@ -164,7 +164,7 @@ impl FtpClient {
 
     pub(super) fn stop_reading(&mut self, world: &mut World) {
         self.leave_upload_open(UploadFate::Unknown);
-        self.state = ClientState::NotReading;
+        self.enter(ClientState::NotReading);
         let capacity = self.config.fault_plan.capacity;
         let lines = if self.rng.one_in(2) {
             capacity.min(30_000) / 8
@@ -187,7 +187,7 @@ impl FtpClient {
     /// Resets all remaining connections.
     pub(super) fn disconnect_now(&mut self, world: &mut World) {
         self.leave_upload_open(UploadFate::Unknown);
-        self.state = ClientState::Gone;
+        self.enter(ClientState::Gone);
         if let Some(mut transfer) = self.transfer.take() {
             if let Some(id) = transfer.connection.id() {
                 world.reset_on_close(id, Side::Client);

@@ -6,7 +6,6 @@
 //!                        └──────────────────────────────────────────────────────────────┘
 //! ```
 
-use std::collections::VecDeque;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -14,13 +13,16 @@ use std::time::Duration;
 use mioftpd::internals::storage::Memory;
 
 use super::RunConfig;
-use super::connection_ends::{FinishedTransfer, ObservedEnd};
+use super::connection_ends::{FinishedTransfers, ObservedEnd};
 use super::control_connection::ControlConnection;
 use super::conversation::Conversation;
 use super::file_model::{FileModel, UploadFate};
-use super::grammar::Line;
 use super::profile::{Profile, Role, TlsMode};
-use super::scripted::Groups;
+use super::reactions::DataDial;
+use super::requested::Requested;
+use super::revocation::LoginReplies;
+use super::scripted::{Groups, Script};
+use super::sending::Pacing;
 use super::session_model::SessionModel;
 use super::transfer::Transfer;
 use crate::rng::Rng;
@@ -37,41 +39,26 @@ pub(super) enum ClientState {
     Gone,
 }
 
-#[expect(clippy::struct_excessive_bools, reason = "independent facts")]
+/// Its parts, which several files use together; each part guards its own state.
 pub(crate) struct FtpClient {
     pub(super) number: usize,
     pub(super) rng: Rng,
     pub(super) config: RunConfig,
     pub(super) profile: Profile,
-    pub(super) state: ClientState,
+    state: ClientState,
     pub(super) control: ControlConnection,
-    /// Completed transfers, for the final checks.
-    pub(super) finished_transfers: Vec<FinishedTransfer>,
+    pub(super) finished_transfers: FinishedTransfers,
     pub(super) conversation: Conversation,
     /// The session as the server must have it.
     pub(super) model: SessionModel,
-    /// Lines of the current group that are still to be sent.
-    pub(super) script: VecDeque<Line>,
-    pub(super) groups: Groups,
-    pub(super) groups_left: usize,
-    pub(super) interruptions_left: usize,
-    pub(super) next_send_at: Duration,
+    pub(super) script: Script,
+    pub(super) pacing: Pacing,
     pub(super) transfer: Option<Transfer>,
-    /// Paths of transfer commands without a final reply.
-    pub(super) requested: VecDeque<String>,
-    /// When to connect to the passive port, and its address.
-    pub(super) data_dial: Option<(Duration, SocketAddr)>,
-    pub(super) removing: Option<String>,
+    pub(super) requested: Requested,
+    pub(super) data_dial: DataDial,
     pub(super) file_model: FileModel,
-    pub(super) files: usize,
-    pub(super) ports: u16,
-    /// TYPE A is in force.
-    pub(super) is_ascii: bool,
-    /// It has received 230.
-    pub(super) is_logged_in: bool,
-    /// A login of it was refused, so that replies may be delayed.
-    pub(super) was_refused: bool,
-    pub(super) alarm: Option<Duration>,
+    pub(super) login_replies: LoginReplies,
+    alarm: Option<Duration>,
 }
 
 impl FtpClient {
@@ -84,38 +71,31 @@ impl FtpClient {
             model: SessionModel::new(profile.tls_mode == TlsMode::Implicit),
             config,
             state: ClientState::NotConnected,
-            finished_transfers: Vec::new(),
-            script: VecDeque::new(),
-            groups: Groups::Drawn,
-            groups_left: profile.groups,
-            interruptions_left: 12,
-            next_send_at: Duration::ZERO,
+            finished_transfers: FinishedTransfers::default(),
+            script: Script::new(profile.groups),
+            pacing: Pacing::default(),
             transfer: None,
-            requested: VecDeque::new(),
-            data_dial: None,
-            removing: None,
+            requested: Requested::default(),
+            data_dial: DataDial::default(),
             file_model: FileModel::default(),
-            files: 0,
-            ports: 0,
-            is_ascii: true,
-            is_logged_in: false,
-            was_refused: false,
+            login_replies: LoginReplies::default(),
             alarm: None,
             profile,
         }
     }
 
     /// Replaces the source of its commands.
-    pub(crate) fn with_groups(self, groups: Groups) -> Self {
-        let groups_left = match &groups {
-            Groups::Scripted(groups) => groups.len(),
-            Groups::Drawn | Groups::Recorded(_) => self.profile.groups,
-        };
-        Self {
-            groups,
-            groups_left,
-            ..self
-        }
+    pub(crate) fn with_groups(mut self, groups: Groups) -> Self {
+        self.script.read_from(groups);
+        self
+    }
+
+    pub(super) const fn state(&self) -> ClientState {
+        self.state
+    }
+
+    pub(super) const fn enter(&mut self, state: ClientState) {
+        self.state = state;
     }
 
     pub(crate) const fn is_gone(&self) -> bool {
@@ -128,8 +108,7 @@ impl FtpClient {
     }
 
     pub(crate) fn audit(&self, memory: &Memory, world: &World) -> Option<String> {
-        let removing = self.removing.as_deref();
-        let violation = self.file_model.audit(memory, removing, world)?;
+        let violation = self.file_model.audit(memory, world)?;
         Some(format!("client {}: {violation}", self.number))
     }
 
@@ -184,10 +163,11 @@ impl FtpClient {
         self.control.connect(id, proxy_header, world.now);
         self.model.connected(world.now);
         self.state = ClientState::Active;
-        self.script = match self.profile.role {
-            Role::Inspector => self.inspection().into(),
-            Role::Normal | Role::Probe => self.opening_lines().into(),
+        let lines = match self.profile.role {
+            Role::Inspector => self.inspection(),
+            Role::Normal | Role::Probe => self.opening_lines(),
         };
+        self.script.replace(lines);
         if is_implicit && !is_unknown {
             self.start_tls(world);
         }

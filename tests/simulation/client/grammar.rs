@@ -116,7 +116,7 @@ impl FtpClient {
         }
         let mut lines = self.opening_lines();
         lines.push(Line::new(CommandKind::Type, "TYPE I").must(200));
-        self.is_ascii = false;
+        self.script.set_type(false);
         let number = 2 + self.number % 3;
         let bytes = self
             .config
@@ -213,7 +213,7 @@ impl FtpClient {
                 ];
             }
             _ => {
-                self.is_ascii = true;
+                self.script.set_type(true);
                 let mut lines = vec![Line::new(CommandKind::Rein, "REIN")];
                 lines.extend(self.login_lines());
                 return lines;
@@ -223,10 +223,11 @@ impl FtpClient {
     }
 
     pub(super) fn type_line(&mut self) -> Line {
-        self.is_ascii = self.rng.one_in(3);
+        let is_ascii = self.rng.one_in(3);
+        self.script.set_type(is_ascii);
         Line::new(
             CommandKind::Type,
-            if self.is_ascii { "TYPE A" } else { "TYPE I" },
+            if is_ascii { "TYPE A" } else { "TYPE I" },
         )
     }
 

@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::connection_ends::FinishedTransfer;
 use super::conversation::{CommandKind, FinalReply, ServerReply};
 use super::data_connection::EofRule;
 use super::ftp_client::{ClientState, FtpClient};
@@ -12,6 +11,10 @@ use super::proxy_header::ProxyHeader;
 use super::transfer::{Behaviour, Transfer};
 use crate::fault_plan::FaultPlan;
 use crate::world::World;
+
+/// When to connect to the passive port, and its address.
+#[derive(Default)]
+pub(super) struct DataDial(Option<(Duration, SocketAddr)>);
 
 impl FtpClient {
     pub(super) fn receive_replies(&mut self, bytes: &[u8], world: &mut World) {
@@ -56,7 +59,7 @@ impl FtpClient {
                 if is_owed && !self.is_being_ended(world) {
                     self.report("421 during a transfer of an inspector", world);
                 }
-                self.state = ClientState::Leaving;
+                self.enter(ClientState::Leaving);
             }
             ServerReply::Final(answer) => self.react_to_final(&answer, world),
         }
@@ -65,7 +68,7 @@ impl FtpClient {
     fn react_to_final(&mut self, answer: &FinalReply, world: &mut World) {
         let (kind, since, code) = (answer.command.kind, answer.command.since, answer.code);
         let text = answer.text.as_str();
-        self.was_refused |= kind == CommandKind::Pass && code == 530;
+        self.login_replies.follow(kind, code);
         self.check_latency(kind, since, world);
         self.check_answer(answer, world);
         self.check_rights(kind, since, code, text, world);
@@ -86,13 +89,11 @@ impl FtpClient {
             self.check_disk(code, world);
             self.conclude(code, since, text, world);
         }
-        if kind == CommandKind::Dele
-            && let Some(path) = self.removing.take()
-            && code == 250
-        {
-            self.file_model.removed(&path);
+        if kind == CommandKind::Dele {
+            self.file_model.removal_answered(code);
         }
-        self.next_send_at = world.now + self.rng.time(self.profile.think_time);
+        let pause = self.rng.time(self.profile.think_time);
+        self.pacing.pause_until(world.now + pause);
     }
 
     /// The reply to PASV, EPSV, PORT or EPRT.
@@ -134,8 +135,7 @@ impl FtpClient {
         let is_probe = kind == CommandKind::Noop && self.profile.role == Role::Probe;
         let is_prompt = self.config.fault_plan.is_prompt();
         // Without a login there is nothing to abort, and replies are throttled.
-        let is_abort =
-            kind == CommandKind::Abor && is_prompt && self.is_logged_in && !self.was_refused;
+        let is_abort = kind == CommandKind::Abor && is_prompt && self.login_replies.may_abort();
         let took = world.now.saturating_sub(since);
         if (is_abort || is_probe) && took > FaultPlan::PROMPT_LIMIT {
             self.report(&format!("{kind:?} was answered after {took:?}"), world);
@@ -173,12 +173,12 @@ impl FtpClient {
         };
         let listen_address = self.config.listen_addresses[usize::from(self.profile.ip.is_ipv6())];
         let at = world.now + self.rng.time(lag);
-        self.data_dial = Some((at, SocketAddr::new(listen_address.ip(), port)));
+        self.data_dial.0 = Some((at, SocketAddr::new(listen_address.ip(), port)));
     }
 
     /// Handles the final reply to a transfer command.
     fn conclude(&mut self, code: u16, since: Duration, text: &str, world: &mut World) {
-        self.data_dial = None;
+        self.data_dial.0 = None;
         // After a half-close a transfer may go on and wait for its data connection, also one kept from a
         // refusal. The server must close only from now on.
         self.control.transfer_ended(world.now);
@@ -194,8 +194,7 @@ impl FtpClient {
         let Some(transfer) = &mut self.transfer else {
             return;
         };
-        self.finished_transfers
-            .extend(FinishedTransfer::of(transfer, code));
+        self.finished_transfers.add(transfer, code);
         transfer.conclude(code, world);
         let may_break = !world.panics.is_empty();
         let is_upload = transfer.payload().is_upload();
@@ -223,11 +222,11 @@ impl FtpClient {
 
     /// Moves the data connection.
     pub(super) fn move_data(&mut self, world: &mut World) {
-        if let Some((at, to)) = self.data_dial {
+        if let Some((at, to)) = self.data_dial.0 {
             if at > world.now {
                 return self.wake_at(at, world);
             }
-            self.data_dial = None;
+            self.data_dial.0 = None;
             let here = SocketAddr::new(self.profile.ip, 50_000);
             let from = self.config.seen_from(here);
             let id = if self.profile.role == Role::Inspector {

@@ -14,12 +14,13 @@ impl FtpClient {
     /// The transfer was refused. Returns whether the client starts another one over the same connection.
     pub(super) fn reuses_connection(&mut self, code: u16, world: &mut World) -> bool {
         let was_refused = matches!(code, 450 | 451 | 452 | 501 | 550 | 552 | 553 | 554);
-        if !was_refused || self.state != ClientState::Active || self.profile.role != Role::Normal {
+        if !was_refused || self.state() != ClientState::Active || self.profile.role != Role::Normal
+        {
             return false;
         }
         if self.profile.pipelines {
             // A pipelining client sends the next command before it knows of the refusal.
-            self.script.push_back(Line::new(CommandKind::Abor, "ABOR"));
+            self.script.push(Line::new(CommandKind::Abor, "ABOR"));
             return false;
         }
         let transfer = self.transfer.as_ref();
@@ -34,7 +35,8 @@ impl FtpClient {
             .transfer
             .take()
             .map(|transfer| transfer.followed_by(next));
-        self.script = restart.into_iter().chain([line]).collect();
+        self.script
+            .replace(restart.into_iter().chain([line]).collect());
         true
     }
 
@@ -46,12 +48,6 @@ impl FtpClient {
         if let Some(mut transfer) = self.transfer.take() {
             transfer.hang_up(world);
         }
-        if self
-            .script
-            .iter()
-            .any(|line| line.kind == CommandKind::Store)
-        {
-            self.script.clear();
-        }
+        self.script.abandon_upload();
     }
 }

@@ -7,6 +7,37 @@ use super::ftp_client::FtpClient;
 use crate::reload::Reload;
 use crate::world::World;
 
+/// What the replies to logins have told the client.
+#[derive(Default)]
+pub(super) struct LoginReplies {
+    /// It has received 230.
+    is_logged_in: bool,
+    was_refused: bool,
+}
+
+impl LoginReplies {
+    /// Follows a final reply.
+    pub(super) const fn follow(&mut self, kind: CommandKind, code: u16) {
+        use CommandKind::{Auth, AuthPrivate, Pass, Rein, User};
+        match (kind, code) {
+            (Pass, 230) => self.is_logged_in = true,
+            (Pass, 530) => self.was_refused = true,
+            (User | Rein | Auth | AuthPrivate, 200..400) => self.is_logged_in = false,
+            _ => {}
+        }
+    }
+
+    /// Whether a login was refused, so that replies may be delayed.
+    pub(super) const fn was_refused(&self) -> bool {
+        self.was_refused
+    }
+
+    /// Whether ABOR must be answered at once: without a login there is nothing to abort.
+    pub(super) const fn may_abort(&self) -> bool {
+        self.is_logged_in && !self.was_refused
+    }
+}
+
 impl FtpClient {
     /// Whether the reload may end its session or transfer.
     pub(super) fn may_be_ended(&self) -> bool {
@@ -24,7 +55,13 @@ impl FtpClient {
             return false;
         };
         let is_known = !self.config.is_proxied || self.conversation.was_greeted();
-        is_known && reload.ends(self.profile.ip, self.profile.login, self.is_logged_in, at)
+        is_known
+            && reload.ends(
+                self.profile.ip,
+                self.profile.login,
+                self.login_replies.is_logged_in,
+                at,
+            )
     }
 
     /// From when on its session has certainly ended.
@@ -50,26 +87,13 @@ impl FtpClient {
     /// Checks a final reply to a command sent at this time. STAT and ABOR still work while a transfer is
     /// being cut.
     pub(super) fn check_rights(
-        &mut self,
+        &self,
         kind: CommandKind,
         sent_at: Duration,
         code: u16,
         text: &str,
         world: &mut World,
     ) {
-        match (kind, code) {
-            (CommandKind::Pass, 230) => self.is_logged_in = true,
-            (
-                CommandKind::User
-                | CommandKind::Rein
-                | CommandKind::Auth
-                | CommandKind::AuthPrivate,
-                200..400,
-            ) => {
-                self.is_logged_in = false;
-            }
-            _ => {}
-        }
         let is_heard_always = matches!(kind, CommandKind::Stat | CommandKind::Abor);
         if code < 400 && !is_heard_always && self.is_revoked(sent_at) {
             self.report(

@@ -8,20 +8,41 @@ use super::grammar::Line;
 use crate::rng::Odds;
 use crate::world::World;
 
+/// When a client may send.
+pub(super) struct Pacing {
+    next_send_at: Duration,
+    interruptions_left: usize,
+}
+
+impl Default for Pacing {
+    fn default() -> Self {
+        Self {
+            next_send_at: Duration::ZERO,
+            interruptions_left: 12,
+        }
+    }
+}
+
+impl Pacing {
+    pub(super) const fn pause_until(&mut self, at: Duration) {
+        self.next_send_at = at;
+    }
+}
+
 impl FtpClient {
     pub(super) fn send_commands(&mut self, world: &mut World) {
-        let may_send = self.state == ClientState::Active && self.conversation.was_greeted();
+        let may_send = self.state() == ClientState::Active && self.conversation.was_greeted();
         if !may_send || self.is_switching() {
             return;
         }
-        if self.next_send_at > world.now {
-            return self.wake_at(self.next_send_at, world);
+        if self.pacing.next_send_at > world.now {
+            return self.wake_at(self.pacing.next_send_at, world);
         }
         let is_owed = self.conversation.pending().len() > 0;
         let is_busy = is_owed || self.transfer.is_some();
         if !self.script.is_empty() {
             if self.profile.pipelines {
-                while let Some(line) = self.script.pop_front() {
+                while let Some(line) = self.script.next_line() {
                     let is_switch = line.kind.is_switch();
                     self.send_line(line, world);
                     if is_switch {
@@ -29,21 +50,20 @@ impl FtpClient {
                     }
                 }
             } else if !is_owed {
-                let pause = std::mem::take(&mut self.script[0].pause);
+                let pause = self.script.take_pause();
                 if pause.is_zero() {
-                    if let Some(line) = self.script.pop_front() {
+                    if let Some(line) = self.script.next_line() {
                         self.send_line(line, world);
                     }
                 } else {
-                    self.next_send_at = world.now + pause;
+                    self.pacing.next_send_at = world.now + pause;
                 }
             }
-        } else if self.groups_left == 0 && (!is_busy || self.profile.leaves_early) {
+        } else if !self.script.has_groups_left() && (!is_busy || self.profile.leaves_early) {
             return self.start_disconnect(world);
-        } else if self.groups_left > 0 && (!is_busy || self.profile.pipelines) {
+        } else if self.script.has_groups_left() && (!is_busy || self.profile.pipelines) {
             if self.conversation.pending().len() < 20 {
-                self.groups_left -= 1;
-                self.script = self.next_group().into();
+                self.start_group();
             }
         } else {
             self.interrupt(world);
@@ -52,17 +72,18 @@ impl FtpClient {
         // Bounds the polling of a client that is waiting.
         let longest = Duration::from_millis(if is_busy { 40 } else { 0 });
         let least = self.rng.time(longest).max(longest / 40);
-        self.next_send_at = self.next_send_at.max(world.now + pause.max(least));
-        let may_interrupt = self.interruptions_left > 0 && self.profile.interrupts != Odds(0);
+        let pacing = &mut self.pacing;
+        pacing.next_send_at = pacing.next_send_at.max(world.now + pause.max(least));
+        let may_interrupt = pacing.interruptions_left > 0 && self.profile.interrupts != Odds(0);
         if !is_busy || self.profile.pipelines || may_interrupt {
-            self.wake_at(self.next_send_at, world);
+            self.wake_at(self.pacing.next_send_at, world);
         }
     }
 
     fn interrupt(&mut self, world: &mut World) {
-        let may = self.interruptions_left > 0 && self.conversation.pending().len() < 5;
+        let may = self.pacing.interruptions_left > 0 && self.conversation.pending().len() < 5;
         if may && self.rng.chance(self.profile.interrupts) {
-            self.interruptions_left -= 1;
+            self.pacing.interruptions_left -= 1;
             let line = self.interruption();
             self.send_line(line, world);
         }
@@ -87,8 +108,8 @@ impl FtpClient {
         {
             transfer.abort_sent();
         }
-        if line.removes.is_some() {
-            self.removing = line.removes;
+        if let Some(path) = line.removes {
+            self.file_model.removal_sent(path);
         }
         if line.urgent {
             // Telnet IP and Synch (RFC 959 §4.1.3): the urgent mark is on the Data Mark.

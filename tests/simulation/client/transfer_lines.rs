@@ -119,7 +119,7 @@ impl FtpClient {
                 let verb = if is_new { "STOU" } else { "STOR" };
                 (format!("{verb} {path}"), transfer, None)
             }
-            10 if !self.is_ascii => self.upload_from(behaviour),
+            10 if !self.script.is_ascii() => self.upload_from(behaviour),
             _ => {
                 let (path, transfer) = self.upload_drawn(Change::Replace, behaviour);
                 (format!("STOR {path}"), transfer, None)
@@ -137,7 +137,7 @@ impl FtpClient {
             .map_or(0, |bytes| bytes.len());
         let mut offset = 0;
         let mut restart = None;
-        if !self.is_ascii && self.rng.one_in(4) {
+        if !self.script.is_ascii() && self.rng.one_in(4) {
             offset = self.rng.below(length + 1);
             restart = Some(Line::new(CommandKind::Rest, format!("REST {offset}")));
         }
@@ -153,7 +153,7 @@ impl FtpClient {
     ) -> Transfer {
         let bytes = self.config.memory.read(path).unwrap_or_default();
         let rest = bytes.get(offset..).unwrap_or_default();
-        let expected = Expected::Exactly(on_the_wire(rest, self.is_ascii));
+        let expected = Expected::Exactly(on_the_wire(rest, self.script.is_ascii()));
         Transfer::receiving(CommandKind::Fetch, expected, behaviour)
     }
 
@@ -174,7 +174,7 @@ impl FtpClient {
     pub(super) fn fetch_of_other(&self, path: &str, behaviour: Behaviour) -> Transfer {
         let may_be_cut = self.config.cut_uploads == CutUploads::Keep;
         let expected = match self.file_model.holds(path) {
-            Some(own) => Expected::Exactly(on_the_wire(&own, self.is_ascii)),
+            Some(own) => Expected::Exactly(on_the_wire(&own, self.script.is_ascii())),
             None => Expected::Whole { may_be_cut },
         };
         Transfer::receiving(CommandKind::Fetch, expected, behaviour)
@@ -216,7 +216,7 @@ impl FtpClient {
         let path = self.rng.pick(&["/shared/0", "/shared/1"]);
         // Plain lines, so that the content survives either TYPE.
         let bytes = self.new_contents(true);
-        let connection = on_the_wire(&bytes, self.is_ascii);
+        let connection = on_the_wire(&bytes, self.script.is_ascii());
         (
             path.to_owned(),
             Transfer::sending(connection, behaviour, None),
@@ -232,8 +232,7 @@ impl FtpClient {
         let own = self.own_files();
         let is_new = own.is_empty() || self.rng.one_in(2);
         let path = if is_new {
-            self.files += 1;
-            format!("/up/c{}-{}", self.number, self.files)
+            self.file_model.new_name(self.number)
         } else {
             own[self.rng.below(own.len())].0.clone()
         };
@@ -253,16 +252,16 @@ impl FtpClient {
         if is_new {
             self.file_model.open(path, None);
         }
-        let is_proper = self.is_ascii && is_sent_as_lines(bytes);
+        let is_proper = self.script.is_ascii() && is_sent_as_lines(bytes);
         let connection = on_the_wire(bytes, is_proper);
         let upload = Upload {
             path: path.to_owned(),
-            bytes: in_the_file(&connection, self.is_ascii),
+            bytes: in_the_file(&connection, self.script.is_ascii()),
             change,
-            is_text: self.is_ascii,
+            is_text: self.script.is_ascii(),
             is_new,
             // Text uploads are not kept: their offset is undefined.
-            is_kept: self.config.cut_uploads == CutUploads::Keep && !self.is_ascii,
+            is_kept: self.config.cut_uploads == CutUploads::Keep && !self.script.is_ascii(),
         };
         Transfer::sending(connection, behaviour, Some(upload))
     }
@@ -305,8 +304,8 @@ impl FtpClient {
             (0, IpAddr::V4(_)) => Line::new(CommandKind::Passive, "PASV"),
             (0 | 1, _) => Line::new(CommandKind::Passive, "EPSV"),
             (choice, ip) => {
-                self.ports += 1;
-                let at = SocketAddr::new(ip, self.profile.first_port + self.ports);
+                let own_port = self.script.next_port(self.profile.first_port);
+                let at = SocketAddr::new(ip, own_port);
                 let port = match behaviour {
                     Behaviour::NeverConnects if self.rng.one_in(2) => Some(ClientPort::Hole),
                     Behaviour::NeverConnects => None,
