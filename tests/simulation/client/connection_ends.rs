@@ -77,10 +77,8 @@ impl FtpClient {
         let is_busy = self.transfer.is_some() || was_refused || self.profile.pipelines;
         let is_at_ease = self.config.fault_plan.is_prompt() && !is_busy;
         if is_at_ease && took.is_some_and(|took| took > FaultPlan::PROMPT_LIMIT) {
-            self.report(
-                &format!("its half-close was answered after {took:?}"),
-                world,
-            );
+            let violation = format!("its half-close was answered after {took:?}");
+            self.report(&violation, world);
         }
     }
 

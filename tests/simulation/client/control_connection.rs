@@ -30,10 +30,8 @@ pub(super) struct ControlConnection {
     is_clearing: bool,
     /// PROT P is in force.
     is_protected: bool,
-    /// When it sent its invalid `ClientHello`.
-    bad_hello_since: Duration,
-    /// It has opened TLS incorrectly.
-    has_begun_badly: bool,
+    /// When it opened TLS incorrectly.
+    bad_hello_since: Option<Duration>,
     alert_check: AlertCheck,
 }
 
@@ -57,8 +55,7 @@ impl ControlConnection {
             tls_stream: None,
             is_clearing: false,
             is_protected: false,
-            bad_hello_since: Duration::ZERO,
-            has_begun_badly: false,
+            bad_hello_since: None,
             alert_check: AlertCheck::default(),
         }
     }
@@ -156,13 +153,9 @@ impl ControlConnection {
         self.is_protected
     }
 
-    pub(super) const fn has_begun_badly(&self) -> bool {
-        self.has_begun_badly
-    }
-
-    /// How long ago it sent its invalid `ClientHello`.
-    pub(super) const fn bad_handshake_lasts(&self, now: Duration) -> Duration {
-        now.saturating_sub(self.bad_hello_since)
+    /// When it opened TLS incorrectly.
+    pub(super) const fn bad_hello_since(&self) -> Option<Duration> {
+        self.bad_hello_since
     }
 
     /// TLS for its data connections; `None`: in the clear.
@@ -197,7 +190,6 @@ impl ControlConnection {
         let Some(tls_config) = &self.tls_config else {
             return true;
         };
-        self.bad_hello_since = now;
         let hello = tls_config.hello();
         let part = |count: usize| hello[..count.min(hello.len() - 1)].to_vec();
         self.unsent = match tls_start {
@@ -214,7 +206,7 @@ impl ControlConnection {
                 part(count)
             }
         };
-        self.has_begun_badly = true;
+        self.bad_hello_since = Some(now);
         false
     }
 

@@ -153,13 +153,12 @@ impl FtpClient {
 
     /// A client without a valid `ClientHello` is disconnected within the handshake time-out.
     fn check_bad_handshake_time(&self, world: &mut World) {
-        let took = self.control.bad_handshake_lasts(world.now);
+        let since = self.control.bad_hello_since().unwrap_or(world.now);
+        let took = world.now.saturating_sub(since);
         let most = self.config.timings.handshake + FaultPlan::PROMPT_LIMIT;
         if self.config.fault_plan.is_prompt() && took > most {
-            self.report(
-                &format!("a handshake that never was lasted {took:?}"),
-                world,
-            );
+            let violation = format!("a handshake that never was lasted {took:?}");
+            self.report(&violation, world);
         }
     }
 

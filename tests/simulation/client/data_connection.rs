@@ -127,14 +127,10 @@ impl DataConnection {
 
     /// Starts TLS on the established connection, if it uses TLS.
     pub(super) fn start_tls(&mut self, behaviour: Behaviour) {
-        let Some(tls_config) = self
-            .tls_config
-            .clone()
-            .filter(|_| self.tls_stream.is_none())
-        else {
+        let Some(tls_config) = &self.tls_config else {
             return;
         };
-        if self.has_bad_hello() {
+        if self.tls_stream.is_some() || self.has_bad_hello() {
             return;
         }
         let hello = tls_config.hello();

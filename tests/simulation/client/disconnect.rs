@@ -35,10 +35,7 @@ impl FtpClient {
             Disconnect::Reset => self.disconnect_now(world),
             Disconnect::Vanish => {
                 self.leave_upload_open(UploadFate::Unknown);
-                let data = self
-                    .transfer
-                    .as_ref()
-                    .and_then(|transfer| transfer.connection.id());
+                let data = self.data_id();
                 for id in self.control.id().into_iter().chain(data) {
                     world.vanish(id);
                 }
@@ -100,10 +97,7 @@ impl FtpClient {
         } else {
             UploadFate::Unknown
         });
-        let data = self
-            .transfer
-            .as_ref()
-            .and_then(|transfer| transfer.connection.id());
+        let data = self.data_id();
         // A truncated file in `/shared` would break the check of the others.
         if let Some(id) = data.filter(|_| !is_own && !is_broken) {
             world.reset_on_close(id, Side::Client);

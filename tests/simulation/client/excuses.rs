@@ -78,7 +78,7 @@ impl FtpClient {
         // A client that has not received the 234 does not start the handshake.
         let is_pending = self.conversation.awaits_switch();
         let is_beginning = self.control.is_beginning() || is_pending;
-        is_late && (is_beginning || self.control.has_begun_badly())
+        is_late && (is_beginning || self.control.bad_hello_since().is_some())
     }
 
     /// A reload revoked its address or login during the handshake, when no reply can be sent.

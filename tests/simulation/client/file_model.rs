@@ -52,10 +52,8 @@ impl FileModel {
     }
 
     pub(crate) fn removal_answered(&mut self, code: u16) {
-        if let Some(path) = self.removing.take_if(|_| code == 250) {
-            self.held.insert(path, None);
-        }
-        self.removing = None;
+        let removed = self.removing.take().filter(|_| code == 250);
+        self.held.extend(removed.map(|path| (path, None)));
     }
 
     /// A new name for a file of this client.

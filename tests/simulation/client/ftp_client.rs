@@ -148,19 +148,18 @@ impl FtpClient {
         };
         let here = SocketAddr::new(self.profile.ip, 40_000);
         let from = self.config.seen_from(here);
-        let proxy_header = if self.config.is_proxied {
+        let proxy_header = self.config.is_proxied.then(|| {
             let proxy_header = self.profile.proxy_header;
             proxy_header.bytes(here, listen_address, &mut self.rng)
-        } else {
-            Vec::new()
-        };
+        });
         let id = if self.profile.role == Role::Normal {
             world.dial_server(self.number, from, listen_address)
         } else {
             world.dial_server_fault_free(self.number, from, listen_address)
         };
         world.set_client_ip(id, (!is_unknown).then_some(self.profile.ip));
-        self.control.connect(id, proxy_header, world.now);
+        self.control
+            .connect(id, proxy_header.unwrap_or_default(), world.now);
         self.model.connected(world.now);
         self.state = ClientState::Active;
         let lines = match self.profile.role {

@@ -233,11 +233,7 @@ impl FtpClient {
 
     /// Deletes one of the client's own files, if it waits for replies and so knows which exist.
     fn removal(&mut self) -> Vec<Line> {
-        let files = if self.profile.pipelines {
-            Vec::new()
-        } else {
-            self.file_model.files()
-        };
+        let files = self.own_files();
         if files.is_empty() {
             return vec![Line::new(CommandKind::Dele, "DELE /misc/none")];
         }

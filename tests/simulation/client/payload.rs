@@ -61,11 +61,6 @@ impl Payload {
         }
     }
 
-    /// The violation in the final reply to an upload.
-    pub(super) fn upload_violation(&self, code: u16) -> Option<String> {
-        (code == 226 && !self.is_all_sent()).then(|| "226 for an unfinished upload".to_owned())
-    }
-
     /// The violation in what was received. With `must_be_whole`, an incomplete file must not look complete.
     pub(super) fn violation(&self, code: u16, must_be_whole: bool) -> Option<String> {
         match self {

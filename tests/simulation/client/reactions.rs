@@ -71,7 +71,7 @@ impl FtpClient {
         self.login_replies.follow(kind, code);
         self.check_latency(kind, since, world);
         self.check_answer(answer, world);
-        self.check_rights(kind, since, code, text, world);
+        self.check_rights(answer, world);
         self.check_record(answer, world);
         if self.control.follow(kind, code, world) {
             self.start_tls(world);
@@ -235,12 +235,11 @@ impl FtpClient {
                 world.dial_server(self.number, from, to)
             };
             if let Some(transfer) = &mut self.transfer {
-                let proxy_header = if self.config.is_proxied {
+                let proxy_header = self.config.is_proxied.then(|| {
                     let proxy_header = self.rng.pick(&[ProxyHeader::V1, ProxyHeader::V2]);
                     proxy_header.bytes(here, to, &mut self.rng)
-                } else {
-                    Vec::new()
-                };
+                });
+                let proxy_header = proxy_header.unwrap_or_default();
                 transfer.connection.dialled(id, proxy_header);
             }
         }

@@ -17,10 +17,8 @@ impl FtpClient {
         if kind == CommandKind::Quit && code == 221 {
             let left = world.tally.client(self.number).unheard.len();
             if left > 0 {
-                self.report(
-                    &format!("{left} records of transfers that never were"),
-                    world,
-                );
+                let violation = format!("{left} records of transfers that never were");
+                self.report(&violation, world);
             }
         }
         if let Some(stated) = answer
@@ -30,10 +28,8 @@ impl FtpClient {
         {
             let moved = world.moved_by(self.number);
             if moved.is_some_and(|moved| stated > moved) {
-                self.report(
-                    &format!("STAT states {stated} bytes, and {moved:?} were moved"),
-                    world,
-                );
+                let violation = format!("STAT states {stated} bytes, and {moved:?} were moved");
+                self.report(&violation, world);
             }
         }
         if !answer.command.begun || !matches!(kind, CommandKind::Fetch | CommandKind::Store) {
@@ -46,10 +42,8 @@ impl FtpClient {
             && is_outcome(&record, code, text)
             && self.has_length(&record, code);
         if !is_right {
-            self.report(
-                &format!("{code} {text}, but the record is {record:?}"),
-                world,
-            );
+            let violation = format!("{code} {text}, but the record is {record:?}");
+            self.report(&violation, world);
         }
     }
 

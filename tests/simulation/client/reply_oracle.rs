@@ -61,10 +61,6 @@ impl FtpClient {
         if command.kind == CommandKind::Pass {
             self.note_login(command.since, code, world);
         }
-        let context = ReplyContext {
-            aborts: answer.aborts,
-            ..self.reply_context(world)
-        };
         let mut next = self.model.clone();
         next.follow(command, code, &context);
         if let Some(violation) = violation {
@@ -156,10 +152,8 @@ impl FtpClient {
         };
         if let Some(violation) = violation {
             let model = &self.model;
-            self.report(
-                &format!("150 {text} to {command:?}: {violation}; {model:?}"),
-                world,
-            );
+            let violation = format!("150 {text} to {command:?}: {violation}; {model:?}");
+            self.report(&violation, world);
         }
     }
 

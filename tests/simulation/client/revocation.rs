@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::conversation::CommandKind;
+use super::conversation::{CommandKind, FinalReply};
 use super::ftp_client::FtpClient;
 use crate::reload::Reload;
 use crate::world::World;
@@ -84,22 +84,14 @@ impl FtpClient {
         }
     }
 
-    /// Checks a final reply to a command sent at this time. STAT and ABOR still work while a transfer is
+    /// Checks a final reply. STAT and ABOR still work while a transfer is
     /// being cut.
-    pub(super) fn check_rights(
-        &self,
-        kind: CommandKind,
-        sent_at: Duration,
-        code: u16,
-        text: &str,
-        world: &mut World,
-    ) {
+    pub(super) fn check_rights(&self, answer: &FinalReply, world: &mut World) {
+        let (kind, code, text) = (answer.command.kind, answer.code, &answer.text);
         let is_heard_always = matches!(kind, CommandKind::Stat | CommandKind::Abor);
-        if code < 400 && !is_heard_always && self.is_revoked(sent_at) {
-            self.report(
-                &format!("{code} to {kind:?}, though its session should have ended"),
-                world,
-            );
+        if code < 400 && !is_heard_always && self.is_revoked(answer.command.since) {
+            let violation = format!("{code} to {kind:?}, though its session should have ended");
+            self.report(&violation, world);
         }
         if text.starts_with("No longer allowed") && !self.may_be_revoked() {
             self.report(&format!("it keeps all permissions, yet: {text}"), world);

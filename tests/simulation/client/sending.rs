@@ -8,19 +8,14 @@ use super::grammar::Line;
 use crate::rng::Odds;
 use crate::world::World;
 
+/// Most commands during transfers.
+const INTERRUPTIONS: usize = 12;
+
 /// When a client may send.
+#[derive(Default)]
 pub(super) struct Pacing {
     next_send_at: Duration,
-    interruptions_left: usize,
-}
-
-impl Default for Pacing {
-    fn default() -> Self {
-        Self {
-            next_send_at: Duration::ZERO,
-            interruptions_left: 12,
-        }
-    }
+    interruptions: usize,
 }
 
 impl Pacing {
@@ -74,16 +69,18 @@ impl FtpClient {
         let least = self.rng.time(longest).max(longest / 40);
         let pacing = &mut self.pacing;
         pacing.next_send_at = pacing.next_send_at.max(world.now + pause.max(least));
-        let may_interrupt = pacing.interruptions_left > 0 && self.profile.interrupts != Odds(0);
+        let may_interrupt =
+            pacing.interruptions < INTERRUPTIONS && self.profile.interrupts != Odds(0);
         if !is_busy || self.profile.pipelines || may_interrupt {
             self.wake_at(self.pacing.next_send_at, world);
         }
     }
 
     fn interrupt(&mut self, world: &mut World) {
-        let may = self.pacing.interruptions_left > 0 && self.conversation.pending().len() < 5;
+        let may =
+            self.pacing.interruptions < INTERRUPTIONS && self.conversation.pending().len() < 5;
         if may && self.rng.chance(self.profile.interrupts) {
-            self.pacing.interruptions_left -= 1;
+            self.pacing.interruptions += 1;
             let line = self.interruption();
             self.send_line(line, world);
         }

@@ -222,13 +222,10 @@ impl Transfer {
     pub(crate) fn violation(&self, may_break: bool) -> Option<String> {
         let code = self.final_code?;
         let is_clean = self.end == Some(DataEnd::Clean);
-        if self.payload.is_upload() {
-            return self.payload.upload_violation(code);
-        }
-        if self.disturbed {
-            return None;
-        }
         match code {
+            _ if self.payload.is_upload() => (code == 226 && !self.payload.is_all_sent())
+                .then(|| "226 for an unfinished upload".to_owned()),
+            _ if self.disturbed => None,
             226 if self.connection.id().is_none() => {
                 Some("226 without a data connection".to_owned())
             }

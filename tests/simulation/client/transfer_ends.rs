@@ -87,10 +87,8 @@ impl FtpClient {
         let late = lost.map(|lost| world.now.saturating_sub(lost));
         let is_late = late.is_some_and(|late| late > FaultPlan::PROMPT_LIMIT);
         if code == 226 && is_late && self.config.fault_plan.is_prompt() {
-            self.report(
-                &format!("226, though its permission was revoked {late:?} ago"),
-                world,
-            );
+            let violation = format!("226, though its permission was revoked {late:?} ago");
+            self.report(&violation, world);
         }
         let tls = self.config.tls.as_ref().map(|tls| tls.data_session);
         let is_excused = !is_calm || !is_left_alone || !is_undisturbed;

@@ -181,7 +181,7 @@ impl FtpClient {
     }
 
     /// The client's own files, if it waits for replies and so knows them.
-    fn own_files(&self) -> Vec<(String, Vec<u8>)> {
+    pub(super) fn own_files(&self) -> Vec<(String, Vec<u8>)> {
         if self.profile.pipelines {
             Vec::new()
         } else {

@@ -140,6 +140,11 @@ impl FtpClient {
         self.transfer.as_ref()?.upload()
     }
 
+    /// Its data connection.
+    pub(super) fn data_id(&self) -> Option<ConnectionId> {
+        self.transfer.as_ref()?.connection.id()
+    }
+
     /// The facts of its upload so far.
     pub(super) fn upload_facts(&self) -> UploadFacts {
         let transfer = self.transfer.as_ref();
@@ -154,7 +159,7 @@ impl FtpClient {
         let has_quit = self.conversation.is_over() || self.conversation.awaits(CommandKind::Quit);
         UploadFacts {
             control: self.control.id(),
-            data: transfer.and_then(|transfer| transfer.connection.id()),
+            data: self.data_id(),
             ending: transfer.map_or(EofSignal::Fin, Transfer::ending),
             sent: transfer.map_or(0, |transfer| transfer.payload().sent()),
             has_quit,
