@@ -117,7 +117,7 @@ impl FtpClient {
 
     /// Whether the upload must be committed: all is sent, the server holds the data connection, and no fault
     /// can affect it.
-    fn must_be_whole(&self, world: &mut World) -> bool {
+    fn must_be_whole(&self, world: &World) -> bool {
         let fault_plan = &self.config.fault_plan;
         let none = Odds(0);
         let is_kind = fault_plan.is_prompt()

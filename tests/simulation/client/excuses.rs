@@ -64,7 +64,7 @@ impl FtpClient {
         let until = facts.server.closed_at().unwrap_or(world.now);
         let since = facts
             .accepted
-            .map_or(self.control.connected_at(), |moment| moment.at);
+            .map_or_else(|| self.control.connected_at(), |moment| moment.at);
         let is_late = until.saturating_sub(since) >= self.config.timings.handshake;
         self.config.is_proxied && !self.conversation.was_greeted() && is_late
     }

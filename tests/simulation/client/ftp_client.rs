@@ -39,7 +39,8 @@ pub(super) enum ClientState {
     Gone,
 }
 
-/// Its parts, which several files use together; each part guards its own state.
+/// The files of `client` use several of its parts together, so they are visible there. Each part guards its
+/// own state; `number`, `config` and `profile` never change.
 pub(crate) struct FtpClient {
     pub(super) number: usize,
     pub(super) rng: Rng,

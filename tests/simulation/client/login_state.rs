@@ -36,14 +36,12 @@ impl LoginState {
 
     /// The state after a 230 to PASS.
     pub(super) const fn granted(self, sent_at: Duration, answered_at: Duration) -> Self {
+        let since = LoginTime {
+            sent_at,
+            answered_at,
+        };
         match self {
-            Self::UserSent(login) => Self::LoggedIn(
-                login,
-                LoginTime {
-                    sent_at,
-                    answered_at,
-                },
-            ),
+            Self::UserSent(login) => Self::LoggedIn(login, since),
             Self::LoggedOut | Self::LoggedIn(..) => self,
         }
     }
@@ -76,13 +74,11 @@ impl LoginState {
                 answered_at: context.now,
             }
         };
-        match (
-            reload.has_come(span.answered_at),
-            reload.is_over(span.sent_at),
-        ) {
-            (false, _) => [before; 2],
-            (true, true) => [after; 2],
-            (true, false) => [before, after],
+        let is_over = reload.is_over(span.sent_at);
+        match reload.has_come(span.answered_at) {
+            false => [before; 2],
+            true if is_over => [after; 2],
+            true => [before, after],
         }
     }
 

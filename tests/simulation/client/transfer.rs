@@ -310,7 +310,7 @@ impl Transfer {
     fn end_upload(&mut self, id: ConnectionId, length: usize, world: &mut World) -> bool {
         let omits = self.behaviour == Behaviour::OmitsCloseNotify;
         // A server that has `close_notify` does not wait for the FIN, which many clients omit.
-        let sends_fin = length % 3 > 0;
+        let sends_fin = !length.is_multiple_of(3);
         let is_ended = self.connection.end_upload(id, omits, sends_fin, world);
         let is_cut = is_ended && omits && self.connection.must_announce();
         if is_cut {
