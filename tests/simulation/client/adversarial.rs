@@ -40,7 +40,7 @@ impl FtpClient {
             2 if aside.one_in(3) => vec![Line::new(CommandKind::EpsvAll, "EPSV ALL")],
             // REIN or USER resets the login and the data connection.
             2 | 3 => {
-                self.is_ascii = true;
+                self.script.set_type(true);
                 let mut lines = vec![
                     Line::new(CommandKind::Cwd, "CWD /misc"),
                     Line::new(CommandKind::Rein, "REIN"),

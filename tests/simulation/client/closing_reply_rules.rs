@@ -25,7 +25,7 @@ impl SessionModel {
             // Checked in `revocation`.
             why if why.starts_with("Session ended") => None,
             why if why.starts_with("No login within") => {
-                let since = context.now.saturating_sub(self.outside_since);
+                let since = context.now.saturating_sub(self.outside_since());
                 let is_leaving = head.is_some_and(|head| {
                     matches!(
                         head.kind,
@@ -37,13 +37,12 @@ impl SessionModel {
                     .then(|| format!("without a login for only {since:?}"))
             }
             why if why.starts_with("No command for") => self.idle_violation(head, context),
-            "Too many over-long lines" => {
-                (self.long_lines != u32::from(LONG_LINES)).then(|| format!("{}", self.long_lines))
-            }
+            "Too many over-long lines" => (self.long_lines() != u32::from(LONG_LINES))
+                .then(|| format!("{}", self.long_lines())),
             "Too many failed logins" => {
-                let is_last = self.failed_logins + 1 == u32::from(LOGIN_FAILURES);
+                let is_last = self.failed_logins() + 1 == u32::from(LOGIN_FAILURES);
                 let is_login = head.is_some_and(|head| head.kind == CommandKind::Pass);
-                (!is_last || !is_login).then(|| format!("{} had failed", self.failed_logins))
+                (!is_last || !is_login).then(|| format!("{} had failed", self.failed_logins()))
             }
             "Too many sessions of this account" => {
                 let is_login = head.is_some_and(|head| head.kind == CommandKind::Pass);
@@ -73,7 +72,7 @@ impl SessionModel {
         context: &ReplyContext<'_>,
     ) -> Option<String> {
         let idle = context.config.timings.idle;
-        let since = context.now.saturating_sub(self.last_answered_sent_at);
+        let since = context.now.saturating_sub(self.last_answered_sent_at());
         if since < idle {
             return Some(format!("idle for only {since:?}"));
         }

@@ -29,7 +29,7 @@ const NOTICE: Duration = Duration::from_millis(500);
 
 /// A transfer with its final reply and its data connection.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct FinishedTransfer {
+struct FinishedTransfer {
     connection: ConnectionId,
     kind: CommandKind,
     code: u16,
@@ -40,14 +40,15 @@ impl FtpClient {
     /// Checks whether the server was allowed to end the control connection.
     pub(super) fn check_end(&self, id: ConnectionId, observed: ObservedEnd, world: &mut World) {
         self.check_end_latency(world);
-        let pending = self.conversation.pending.front();
+        let pending = self.conversation.pending().next();
         let is_answered = pending.is_none() && !self.conversation.is_broken_off();
-        let is_all_said = self.conversation.over || self.half_closed.is_some() && is_answered;
+        let is_all_said =
+            self.conversation.is_over() || self.control.half_closed().is_some() && is_answered;
         let is_right = match observed {
             ObservedEnd::End => is_all_said,
             ObservedEnd::Unannounced => false,
             // All replies had been read, so the reset destroyed nothing.
-            ObservedEnd::Reset => self.conversation.over,
+            ObservedEnd::Reset => self.conversation.is_over(),
         };
         let facts = world.facts_of(id);
         if is_right || self.is_excused(&facts, world) {
@@ -66,27 +67,27 @@ impl FtpClient {
 
     /// With nothing else pending, the server must answer a half-close at once.
     fn check_end_latency(&self, world: &mut World) {
-        let took = self.half_closed.map(|at| world.now.saturating_sub(at));
+        let took = self
+            .control
+            .half_closed()
+            .map(|at| world.now.saturating_sub(at));
         // A delayed login refusal may be pending; the login time-out may expire before it.
-        let mut pending = self.conversation.pending.iter();
-        let was_refused = self.was_refused || pending.any(|one| one.kind == CommandKind::Pass);
+        let was_refused =
+            self.login_replies.was_refused() || self.conversation.awaits(CommandKind::Pass);
         let is_busy = self.transfer.is_some() || was_refused || self.profile.pipelines;
         let is_at_ease = self.config.fault_plan.is_prompt() && !is_busy;
         if is_at_ease && took.is_some_and(|took| took > FaultPlan::PROMPT_LIMIT) {
-            self.report(
-                &format!("its half-close was answered after {took:?}"),
-                world,
-            );
+            let violation = format!("its half-close was answered after {took:?}");
+            self.report(&violation, world);
         }
     }
 
     /// At the end of the run: the violation in how the server ended its connections.
     pub(crate) fn closing_violation(&self, world: &World) -> Option<String> {
-        let control = self.last_control.map(|id| world.facts_of(id));
+        let control = self.control.last_id().map(|id| world.facts_of(id));
         let control = control.and_then(|facts| self.control_closing_violation(&facts, world));
-        let mut data = self.finished_transfers.iter();
-        let violation = control
-            .or_else(|| data.find_map(|one| one.violation(self.config.is_proxied, world)))?;
+        let is_proxied = self.config.is_proxied;
+        let violation = control.or_else(|| self.finished_transfers.violation(is_proxied, world))?;
         Some(format!("client {}: {violation}", self.number))
     }
 
@@ -104,11 +105,12 @@ impl FtpClient {
         }
         // A client that sent `close_notify` may leave the TCP connection open: nothing more can arrive over
         // it.
-        let is_announced = self.control_tls.tls_config.is_some() && self.half_closed.is_some();
+        let is_announced = self.control.has_tls() && self.control.half_closed().is_some();
         let is_heard = heard.is_some() || is_announced;
         let is_right = is_heard && !matches!(closing, Closing::ByReset(_));
         // A refusal does not linger.
-        let is_refusal = !self.conversation.greeted && fin.is_some_and(|fin| fin.at == closed.at);
+        let is_refusal =
+            !self.conversation.was_greeted() && fin.is_some_and(|fin| fin.at == closed.at);
         if is_right || is_refusal || self.is_excused(facts, world) {
             return None;
         }
@@ -122,17 +124,28 @@ impl FtpClient {
     }
 }
 
-impl FinishedTransfer {
-    pub(super) fn of(transfer: &Transfer, code: u16) -> Option<Self> {
-        let connection = transfer.connection.filter(|_| transfer.begun)?;
-        Some(Self {
+/// The completed transfers of a client, for the final checks.
+#[derive(Default)]
+pub(super) struct FinishedTransfers(Vec<FinishedTransfer>);
+
+impl FinishedTransfers {
+    pub(super) fn add(&mut self, transfer: &Transfer, code: u16) {
+        let id = transfer.connection.id().filter(|_| transfer.has_begun());
+        self.0.extend(id.map(|connection| FinishedTransfer {
             connection,
-            kind: transfer.kind,
+            kind: transfer.kind(),
             code,
-            is_protected: transfer.is_protected(),
-        })
+            is_protected: transfer.connection.is_protected(),
+        }));
     }
 
+    fn violation(&self, is_proxied: bool, world: &World) -> Option<String> {
+        let mut all = self.0.iter();
+        all.find_map(|one| one.violation(is_proxied, world))
+    }
+}
+
+impl FinishedTransfer {
     /// The violation in how its data connection ended: after 226 with a FIN that no reset follows; otherwise
     /// never like a complete file.
     fn violation(&self, is_proxied: bool, world: &World) -> Option<String> {

@@ -3,7 +3,7 @@
 //! Each reply must parse. Each command gets one final reply, in order. 150 precedes it, once, for a transfer
 //! and for nothing else. 421 is unsolicited and last. This module knows codes and order, not file contents.
 
-use std::collections::VecDeque;
+use std::collections::{VecDeque, vec_deque};
 use std::time::Duration;
 
 /// The kind of a command.
@@ -74,7 +74,7 @@ impl CommandKind {
     }
 }
 
-/// A command without its final reply.
+/// A command without its final reply. Plain data: others get it from a [`Conversation`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PendingCommand {
     pub(crate) kind: CommandKind,
@@ -84,7 +84,7 @@ pub(crate) struct PendingCommand {
     /// 150 has arrived.
     pub(crate) begun: bool,
     /// The only legal final code, where no fault can change it.
-    pub(crate) must: Option<u16>,
+    must: Option<u16>,
 }
 
 /// Bytes of a command that are kept.
@@ -101,7 +101,7 @@ impl PendingCommand {
     }
 }
 
-/// The final reply to a command.
+/// The final reply to a command. Plain data.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct FinalReply {
     pub(crate) command: PendingCommand,
@@ -131,10 +131,10 @@ pub(crate) enum ServerReply {
 
 pub(crate) struct Conversation {
     received: Vec<u8>,
-    pub(crate) pending: VecDeque<PendingCommand>,
-    pub(crate) greeted: bool,
+    pending: VecDeque<PendingCommand>,
+    greeted: bool,
     /// The last reply (221, 421) has arrived.
-    pub(crate) over: bool,
+    over: bool,
     /// Control-only mode.
     control_only: bool,
 }
@@ -148,6 +148,30 @@ impl Conversation {
             over: false,
             control_only,
         }
+    }
+
+    /// The commands without a final reply, oldest first.
+    pub(crate) fn pending(&self) -> vec_deque::Iter<'_, PendingCommand> {
+        self.pending.iter()
+    }
+
+    /// Whether a command of this kind has no final reply yet.
+    pub(crate) fn awaits(&self, kind: CommandKind) -> bool {
+        self.pending().any(|one| one.kind == kind)
+    }
+
+    /// Whether a command that switches TLS on or off has no final reply yet.
+    pub(crate) fn awaits_switch(&self) -> bool {
+        self.pending().any(|one| one.kind.is_switch())
+    }
+
+    pub(crate) const fn was_greeted(&self) -> bool {
+        self.greeted
+    }
+
+    /// Whether the last reply (221, 421) has arrived.
+    pub(crate) const fn is_over(&self) -> bool {
+        self.over
     }
 
     pub(crate) fn command_sent(
@@ -263,7 +287,7 @@ impl Conversation {
             whole: String::from_utf8_lossy(whole).into_owned(),
             is_aside,
             aborts: self.pending.iter().any(is_abort),
-            quits: self.pending.iter().any(|one| one.kind == CommandKind::Quit),
+            quits: self.awaits(CommandKind::Quit),
         }))
     }
 }

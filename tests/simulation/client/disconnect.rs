@@ -9,12 +9,12 @@ use super::grammar::Line;
 use super::profile::Disconnect;
 use super::transfer::Transfer;
 use crate::rng::Odds;
-use crate::world::{ConnectionId, Side, World};
+use crate::world::{Side, World};
 
 impl FtpClient {
     pub(super) fn start_disconnect(&mut self, world: &mut World) {
         world.note(|| format!("client {}: {:?}", self.number, self.profile.disconnect));
-        self.state = ClientState::Leaving;
+        self.enter(ClientState::Leaving);
         match self.profile.disconnect {
             Disconnect::Quit => {
                 self.send_line(Line::new(CommandKind::Quit, "QUIT"), world);
@@ -23,35 +23,26 @@ impl FtpClient {
             Disconnect::QuitAndHalfClose => {
                 self.send_line(Line::new(CommandKind::Quit, "QUIT"), world);
                 // Unsent TLS records would be lost.
-                let is_sent = self.unsent.is_empty() && self.control_tls.tls_stream.is_none();
-                if let Some(id) = self.control.filter(|_| is_sent) {
-                    world.shutdown(id, Side::Client).ok();
-                    self.half_closed = Some(world.now);
+                if !self.control.has_queued() && !self.control.is_encrypted() {
+                    self.control.half_close(false, world);
                 }
             }
             Disconnect::GoSilent => {}
-            Disconnect::HalfClose if self.unsent.is_empty() && !self.control_tls.has_unsent() => {
-                if let Some(id) = self.control {
-                    self.half_close(id, world);
-                }
-            }
-            Disconnect::HalfClose => self.state = ClientState::Active,
+            Disconnect::HalfClose if !self.control.has_unsent() => self.half_close(world),
+            Disconnect::HalfClose => self.enter(ClientState::Active),
             Disconnect::StopReading => self.stop_reading(world),
             Disconnect::Close | Disconnect::Kill => self.close_all(world),
             Disconnect::Reset => self.disconnect_now(world),
             Disconnect::Vanish => {
                 self.leave_upload_open(UploadFate::Unknown);
-                let data = self
-                    .transfer
-                    .as_ref()
-                    .and_then(|transfer| transfer.connection);
-                for id in self.control.into_iter().chain(data) {
+                let data = self.data_id();
+                for id in self.control.id().into_iter().chain(data) {
                     world.vanish(id);
                 }
-                self.state = ClientState::Gone;
+                self.enter(ClientState::Gone);
             }
         }
-        if self.state == ClientState::Active {
+        if self.state() == ClientState::Active {
             self.wake_at(world.now + Duration::from_millis(100), world);
         }
     }
@@ -59,8 +50,8 @@ impl FtpClient {
     /// Commands behind QUIT are ignored; they must not cost the client its 221.
     fn maybe_send_behind_quit(&mut self, world: &mut World) {
         if self.rng.one_in(3) {
-            self.unsent.extend_from_slice(b"NOOP\r\nPWD\r\n");
-            self.flush(world);
+            self.control.queue(b"NOOP\r\nPWD\r\n");
+            self.control.flush(world);
         }
     }
 
@@ -75,12 +66,14 @@ impl FtpClient {
                         transfer.is_half_sent() && self.rng.one_in(3)
                     }
                     Disconnect::Close => {
-                        transfer.begun && transfer.is_all_sent() && transfer.final_code.is_none()
+                        transfer.has_begun()
+                            && transfer.payload().is_all_sent()
+                            && !transfer.is_answered()
                     }
                     _ => false,
                 });
         // Nothing may be sent behind AUTH and CCC.
-        if self.state == ClientState::Active && is_early && !self.is_switching() {
+        if self.state() == ClientState::Active && is_early && !self.is_switching() {
             self.start_disconnect(world);
         }
     }
@@ -90,26 +83,26 @@ impl FtpClient {
         let is_killed = self.profile.disconnect == Disconnect::Kill;
         // With nothing else to read, the server sees the end of the control connection at once.
         let is_seen = !self.profile.pipelines
-            && self.unsent.is_empty()
-            && self.conversation.pending.len() <= 1;
+            && !self.control.has_queued()
+            && self.conversation.pending().len() <= 1;
         // Where `close_notify` is required, an early FIN does not complete the upload.
-        let is_announced = self.transfer.as_ref().is_some_and(Transfer::must_announce);
+        let is_announced = self
+            .transfer
+            .as_ref()
+            .is_some_and(|transfer| transfer.connection.must_announce());
         let is_broken = is_announced || (is_killed && is_seen);
-        let is_own = self.upload.is_some();
+        let is_own = self.upload().is_some();
         self.leave_upload_open(if !is_killed && self.must_be_whole(world) {
             UploadFate::MustBeWhole
         } else {
             UploadFate::Unknown
         });
-        let data = self
-            .transfer
-            .as_ref()
-            .and_then(|transfer| transfer.connection);
+        let data = self.data_id();
         // A truncated file in `/shared` would break the check of the others.
         if let Some(id) = data.filter(|_| !is_own && !is_broken) {
             world.reset_on_close(id, Side::Client);
         }
-        match self.control {
+        match self.control.id() {
             Some(control) if is_killed => world.kill(control, data),
             control => {
                 data.inspect(|id| world.close(*id, Side::Client));
@@ -119,12 +112,12 @@ impl FtpClient {
                 control.inspect(|id| world.close(*id, Side::Client));
             }
         }
-        self.state = ClientState::Gone;
+        self.enter(ClientState::Gone);
     }
 
     /// Whether the upload must be committed: all is sent, the server holds the data connection, and no fault
     /// can affect it.
-    fn must_be_whole(&self, world: &mut World) -> bool {
+    fn must_be_whole(&self, world: &World) -> bool {
         let fault_plan = &self.config.fault_plan;
         let none = Odds(0);
         let is_kind = fault_plan.is_prompt()
@@ -136,37 +129,36 @@ impl FtpClient {
                 fault_plan.panic,
             ] == [none; 5];
         let has_room = self.config.quota.is_none();
-        let is_served = !self.may_be_ended() && !self.config.is_proxied && !self.has_aborted;
+        let is_served = !self.may_be_ended() && !self.config.is_proxied;
         let transfer = self.transfer.as_ref();
         is_kind
             && has_room
             && is_served
             && transfer.is_some_and(|transfer| {
-                transfer.begun && transfer.is_all_sent() && transfer.is_held(world)
+                transfer.has_begun()
+                    && !transfer.has_aborted()
+                    && transfer.payload().is_all_sent()
+                    && transfer.connection.is_held(world)
             })
     }
 
     /// Ends TLS only, with a last command just before it, or half-closes the connection.
-    fn half_close(&mut self, id: ConnectionId, world: &mut World) {
-        if self.control_tls.tls_stream.is_some() && self.profile.sends_close_notify {
+    fn half_close(&mut self, world: &mut World) {
+        let announces = self.control.is_encrypted() && self.profile.sends_close_notify;
+        if announces {
             self.send_line(Line::new(CommandKind::Noop, "NOOP"), world);
-            if !self.unsent.is_empty() {
+            if self.control.has_queued() {
                 // The socket has no room for it yet.
-                self.state = ClientState::Active;
+                self.enter(ClientState::Active);
                 return;
             }
-            if let Some(tls_stream) = &mut self.control_tls.tls_stream {
-                tls_stream.send_close_notify(id, world).ok();
-            }
-        } else {
-            world.shutdown(id, Side::Client).ok();
         }
-        self.half_closed = Some(world.now);
+        self.control.half_close(announces, world);
     }
 
     pub(super) fn stop_reading(&mut self, world: &mut World) {
         self.leave_upload_open(UploadFate::Unknown);
-        self.state = ClientState::NotReading;
+        self.enter(ClientState::NotReading);
         let capacity = self.config.fault_plan.capacity;
         let lines = if self.rng.one_in(2) {
             capacity.min(30_000) / 8
@@ -174,29 +166,29 @@ impl FtpClient {
             0
         };
         for _ in 0..lines {
-            self.unsent.extend_from_slice(b"NOOP\r\n");
+            self.control.queue(b"NOOP\r\n");
         }
         if self.transfer.is_none() {
             let burst: &[u8] = self.rng.pick(&[b"", b"EPSV\r\nRETR /pub/2\r\n"]);
-            self.unsent.extend_from_slice(burst);
+            self.control.queue(burst);
             if !burst.is_empty() {
                 self.note_request(b"RETR /pub/2");
             }
         }
-        self.flush(world);
+        self.control.flush(world);
     }
 
     /// Resets all remaining connections.
     pub(super) fn disconnect_now(&mut self, world: &mut World) {
         self.leave_upload_open(UploadFate::Unknown);
-        self.state = ClientState::Gone;
+        self.enter(ClientState::Gone);
         if let Some(mut transfer) = self.transfer.take() {
-            if let Some(id) = transfer.connection {
+            if let Some(id) = transfer.connection.id() {
                 world.reset_on_close(id, Side::Client);
             }
             transfer.hang_up(world);
         }
-        if let Some(id) = self.control.take() {
+        if let Some(id) = self.control.take_id() {
             if self.profile.disconnect == Disconnect::Reset {
                 world.reset_by_client(id);
             } else {
@@ -207,9 +199,10 @@ impl FtpClient {
 
     /// No reply will tell the result of the upload.
     pub(super) fn leave_upload_open(&mut self, fate: UploadFate) {
-        if let Some(upload) = self.upload.take() {
-            self.file_model
-                .set_unanswered(upload, self.upload_facts(), fate);
+        let upload_facts = self.upload_facts();
+        let transfer = self.transfer.as_mut();
+        if let Some(upload) = transfer.and_then(Transfer::take_upload) {
+            self.file_model.set_unanswered(upload, upload_facts, fate);
         }
     }
 }

@@ -8,7 +8,6 @@ use std::time::Duration;
 use super::conversation::CommandKind;
 use super::ftp_client::FtpClient;
 use super::profile::TlsMode;
-use super::tls_stream::TlsStream;
 use crate::rng::Odds;
 use crate::world::{ConnectionFacts, Reset, World};
 
@@ -51,7 +50,7 @@ impl FtpClient {
         let is_cut_short = takes_little && facts.server.written < REFUSAL_BYTES;
         let has_spoken = facts.client.written > 0 && facts.client.reset_delivered.is_some();
         let is_silent = self.may_be_revoked() || self.profile.tls_mode == TlsMode::Implicit;
-        let was_greeted = self.conversation.greeted;
+        let was_greeted = self.conversation.was_greeted();
         !was_greeted && (is_cut_short || has_spoken || is_silent && facts.server.written == 0)
     }
 
@@ -63,9 +62,11 @@ impl FtpClient {
     /// Its PROXY header arrived after the handshake time-out.
     fn proxy_header_was_late(&self, facts: &ConnectionFacts, world: &World) -> bool {
         let until = facts.server.closed_at().unwrap_or(world.now);
-        let since = facts.accepted.map_or(self.connected_at, |moment| moment.at);
+        let since = facts
+            .accepted
+            .map_or_else(|| self.control.connected_at(), |moment| moment.at);
         let is_late = until.saturating_sub(since) >= self.config.timings.handshake;
-        self.config.is_proxied && !self.conversation.greeted && is_late
+        self.config.is_proxied && !self.conversation.was_greeted() && is_late
     }
 
     /// Its handshake, or the PROXY header before it, timed out.
@@ -73,13 +74,11 @@ impl FtpClient {
         let times = &self.config.timings;
         let least = times.handshake.min(times.login).min(times.idle);
         let until = facts.server.closed_at().unwrap_or(world.now);
-        let is_late = until.saturating_sub(self.connected_at) >= least;
-        let tls_stream = self.control_tls.tls_stream.as_deref();
+        let is_late = until.saturating_sub(self.control.connected_at()) >= least;
         // A client that has not received the 234 does not start the handshake.
-        let mut pending = self.conversation.pending.iter();
-        let is_pending = pending.any(|one| one.kind.is_switch());
-        let is_beginning = tls_stream.is_some_and(TlsStream::is_beginning) || is_pending;
-        is_late && (is_beginning || self.control_tls.has_begun_badly)
+        let is_pending = self.conversation.awaits_switch();
+        let is_beginning = self.control.is_beginning() || is_pending;
+        is_late && (is_beginning || self.control.bad_hello_since().is_some())
     }
 
     /// A reload revoked its address or login during the handshake, when no reply can be sent.
@@ -87,21 +86,17 @@ impl FtpClient {
         let until = facts.server.closed_at().unwrap_or(world.now);
         let reload = self.config.reload.as_ref();
         let has_come = reload.is_some_and(|reload| reload.has_come(until));
-        let tls_stream = self.control_tls.tls_stream.as_deref();
-        has_come && self.may_be_revoked() && tls_stream.is_some_and(TlsStream::is_beginning)
+        has_come && self.may_be_revoked() && self.control.is_beginning()
     }
 
     /// After CCC the client's `close_notify` came too late or never, or the 200 did not arrive.
     fn close_notify_was_late(&self, facts: &ConnectionFacts) -> bool {
         let handshake = self.config.timings.handshake;
         let written = facts.server.last_written;
-        let mut pending = self.conversation.pending.iter();
-        let is_pending = pending.any(|one| one.kind == CommandKind::Ccc);
+        let is_pending = self.conversation.awaits(CommandKind::Ccc);
         let is_lost = facts.server.delivered < facts.client.written;
-        let has_said = self.control_tls.tls_config.is_some()
-            && self.control_tls.tls_stream.is_none()
-            && is_lost;
-        let is_clearing = self.control_tls.is_clearing || is_pending || has_said;
+        let has_said = self.control.has_tls() && !self.control.is_encrypted() && is_lost;
+        let is_clearing = self.control.is_clearing() || is_pending || has_said;
         is_clearing && facts.server.is_closed_after(written, handshake)
     }
 
@@ -126,13 +121,11 @@ impl FtpClient {
         };
         let since = facts.server.fin_sent.map(|moment| moment.at);
         let since = facts.server.closed_at().or(since);
-        let tls_stream = self.control_tls.tls_stream.as_deref();
-        let is_between =
-            tls_stream.is_some_and(TlsStream::is_beginning) || self.control_tls.is_clearing;
+        let is_between = self.control.is_beginning() || self.control.is_clearing();
         let is_after = |stop: Duration| since.is_some_and(|at| at >= stop);
         let last = first + self.config.timings.grace + PATIENCE;
         let second = world.stops.get(1).copied();
-        let is_early = !self.conversation.greeted || is_between;
+        let is_early = !self.conversation.was_greeted() || is_between;
         is_early && is_after(first) || is_after(last) || second.is_some_and(is_after)
     }
 }

@@ -13,6 +13,10 @@ pub(crate) struct FileModel {
     held: BTreeMap<String, Option<Vec<u8>>>,
     /// The last upload, if its reply never arrived.
     unanswered: Option<(Upload, UploadFacts, UploadFate)>,
+    /// The file of a DELE without a reply.
+    removing: Option<String>,
+    /// Names that the client has used.
+    names: usize,
 }
 
 /// Knowledge about an upload without a final reply.
@@ -42,8 +46,25 @@ impl FileModel {
         self.held.get(path).cloned().flatten()
     }
 
-    pub(crate) fn removed(&mut self, path: &str) {
-        self.held.insert(path.to_owned(), None);
+    /// DELE is sent.
+    pub(crate) fn removal_sent(&mut self, path: String) {
+        self.removing = Some(path);
+    }
+
+    pub(crate) fn removal_answered(&mut self, code: u16) {
+        let removed = self.removing.take().filter(|_| code == 250);
+        self.held.extend(removed.map(|path| (path, None)));
+    }
+
+    /// A new name for a file of this client.
+    pub(crate) fn new_name(&mut self, client: usize) -> String {
+        self.names += 1;
+        format!("/up/c{client}-{}", self.names)
+    }
+
+    /// A script has used this name: later names must differ.
+    pub(crate) fn note_name(&mut self, number: usize) {
+        self.names = self.names.max(number);
     }
 
     /// The final reply of an upload: the violation in the file, if any.
@@ -97,12 +118,7 @@ impl FileModel {
     }
 
     /// At the end of the run: the violation, if any. For one removal it is unknown whether it was executed.
-    pub(crate) fn audit(
-        &self,
-        memory: &Memory,
-        removing: Option<&str>,
-        world: &World,
-    ) -> Option<String> {
+    pub(crate) fn audit(&self, memory: &Memory, world: &World) -> Option<String> {
         for (path, before) in &self.held {
             let open = self.unanswered.as_ref();
             let open = open.filter(|(upload, ..)| upload.path == *path);
@@ -115,7 +131,9 @@ impl FileModel {
                     Some(format!("{path} must be whole, and holds {length:?} bytes"))
                 }
                 Some((_, _, UploadFate::MustBeWhole)) => None,
-                _ if now == *before || now.is_none() && removing == Some(path) => None,
+                _ if now == *before || now.is_none() && self.removing.as_ref() == Some(path) => {
+                    None
+                }
                 Some((upload, upload_facts, UploadFate::Unknown)) => {
                     upload_facts.violation(upload, before.as_deref(), memory, world)
                 }

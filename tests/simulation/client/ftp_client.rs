@@ -6,7 +6,6 @@
 //!                        └──────────────────────────────────────────────────────────────┘
 //! ```
 
-use std::collections::VecDeque;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -14,18 +13,20 @@ use std::time::Duration;
 use mioftpd::internals::storage::Memory;
 
 use super::RunConfig;
-use super::connection_ends::{FinishedTransfer, ObservedEnd};
-use super::control_tls::ControlTls;
+use super::connection_ends::{FinishedTransfers, ObservedEnd};
+use super::control_connection::ControlConnection;
 use super::conversation::Conversation;
 use super::file_model::{FileModel, UploadFate};
-use super::grammar::Line;
 use super::profile::{Profile, Role, TlsMode};
-use super::scripted::Groups;
+use super::reactions::DataDial;
+use super::requested::Requested;
+use super::revocation::LoginReplies;
+use super::scripted::{Groups, Script};
+use super::sending::Pacing;
 use super::session_model::SessionModel;
 use super::transfer::Transfer;
-use super::upload::Upload;
 use crate::rng::Rng;
-use crate::world::{ConnectionId, SimEvent, World};
+use crate::world::{SimEvent, World};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ClientState {
@@ -38,105 +39,64 @@ pub(super) enum ClientState {
     Gone,
 }
 
-#[expect(clippy::struct_excessive_bools, reason = "independent facts")]
+/// The files of `client` use several of its parts together, so they are visible there. Each part guards its
+/// own state; `number`, `config` and `profile` never change.
 pub(crate) struct FtpClient {
     pub(super) number: usize,
     pub(super) rng: Rng,
     pub(super) config: RunConfig,
     pub(super) profile: Profile,
-    pub(super) state: ClientState,
-    pub(super) control: Option<ConnectionId>,
-    /// Its control connection, kept after the close for the final checks.
-    pub(super) last_control: Option<ConnectionId>,
-    /// Completed transfers, for the final checks.
-    pub(super) finished_transfers: Vec<FinishedTransfer>,
-    /// When it connected.
-    pub(super) connected_at: Duration,
-    pub(super) control_tls: ControlTls,
+    state: ClientState,
+    pub(super) control: ControlConnection,
+    pub(super) finished_transfers: FinishedTransfers,
     pub(super) conversation: Conversation,
     /// The session as the server must have it.
     pub(super) model: SessionModel,
-    /// Bytes that the socket has not accepted yet.
-    pub(super) unsent: Vec<u8>,
-    /// Lines of the current group that are still to be sent.
-    pub(super) script: VecDeque<Line>,
-    pub(super) groups: Groups,
-    pub(super) groups_left: usize,
-    pub(super) interruptions_left: usize,
-    pub(super) next_send_at: Duration,
+    pub(super) script: Script,
+    pub(super) pacing: Pacing,
     pub(super) transfer: Option<Transfer>,
-    pub(super) upload: Option<Upload>,
-    /// Paths of transfer commands without a final reply.
-    pub(super) requested: VecDeque<String>,
-    /// When to connect to the passive port, and its address.
-    pub(super) data_dial: Option<(Duration, SocketAddr)>,
-    pub(super) removing: Option<String>,
+    pub(super) requested: Requested,
+    pub(super) data_dial: DataDial,
     pub(super) file_model: FileModel,
-    pub(super) files: usize,
-    pub(super) ports: u16,
-    /// TYPE A is in force.
-    pub(super) is_ascii: bool,
-    /// When it half-closed its control connection, or a later transfer ended: from then on the server must
-    /// close.
-    pub(super) half_closed: Option<Duration>,
-    /// ABOR was sent during this transfer.
-    pub(super) has_aborted: bool,
-    /// It has received 230.
-    pub(super) is_logged_in: bool,
-    /// A login of it was refused, so that replies may be delayed.
-    pub(super) was_refused: bool,
-    pub(super) alarm: Option<Duration>,
+    pub(super) login_replies: LoginReplies,
+    alarm: Option<Duration>,
 }
 
 impl FtpClient {
     pub(crate) fn new(number: usize, profile: Profile, mut rng: Rng, config: RunConfig) -> Self {
         Self {
             number,
-            connected_at: Duration::ZERO,
-            control_tls: ControlTls::new(profile.tls_mode, profile.resumes, &mut rng),
+            control: ControlConnection::new(&profile, &mut rng),
             rng,
             conversation: Conversation::new(config.control_only),
             model: SessionModel::new(profile.tls_mode == TlsMode::Implicit),
             config,
             state: ClientState::NotConnected,
-            control: None,
-            last_control: None,
-            finished_transfers: Vec::new(),
-            unsent: Vec::new(),
-            script: VecDeque::new(),
-            groups: Groups::Drawn,
-            groups_left: profile.groups,
-            interruptions_left: 12,
-            next_send_at: Duration::ZERO,
+            finished_transfers: FinishedTransfers::default(),
+            script: Script::new(profile.groups),
+            pacing: Pacing::default(),
             transfer: None,
-            upload: None,
-            requested: VecDeque::new(),
-            data_dial: None,
-            removing: None,
+            requested: Requested::default(),
+            data_dial: DataDial::default(),
             file_model: FileModel::default(),
-            files: 0,
-            ports: 0,
-            is_ascii: true,
-            half_closed: None,
-            has_aborted: false,
-            is_logged_in: false,
-            was_refused: false,
+            login_replies: LoginReplies::default(),
             alarm: None,
             profile,
         }
     }
 
     /// Replaces the source of its commands.
-    pub(crate) fn with_groups(self, groups: Groups) -> Self {
-        let groups_left = match &groups {
-            Groups::Scripted(groups) => groups.len(),
-            Groups::Drawn | Groups::Recorded(_) => self.profile.groups,
-        };
-        Self {
-            groups,
-            groups_left,
-            ..self
-        }
+    pub(crate) fn with_groups(mut self, groups: Groups) -> Self {
+        self.script.read_from(groups);
+        self
+    }
+
+    pub(super) const fn state(&self) -> ClientState {
+        self.state
+    }
+
+    pub(super) const fn enter(&mut self, state: ClientState) {
+        self.state = state;
     }
 
     pub(crate) const fn is_gone(&self) -> bool {
@@ -149,8 +109,7 @@ impl FtpClient {
     }
 
     pub(crate) fn audit(&self, memory: &Memory, world: &World) -> Option<String> {
-        let removing = self.removing.as_deref();
-        let violation = self.file_model.audit(memory, removing, world)?;
+        let violation = self.file_model.audit(memory, world)?;
         Some(format!("client {}: {violation}", self.number))
     }
 
@@ -161,14 +120,14 @@ impl FtpClient {
         match self.state {
             ClientState::Gone => return,
             ClientState::NotConnected => self.connect(world),
-            ClientState::NotReading => self.flush(world),
+            ClientState::NotReading => self.control.flush(world),
             ClientState::BadHandshake => {}
             ClientState::Active | ClientState::Leaving => {
                 self.read_replies(world);
                 self.move_data(world);
                 self.maybe_disconnect_early(world);
                 self.send_commands(world);
-                self.flush(world);
+                self.control.flush(world);
             }
         }
         if self.state == ClientState::BadHandshake {
@@ -190,30 +149,26 @@ impl FtpClient {
         };
         let here = SocketAddr::new(self.profile.ip, 40_000);
         let from = self.config.seen_from(here);
-        if self.config.is_proxied {
-            self.control_tls.proxy_header =
-                self.profile
-                    .proxy_header
-                    .bytes(here, listen_address, &mut self.rng);
-        }
+        let proxy_header = self.config.is_proxied.then(|| {
+            let proxy_header = self.profile.proxy_header;
+            proxy_header.bytes(here, listen_address, &mut self.rng)
+        });
         let id = if self.profile.role == Role::Normal {
             world.dial_server(self.number, from, listen_address)
         } else {
             world.dial_server_fault_free(self.number, from, listen_address)
         };
         world.set_client_ip(id, (!is_unknown).then_some(self.profile.ip));
-        self.control = Some(id);
-        self.last_control = Some(id);
-        self.connected_at = world.now;
-        self.model.outside_since = world.now;
-        self.model.last_answered_sent_at = world.now;
+        self.control
+            .connect(id, proxy_header.unwrap_or_default(), world.now);
+        self.model.connected(world.now);
         self.state = ClientState::Active;
-        self.script = match self.profile.role {
-            Role::Inspector => self.inspection().into(),
-            Role::Normal | Role::Probe => self.opening_lines().into(),
+        let lines = match self.profile.role {
+            Role::Inspector => self.inspection(),
+            Role::Normal | Role::Probe => self.opening_lines(),
         };
+        self.script.replace(lines);
         if is_implicit && !is_unknown {
-            self.control_tls.is_protected = true;
             self.start_tls(world);
         }
     }
@@ -222,13 +177,14 @@ impl FtpClient {
         let mut buffer = [0; 512];
         while let Some(id) = self
             .control
+            .id()
             .filter(|_| self.state != ClientState::BadHandshake)
         {
-            let read = self.control_tls.read(id, world, &mut buffer);
+            let read = self.control.read(id, world, &mut buffer);
             self.check_tls_start(world);
             match read {
-                Ok(0) if self.control_tls.is_clearing => {
-                    if !self.finish_clearing(id, world) {
+                Ok(0) if self.control.is_clearing() => {
+                    if !self.finish_clearing(world) {
                         return;
                     }
                 }

@@ -1,7 +1,7 @@
 //! The commands of a client, and groups of them, drawn at random.
 //!
 //! Paths are absolute, so that a lost CWD changes nothing. The line of a transfer carries what the client
-//! expects of it: the [`Transfer`] and the [`Upload`].
+//! expects of it: the [`Transfer`].
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -11,11 +11,11 @@ use super::expected::Expected;
 use super::ftp_client::FtpClient;
 use super::listing::{ExpectedListing, Form};
 use super::profile::{Login, Role};
-use super::transfer::{Behaviour, Payload, Transfer};
-use super::upload::{Change, Upload};
+use super::transfer::{Behaviour, Transfer};
+use super::upload::Change;
 use crate::world::ClientPort;
 
-/// A line to be sent.
+/// A line to be sent. Plain data.
 pub(crate) struct Line {
     pub(crate) kind: CommandKind,
     pub(crate) bytes: Vec<u8>,
@@ -26,7 +26,7 @@ pub(crate) struct Line {
     /// The only legal final code.
     pub(crate) must: Option<u16>,
     /// The transfer that this line sets up.
-    pub(crate) transfer: Option<Box<(Transfer, Option<Upload>)>>,
+    pub(crate) transfer: Option<Box<Transfer>>,
     /// The client's listening port, and what the server meets there; `None`: refused.
     pub(crate) port: Option<(SocketAddr, Option<ClientPort>)>,
     /// The client's own file that it deletes.
@@ -80,7 +80,7 @@ impl FtpClient {
         if let Some(lines) = self.maybe_adversarial_lines() {
             return lines;
         }
-        if self.control_tls.tls_config.is_some() && self.rng.one_in(12) {
+        if self.control.has_tls() && self.rng.one_in(12) {
             return self.security_lines();
         }
         match self.rng.below(20) {
@@ -116,19 +116,16 @@ impl FtpClient {
         }
         let mut lines = self.opening_lines();
         lines.push(Line::new(CommandKind::Type, "TYPE I").must(200));
-        self.is_ascii = false;
+        self.script.set_type(false);
         let number = 2 + self.number % 3;
         let bytes = self
             .config
             .memory
             .read(&format!("/pub/{number}"))
             .unwrap_or_default();
-        let payload = Payload::Receive {
-            got: Vec::new(),
-            expected: Expected::Exactly(bytes),
-        };
-        let fetch = Transfer::new(CommandKind::Fetch, payload, Behaviour::Prompt);
-        lines.push(Self::passive_line(fetch, None).must(229));
+        let expected = Expected::Exactly(bytes);
+        let fetch = Transfer::receiving(CommandKind::Fetch, expected, Behaviour::Prompt);
+        lines.push(Self::passive_line(fetch).must(229));
         // All inspectors hold a port before the first releases its own.
         let pause = Duration::from_secs(2);
         let retrieve = Line::new(CommandKind::Fetch, format!("RETR /pub/{number}"));
@@ -140,8 +137,8 @@ impl FtpClient {
         if self.profile.walks {
             lines.extend(self.walk_lines());
         }
-        let (path, transfer, upload) = self.upload(Change::Replace, Behaviour::Prompt);
-        lines.push(Self::passive_line(transfer, Some(upload)).must(229));
+        let (path, transfer) = self.upload_drawn(Change::Replace, Behaviour::Prompt);
+        lines.push(Self::passive_line(transfer).must(229));
         lines.push(Line::new(CommandKind::Store, format!("STOR {path}")).must(226));
         lines.push(Line {
             removes: Some(path.clone()),
@@ -153,21 +150,17 @@ impl FtpClient {
     /// Recursive listings, which need a permit for their memory; all permits are free by now.
     fn walk_lines(&self) -> [Line; 2] {
         let listing = ExpectedListing::all(Form::Deep, "/pub", &self.config.memory);
-        let payload = Payload::Receive {
-            got: Vec::new(),
-            expected: Expected::ExpectedListing(listing),
-        };
-        let walk = Transfer::new(CommandKind::List, payload, Behaviour::Prompt);
+        let expected = Expected::ExpectedListing(listing);
+        let walk = Transfer::receiving(CommandKind::List, expected, Behaviour::Prompt);
         [
-            Self::passive_line(walk, None).must(229),
+            Self::passive_line(walk).must(229),
             Line::new(CommandKind::List, "LIST -R /pub").must(226),
         ]
     }
 
-    fn passive_line(transfer: Transfer, upload: Option<Upload>) -> Line {
-        let transfer = Some(Box::new((transfer, upload)));
+    fn passive_line(transfer: Transfer) -> Line {
         Line {
-            transfer,
+            transfer: Some(Box::new(transfer)),
             ..Line::new(CommandKind::Passive, "EPSV")
         }
     }
@@ -220,7 +213,7 @@ impl FtpClient {
                 ];
             }
             _ => {
-                self.is_ascii = true;
+                self.script.set_type(true);
                 let mut lines = vec![Line::new(CommandKind::Rein, "REIN")];
                 lines.extend(self.login_lines());
                 return lines;
@@ -230,20 +223,17 @@ impl FtpClient {
     }
 
     pub(super) fn type_line(&mut self) -> Line {
-        self.is_ascii = self.rng.one_in(3);
+        let is_ascii = self.rng.one_in(3);
+        self.script.set_type(is_ascii);
         Line::new(
             CommandKind::Type,
-            if self.is_ascii { "TYPE A" } else { "TYPE I" },
+            if is_ascii { "TYPE A" } else { "TYPE I" },
         )
     }
 
     /// Deletes one of the client's own files, if it waits for replies and so knows which exist.
     fn removal(&mut self) -> Vec<Line> {
-        let files = if self.profile.pipelines {
-            Vec::new()
-        } else {
-            self.file_model.files()
-        };
+        let files = self.own_files();
         if files.is_empty() {
             return vec![Line::new(CommandKind::Dele, "DELE /misc/none")];
         }

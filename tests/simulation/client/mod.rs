@@ -8,9 +8,10 @@ mod adversarial;
 mod behaviour;
 mod closing_reply_rules;
 mod connection_ends;
+mod control_connection;
 mod control_tls;
 mod conversation;
-mod data_tls;
+mod data_connection;
 mod disconnect;
 mod excuses;
 mod expected;
@@ -18,6 +19,8 @@ mod file_model;
 mod ftp_client;
 mod grammar;
 mod listing;
+mod login_state;
+mod payload;
 mod port_stealer;
 mod profile;
 mod proxy_header;
@@ -64,7 +67,8 @@ use crate::network::Shared;
 use crate::reload::Reload;
 use crate::world::World;
 
-/// The server's configuration and the plan of the run, as far as clients and oracles need them.
+/// The server's configuration and the plan of the run, as far as clients and oracles need them. Plain data:
+/// clients only read it.
 #[expect(clippy::struct_excessive_bools, reason = "independent facts")]
 #[derive(Clone)]
 pub(crate) struct RunConfig {
@@ -132,20 +136,21 @@ impl Client {
         }
     }
 
-    /// Its commands, if they were recorded.
-    pub(crate) fn recorded(&self) -> Option<Vec<Group>> {
+    const fn ftp(&self) -> Option<&FtpClient> {
         match self {
-            Self::Ftp(client) => client.recorded(),
+            Self::Ftp(client) => Some(client),
             Self::PortStealer(_) | Self::Absent => None,
         }
     }
 
+    /// Its commands, if they were recorded.
+    pub(crate) fn recorded(&self) -> Option<Vec<Group>> {
+        self.ftp()?.recorded()
+    }
+
     /// The address under which the server accounts for it.
     pub(crate) fn address(&self) -> Option<IpAddr> {
-        match self {
-            Self::Ftp(client) => Some(client.profile.ip),
-            Self::PortStealer(_) | Self::Absent => None,
-        }
+        Some(self.ftp()?.profile.ip)
     }
 
     /// The server has been dropped.
@@ -157,25 +162,17 @@ impl Client {
 
     /// Whether the server still holds a connection that the reload has revoked.
     pub(crate) fn is_held_after_revocation(&self, world: &World) -> bool {
-        match self {
-            Self::Ftp(client) => client.is_held_after_revocation(world),
-            Self::PortStealer(_) | Self::Absent => false,
-        }
+        let client = self.ftp();
+        client.is_some_and(|client| client.is_held_after_revocation(world))
     }
 
     /// At the end of the run: a violation in how the server ended its connections.
     pub(crate) fn closing_violation(&self, world: &World) -> Option<String> {
-        match self {
-            Self::Ftp(client) => client.closing_violation(world),
-            Self::PortStealer(_) | Self::Absent => None,
-        }
+        self.ftp()?.closing_violation(world)
     }
 
     /// At the end of the run: a violation in the files that it wrote.
     pub(crate) fn audit(&self, memory: &Memory, world: &World) -> Option<String> {
-        match self {
-            Self::Ftp(client) => client.audit(memory, world),
-            Self::PortStealer(_) | Self::Absent => None,
-        }
+        self.ftp()?.audit(memory, world)
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::RunConfig;
 use super::proxy_header::ProxyHeader;
 use crate::rng::Rng;
-use crate::world::{ConnectionId, LinkState, Side, SimEvent, World};
+use crate::world::{ConnectionId, Side, SimEvent, World};
 
 pub(crate) struct PortStealer {
     number: usize,
@@ -67,10 +67,7 @@ impl PortStealer {
 
     /// Sends some bytes; receiving any is a violation.
     fn wait(&mut self, connection: ConnectionId, world: &mut World) {
-        if world
-            .connection(connection)
-            .is_some_and(|connection| connection.client.link == LinkState::Connecting)
-        {
+        if world.is_connecting(connection) {
             return;
         }
         if let Ok(count) = world.write(connection, Side::Client, &self.unsent) {

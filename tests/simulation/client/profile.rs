@@ -81,6 +81,7 @@ pub(crate) enum Role {
     Inspector,
 }
 
+/// Plain data: drawn, parsed from a script, or simplified by the shrinker; clients only read it.
 #[expect(clippy::struct_excessive_bools, reason = "independent habits")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Profile {
@@ -151,13 +152,7 @@ impl Profile {
             disconnect: rng.pick(&disconnects),
             leaves_early: rng.one_in(3),
             misbehaves: rng.one_in(2),
-            tls_mode: TlsMode::None,
-            tls_start: TlsStart::Proper,
-            resumes: true,
-            sends_close_notify: true,
-            only_logs_in: false,
-            walks: false,
-            first_port: 30_000,
+            ..Self::orderly(number)
         }
     }
 

@@ -3,25 +3,29 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::connection_ends::FinishedTransfer;
 use super::conversation::{CommandKind, FinalReply, ServerReply};
+use super::data_connection::EofRule;
 use super::ftp_client::{ClientState, FtpClient};
-use super::profile::{Role, TlsMode};
+use super::profile::Role;
 use super::proxy_header::ProxyHeader;
-use super::transfer::{Behaviour, EofRule};
+use super::transfer::{Behaviour, Transfer};
 use crate::fault_plan::FaultPlan;
 use crate::world::World;
+
+/// When to connect to the passive port, and its address.
+#[derive(Default)]
+pub(super) struct DataDial(Option<(Duration, SocketAddr)>);
 
 impl FtpClient {
     pub(super) fn receive_replies(&mut self, bytes: &[u8], world: &mut World) {
         match self.conversation.receive(bytes) {
             Ok(replies) => {
-                let was_encrypted = self.control_tls.tls_stream.is_some();
+                let was_encrypted = self.control.is_encrypted();
                 let count = replies.len();
                 for (number, reply) in replies.into_iter().enumerate() {
                     world.note(|| format!("client {} receives {reply:?}", self.number));
                     self.react(reply, world);
-                    let has_switched = self.control_tls.tls_stream.is_some() != was_encrypted;
+                    let has_switched = self.control.is_encrypted() != was_encrypted;
                     let is_last = number + 1 == count && !self.conversation.has_clear_text();
                     if has_switched && !is_last {
                         self.report("clear text behind the 234", world);
@@ -45,7 +49,7 @@ impl FtpClient {
             ServerReply::Preliminary(command, text) => {
                 self.check_preliminary(&command, &text, world);
                 if let Some(transfer) = &mut self.transfer {
-                    transfer.begun = true;
+                    transfer.begin();
                 }
                 self.check_name(&text, world);
             }
@@ -55,7 +59,7 @@ impl FtpClient {
                 if is_owed && !self.is_being_ended(world) {
                     self.report("421 during a transfer of an inspector", world);
                 }
-                self.state = ClientState::Leaving;
+                self.enter(ClientState::Leaving);
             }
             ServerReply::Final(answer) => self.react_to_final(&answer, world),
         }
@@ -64,12 +68,14 @@ impl FtpClient {
     fn react_to_final(&mut self, answer: &FinalReply, world: &mut World) {
         let (kind, since, code) = (answer.command.kind, answer.command.since, answer.code);
         let text = answer.text.as_str();
-        self.was_refused |= kind == CommandKind::Pass && code == 530;
+        self.login_replies.follow(kind, code);
         self.check_latency(kind, since, world);
         self.check_answer(answer, world);
-        self.check_rights(kind, since, code, text, world);
+        self.check_rights(answer, world);
         self.check_record(answer, world);
-        self.note_protection(kind, code, world);
+        if self.control.follow(kind, code, world) {
+            self.start_tls(world);
+        }
         if matches!(kind, CommandKind::Passive | CommandKind::Port) {
             self.note_data_setup(code, text, world);
         }
@@ -83,30 +89,24 @@ impl FtpClient {
             self.check_disk(code, world);
             self.conclude(code, since, text, world);
         }
-        if kind == CommandKind::Dele
-            && let Some(path) = self.removing.take()
-            && code == 250
-        {
-            self.file_model.removed(&path);
+        if kind == CommandKind::Dele {
+            self.file_model.removal_answered(code);
         }
-        self.next_send_at = world.now + self.rng.time(self.profile.think_time);
+        let pause = self.rng.time(self.profile.think_time);
+        self.pacing.pause_until(world.now + pause);
     }
 
     /// The reply to PASV, EPSV, PORT or EPRT.
     fn note_data_setup(&mut self, code: u16, text: &str, world: &mut World) {
         if let Some(transfer) = &mut self.transfer {
-            let tls_config = self.control_tls.tls_config.clone();
             let tls = self.config.tls.as_ref();
             let networks = tls.map(|tls| &tls.policy.unclean_uploads);
             let eof_rule = match networks {
                 Some(networks) if !networks.is_empty() => EofRule::FinSuffices,
                 _ => EofRule::CloseNotify,
             };
-            transfer.set_security(
-                tls_config.filter(|_| self.control_tls.is_protected),
-                eof_rule,
-                self.profile.misbehaves,
-            );
+            let tls_config = self.control.data_tls();
+            transfer.arrange(tls_config, eof_rule, self.profile.misbehaves);
         }
         if code >= 400 {
             self.data_setup_failed(world);
@@ -121,34 +121,10 @@ impl FtpClient {
         let Some(name) = text.strip_prefix("FILE: ") else {
             return;
         };
-        let path = self.upload.as_ref().map(|upload| upload.path.as_str());
+        let path = self.upload().map(|upload| upload.path.as_str());
         let way = path.and_then(|path| path.strip_suffix(name));
         if !way.is_some_and(|way| way.is_empty() || way.ends_with('/')) {
             self.report(&format!("{path:?} was stored as {name}"), world);
-        }
-    }
-
-    /// Follows AUTH, PROT, CCC and REIN.
-    fn note_protection(&mut self, kind: CommandKind, code: u16, world: &mut World) {
-        match (kind, code) {
-            (CommandKind::Auth | CommandKind::AuthPrivate | CommandKind::AuthAndMore, 234) => {
-                self.control_tls.is_protected = kind == CommandKind::AuthPrivate;
-                self.start_tls(world);
-            }
-            (CommandKind::ProtPrivate, 200) => self.control_tls.is_protected = true,
-            (CommandKind::ProtClear, 200) => self.control_tls.is_protected = false,
-            (CommandKind::Rein, 220) => {
-                self.control_tls.is_protected = self.profile.tls_mode == TlsMode::Implicit;
-            }
-            (CommandKind::Ccc, 200) => {
-                self.control_tls.is_clearing = true;
-                if let (Some(id), Some(tls_stream)) =
-                    (self.control, &mut self.control_tls.tls_stream)
-                {
-                    tls_stream.send_close_notify(id, world).ok();
-                }
-            }
-            _ => {}
         }
     }
 
@@ -159,14 +135,15 @@ impl FtpClient {
         let is_probe = kind == CommandKind::Noop && self.profile.role == Role::Probe;
         let is_prompt = self.config.fault_plan.is_prompt();
         // Without a login there is nothing to abort, and replies are throttled.
-        let is_abort =
-            kind == CommandKind::Abor && is_prompt && self.is_logged_in && !self.was_refused;
+        let is_abort = kind == CommandKind::Abor && is_prompt && self.login_replies.may_abort();
         let took = world.now.saturating_sub(since);
         if (is_abort || is_probe) && took > FaultPlan::PROMPT_LIMIT {
             self.report(&format!("{kind:?} was answered after {took:?}"), world);
         }
         let is_in_turn = is_prompt && !kind.is_transfer() && kind != CommandKind::Pass;
-        let took = world.now.saturating_sub(since.max(self.model.answered_at));
+        let took = world
+            .now
+            .saturating_sub(since.max(self.model.answered_at()));
         if is_in_turn && took > FaultPlan::PROMPT_LIMIT {
             self.report(&format!("{kind:?} was answered only after {took:?}"), world);
         }
@@ -176,7 +153,7 @@ impl FtpClient {
         let Some(transfer) = self
             .transfer
             .as_ref()
-            .filter(|transfer| transfer.behaviour != Behaviour::NeverConnects)
+            .filter(|transfer| transfer.behaviour() != Behaviour::NeverConnects)
         else {
             return;
         };
@@ -189,27 +166,27 @@ impl FtpClient {
             [.., high, low] => high * 256 + low,
             [] => return,
         };
-        let lag = if transfer.behaviour == Behaviour::Slow {
+        let lag = if transfer.behaviour() == Behaviour::Slow {
             Duration::from_secs(4)
         } else {
             self.profile.think_time
         };
         let listen_address = self.config.listen_addresses[usize::from(self.profile.ip.is_ipv6())];
         let at = world.now + self.rng.time(lag);
-        self.data_dial = Some((at, SocketAddr::new(listen_address.ip(), port)));
+        self.data_dial.0 = Some((at, SocketAddr::new(listen_address.ip(), port)));
     }
 
     /// Handles the final reply to a transfer command.
     fn conclude(&mut self, code: u16, since: Duration, text: &str, world: &mut World) {
-        self.data_dial = None;
+        self.data_dial.0 = None;
         // After a half-close a transfer may go on and wait for its data connection, also one kept from a
         // refusal. The server must close only from now on.
-        self.half_closed = self.half_closed.map(|_| world.now);
+        self.control.transfer_ended(world.now);
         self.check_ending(code, since, text, world);
         let Some(transfer) = &mut self.transfer else {
             return;
         };
-        let was_begun = transfer.begun;
+        let was_begun = transfer.has_begun();
         self.check_upload(code, text, world);
         if !was_begun && self.reuses_connection(code, world) {
             return;
@@ -217,11 +194,10 @@ impl FtpClient {
         let Some(transfer) = &mut self.transfer else {
             return;
         };
-        self.finished_transfers
-            .extend(FinishedTransfer::of(transfer, code));
+        self.finished_transfers.add(transfer, code);
         transfer.conclude(code, world);
         let may_break = !world.panics.is_empty();
-        let is_upload = transfer.is_upload();
+        let is_upload = transfer.payload().is_upload();
         if let Some(violation) = transfer.violation(may_break).filter(|_| is_upload) {
             self.report(&violation, world);
         }
@@ -229,7 +205,8 @@ impl FtpClient {
 
     fn check_upload(&mut self, code: u16, text: &str, world: &mut World) {
         let upload_facts = self.upload_facts();
-        if let Some(upload) = self.upload.take()
+        let transfer = self.transfer.as_mut();
+        if let Some(upload) = transfer.and_then(Transfer::take_upload)
             && let Some(violation) = self.file_model.check_reply(
                 &upload,
                 code,
@@ -245,11 +222,11 @@ impl FtpClient {
 
     /// Moves the data connection.
     pub(super) fn move_data(&mut self, world: &mut World) {
-        if let Some((at, to)) = self.data_dial {
+        if let Some((at, to)) = self.data_dial.0 {
             if at > world.now {
                 return self.wake_at(at, world);
             }
-            self.data_dial = None;
+            self.data_dial.0 = None;
             let here = SocketAddr::new(self.profile.ip, 50_000);
             let from = self.config.seen_from(here);
             let id = if self.profile.role == Role::Inspector {
@@ -258,11 +235,12 @@ impl FtpClient {
                 world.dial_server(self.number, from, to)
             };
             if let Some(transfer) = &mut self.transfer {
-                transfer.connection = Some(id);
-                if self.config.is_proxied {
+                let proxy_header = self.config.is_proxied.then(|| {
                     let proxy_header = self.rng.pick(&[ProxyHeader::V1, ProxyHeader::V2]);
-                    transfer.proxy_header = proxy_header.bytes(here, to, &mut self.rng);
-                }
+                    proxy_header.bytes(here, to, &mut self.rng)
+                });
+                let proxy_header = proxy_header.unwrap_or_default();
+                transfer.connection.dialled(id, proxy_header);
             }
         }
         let Some(transfer) = &mut self.transfer else {

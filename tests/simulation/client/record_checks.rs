@@ -3,11 +3,7 @@
 use mioftpd::{Outcome, TransferRecord, Verb, VirtualPath};
 
 use super::conversation::{CommandKind, FinalReply, PendingCommand};
-use super::expected::Expected;
 use super::ftp_client::FtpClient;
-use super::profile::Login;
-use super::session_model::LoginState;
-use super::transfer::Payload;
 use super::upload::Change;
 use crate::world::World;
 
@@ -21,10 +17,8 @@ impl FtpClient {
         if kind == CommandKind::Quit && code == 221 {
             let left = world.tally.client(self.number).unheard.len();
             if left > 0 {
-                self.report(
-                    &format!("{left} records of transfers that never were"),
-                    world,
-                );
+                let violation = format!("{left} records of transfers that never were");
+                self.report(&violation, world);
             }
         }
         if let Some(stated) = answer
@@ -34,10 +28,8 @@ impl FtpClient {
         {
             let moved = world.moved_by(self.number);
             if moved.is_some_and(|moved| stated > moved) {
-                self.report(
-                    &format!("STAT states {stated} bytes, and {moved:?} were moved"),
-                    world,
-                );
+                let violation = format!("STAT states {stated} bytes, and {moved:?} were moved");
+                self.report(&violation, world);
             }
         }
         if !answer.command.begun || !matches!(kind, CommandKind::Fetch | CommandKind::Store) {
@@ -50,19 +42,14 @@ impl FtpClient {
             && is_outcome(&record, code, text)
             && self.has_length(&record, code);
         if !is_right {
-            self.report(
-                &format!("{code} {text}, but the record is {record:?}"),
-                world,
-            );
+            let violation = format!("{code} {text}, but the record is {record:?}");
+            self.report(&violation, world);
         }
     }
 
     /// Whether the record has the right command, user and security.
     fn is_of(&self, record: &TransferRecord, command: &PendingCommand) -> bool {
-        let is_anonymous = matches!(
-            self.model.login_state,
-            LoginState::LoggedIn(Login::Anonymous, _)
-        );
+        let is_anonymous = self.model.login_state().is_anonymous();
         let account: &[u8] = if is_anonymous { b"anonymous" } else { b"ann" };
         let verb = match command.verb() {
             "RETR" => Verb::Retrieve,
@@ -71,7 +58,7 @@ impl FtpClient {
             _ => Verb::Store,
         };
         // After REST, APPE acts as STOR.
-        let change = self.upload.as_ref().map(|upload| upload.change);
+        let change = self.upload().map(|upload| upload.change);
         let is_restarted = matches!(change, Some(Change::At(_))) && verb == Verb::Append;
         let path = self.model.join(command.argument());
         let path = VirtualPath::root().join(path.as_bytes());
@@ -80,22 +67,16 @@ impl FtpClient {
             && record.account[..] == *account
             && record.anonymous == is_anonymous
             && record.peer.ip() == self.profile.ip
-            && record.secured == self.model.is_protected
-            && record.text == self.model.is_ascii
+            && record.secured == self.model.is_protected()
+            && record.text == self.model.is_ascii()
             && !record.compressed
     }
 
     /// Checks the length of a complete transfer, where the client knows it.
     fn has_length(&self, record: &TransferRecord, code: u16) -> bool {
-        let payload = self.transfer.as_ref().map(|transfer| &transfer.payload);
-        match payload {
-            Some(Payload::Send { bytes, .. }) if code == 226 => record.bytes == bytes.len() as u64,
-            Some(Payload::Receive {
-                expected: Expected::Exactly(bytes),
-                ..
-            }) if code == 226 => record.bytes == bytes.len() as u64,
-            _ => true,
-        }
+        let transfer = self.transfer.as_ref();
+        let length = transfer.and_then(|transfer| transfer.payload().known_length());
+        code != 226 || length.is_none_or(|length| record.bytes == length as u64)
     }
 }
 

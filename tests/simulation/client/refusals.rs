@@ -7,41 +7,36 @@ use super::conversation::CommandKind;
 use super::ftp_client::{ClientState, FtpClient};
 use super::grammar::Line;
 use super::profile::Role;
-use super::transfer::Behaviour;
+use super::transfer::{Behaviour, Transfer};
 use crate::world::World;
 
 impl FtpClient {
     /// The transfer was refused. Returns whether the client starts another one over the same connection.
     pub(super) fn reuses_connection(&mut self, code: u16, world: &mut World) -> bool {
         let was_refused = matches!(code, 450 | 451 | 452 | 501 | 550 | 552 | 553 | 554);
-        if !was_refused || self.state != ClientState::Active || self.profile.role != Role::Normal {
+        if !was_refused || self.state() != ClientState::Active || self.profile.role != Role::Normal
+        {
             return false;
         }
         if self.profile.pipelines {
             // A pipelining client sends the next command before it knows of the refusal.
-            self.script.push_back(Line::new(CommandKind::Abor, "ABOR"));
+            self.script.push(Line::new(CommandKind::Abor, "ABOR"));
             return false;
         }
-        let may_go_on = self.transfer.as_ref().is_some_and(|transfer| {
-            let has_connection = transfer.connection.is_some() || transfer.port.is_some();
-            transfer.behaviour == Behaviour::Prompt && has_connection && transfer.end.is_none()
-        });
-        let is_silent = self
-            .transfer
-            .as_ref()
-            .is_some_and(|transfer| !transfer.has_sent());
-        if !may_go_on || !is_silent || self.has_aborted || self.rng.one_in(4) {
+        let transfer = self.transfer.as_ref();
+        let may_go_on = transfer.is_some_and(Transfer::may_be_followed);
+        if !may_go_on || self.rng.one_in(4) {
             return false;
         }
-        let (verb, next, upload, restart) = self.draw_transfer(Behaviour::Prompt);
-        let line = Line::new(next.kind, verb);
+        let (verb, next, restart) = self.draw_transfer(Behaviour::Prompt);
+        let line = Line::new(next.kind(), verb);
         world.note(|| format!("client {} goes on over its data connection", self.number));
         self.transfer = self
             .transfer
             .take()
             .map(|transfer| transfer.followed_by(next));
-        self.upload = upload;
-        self.script = restart.into_iter().chain([line]).collect();
+        self.script
+            .replace(restart.into_iter().chain([line]).collect());
         true
     }
 
@@ -53,13 +48,6 @@ impl FtpClient {
         if let Some(mut transfer) = self.transfer.take() {
             transfer.hang_up(world);
         }
-        self.upload = None;
-        if self
-            .script
-            .iter()
-            .any(|line| line.kind == CommandKind::Store)
-        {
-            self.script.clear();
-        }
+        self.script.abandon_upload();
     }
 }

@@ -10,7 +10,7 @@
 //! | `EMFILE` after it was sent | 425 | [`lacked_descriptor`](ReplyContext::lacked_descriptor) |
 //! | the single passive port was in use after it was sent | 425 to PASV and EPSV | [`lacked_port`](ReplyContext::lacked_port) |
 //! | the passive port was kept from a refusal, or timed out | 425; 226 and 225 to ABOR | [`may_be_lost`](SessionModel::may_be_lost) |
-//! | a reload came between the command and its reply | the replies under either rules | [`permissions`](SessionModel::permissions) |
+//! | a reload came between the command and its reply | the replies under either rules | [`permissions`](super::login_state::LoginState::permissions) |
 //! | other clients change `/misc/d0` to `/misc/d3` and `/shared` | 550 or 553, and success | the rules of these names |
 //! | the data connection was cut, late or missing | 425, 426, 522 | `transfer_ends` |
 //! | a stop signal, or a reload that revokes something of this client | 421, 425, 426 | [`is_being_ended`](FtpClient::is_being_ended) |
@@ -64,7 +64,7 @@ impl SessionModel {
     /// Whether the passive port may be closed by now: data arrived on a kept connection, or no connection
     /// came in time.
     pub(super) fn may_be_lost(&self, context: &ReplyContext<'_>) -> bool {
-        match self.data_setup {
+        match self.data_setup() {
             DataSetup::Kept => true,
             DataSetup::Passive(since) => {
                 context.now.saturating_sub(since) >= context.config.timings.data_connect

@@ -5,16 +5,17 @@
 use std::net::SocketAddr;
 
 use super::conversation::{CommandKind, PendingCommand};
+use super::login_state::LoginState;
 use super::profile::Login;
 use super::reply_rules::is_file;
-use super::session_model::{ControlChannel, LoginState, ReplyContext, SessionModel};
+use super::session_model::{ControlChannel, ReplyContext, SessionModel};
 use crate::content::on_the_wire;
 use crate::world::FIRST_PORT;
 
 /// MDTM of all files that no client changes.
 const MODIFIED: &str = "20010909014640";
 
-/// A reply as it was received.
+/// A reply as it was received. Plain data.
 #[derive(Clone, Copy)]
 pub(super) struct ReplyText<'a> {
     pub(super) code: u16,
@@ -43,7 +44,7 @@ impl SessionModel {
             (CommandKind::Size, 213) => {
                 let path = self.join(command.argument());
                 let bytes = context.config.memory.read(&path).unwrap_or_default();
-                on_the_wire(&bytes, self.is_ascii).len().to_string()
+                on_the_wire(&bytes, self.is_ascii()).len().to_string()
             }
             (CommandKind::Mdtm, 213) => MODIFIED.to_owned(),
             (CommandKind::Rest, 350) => {
@@ -84,9 +85,9 @@ impl SessionModel {
             .strip_prefix(' ')
             .and_then(|line| line.strip_suffix(shown)?.strip_suffix(' '));
         let is_right = facts.is_some_and(|facts| match &size {
-            Some(size) if self.tells_sizes_only => facts == size,
+            Some(size) if self.tells_sizes_only() => facts == size,
             Some(size) => facts.contains(size.as_str()) && facts.contains("type=file;"),
-            None if self.tells_sizes_only => true,
+            None if self.tells_sizes_only() => true,
             None => facts.contains("type=dir;"),
         });
         (!is_right).then(|| format!("{size:?} of {shown}, not {line:?}"))
@@ -99,17 +100,17 @@ impl SessionModel {
         is_transferring: bool,
         whole: &str,
     ) -> Option<String> {
-        let login = match self.login_state {
+        let login = match self.login_state() {
             LoginState::LoggedIn(Login::Anonymous, _) => "Logged in as anonymous",
             LoginState::LoggedIn(..) => "Logged in as ann",
             LoginState::LoggedOut | LoginState::UserSent(_) => "Not logged in",
         };
-        let data_type = if self.is_ascii {
+        let data_type = if self.is_ascii() {
             "TYPE: ASCII Non-print; STRU: File; MODE: Stream"
         } else {
             "TYPE: Image; STRU: File; MODE: Stream"
         };
-        let security = match (self.control, self.is_protected) {
+        let security = match (self.channel(), self.is_protected()) {
             (ControlChannel::Secured, true) => "Control and data connections use TLS",
             (ControlChannel::Secured, false) => {
                 "The control connection uses TLS, data connections do not"
@@ -136,16 +137,16 @@ impl SessionModel {
         if command.verb() == "STOU" {
             return None;
         }
-        let mode = if self.is_ascii { "ASCII" } else { "BINARY" };
+        let mode = if self.is_ascii() { "ASCII" } else { "BINARY" };
         let path = self.join(command.argument());
         let expected = match command.kind {
-            CommandKind::Fetch if !self.is_ascii && is_file(&path) => {
+            CommandKind::Fetch if !self.is_ascii() && is_file(&path) => {
                 let bytes = context.config.memory.read(&path).unwrap_or_default();
-                let left = (bytes.len() as u64).saturating_sub(self.restart);
+                let left = (bytes.len() as u64).saturating_sub(self.restart());
                 format!("Opening {mode} mode data connection ({left} bytes).")
             }
             // Its size may change.
-            CommandKind::Fetch if !self.is_ascii => {
+            CommandKind::Fetch if !self.is_ascii() => {
                 let head = format!("Opening {mode} mode data connection (");
                 return (!text.starts_with(&head)).then_some(head);
             }

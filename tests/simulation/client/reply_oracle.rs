@@ -5,17 +5,18 @@ use std::time::Duration;
 
 use super::conversation::{CommandKind, FinalReply, PendingCommand};
 use super::ftp_client::FtpClient;
+use super::login_state::LoginState;
 use super::profile::Login;
 use super::reply_facts::ReplyText;
-use super::session_model::{LoginState, ReplyContext};
+use super::session_model::ReplyContext;
 use crate::fault_plan::FaultPlan;
 use crate::world::{LoginOutcome, World};
 
 impl FtpClient {
     /// When the server's kernel had received all that was sent, if it has.
     fn facts_of(&self, world: &World) -> Option<Duration> {
-        let is_sent = self.unsent.is_empty() && !self.control_tls.has_unsent();
-        let facts = world.facts_of(self.control.filter(|_| is_sent)?);
+        let is_sent = !self.control.has_unsent();
+        let facts = world.facts_of(self.control.id().filter(|_| is_sent)?);
         let is_there = facts.server.delivered == facts.client.written;
         let last = facts.server.last_delivery.filter(|_| is_there);
         last.map(|moment| moment.at)
@@ -27,7 +28,7 @@ impl FtpClient {
             now: world.now,
             last_faults: world.last_faults(),
             aborts: false,
-            has_ended: self.half_closed.is_some(),
+            has_ended: self.control.half_closed().is_some(),
             facts_of: self.facts_of(world),
         }
     }
@@ -60,10 +61,6 @@ impl FtpClient {
         if command.kind == CommandKind::Pass {
             self.note_login(command.since, code, world);
         }
-        let context = ReplyContext {
-            aborts: answer.aborts,
-            ..self.reply_context(world)
-        };
         let mut next = self.model.clone();
         next.follow(command, code, &context);
         if let Some(violation) = violation {
@@ -78,7 +75,7 @@ impl FtpClient {
     /// A login is sent: a failure counts for its address.
     pub(super) fn note_login_sent(&self, kind: CommandKind, world: &mut World) {
         let is_anonymous = self.profile.login == Login::Anonymous;
-        if let Some(id) = self.control.filter(|_| is_anonymous) {
+        if let Some(id) = self.control.id().filter(|_| is_anonymous) {
             match kind {
                 CommandKind::Pass => world.slot_requested(id),
                 kind if ends_login(kind) => world.slot_released(id),
@@ -87,6 +84,7 @@ impl FtpClient {
         }
         if let Some(id) = self
             .control
+            .id()
             .filter(|_| kind == CommandKind::Pass && self.may_fail())
         {
             world.admission.login_sent(self.profile.ip, id, world.now);
@@ -103,14 +101,14 @@ impl FtpClient {
 
     /// Checks the result of a login: a refusal is delayed according to the number of failures.
     fn note_login(&self, sent_at: Duration, code: u16, world: &mut World) {
-        let Some(id) = self.control else {
+        let Some(id) = self.control.id() else {
             return;
         };
         let (ip, now) = (self.profile.ip, world.now);
-        if code == 230 && self.model.login_state == LoginState::UserSent(Login::Anonymous) {
+        if code == 230 && self.model.login_state() == LoginState::UserSent(Login::Anonymous) {
             world.slot_granted(id, sent_at);
         }
-        let is_failure = code == 530 && matches!(self.model.login_state, LoginState::UserSent(_));
+        let is_failure = code == 530 && matches!(self.model.login_state(), LoginState::UserSent(_));
         let outcome = if is_failure {
             LoginOutcome::Failed(now)
         } else {
@@ -124,11 +122,11 @@ impl FtpClient {
         if is_failure {
             let penalty = self.config.timings.penalty;
             let longest = self.config.longest_penalty;
-            let least = (penalty * least.max(self.model.failed_logins + 1)).min(longest);
+            let least = (penalty * least.max(self.model.failed_logins() + 1)).min(longest);
             if took < least {
                 self.report(&format!("refused after {took:?}, and not {least:?}"), world);
             }
-            let begun = sent_at.max(self.model.answered_at);
+            let begun = sent_at.max(self.model.answered_at());
             let latest = (penalty * most).min(longest) + FaultPlan::PROMPT_LIMIT;
             let took = now.saturating_sub(begun);
             if self.config.fault_plan.is_prompt() && took > latest {
@@ -154,21 +152,19 @@ impl FtpClient {
         };
         if let Some(violation) = violation {
             let model = &self.model;
-            self.report(
-                &format!("150 {text} to {command:?}: {violation}; {model:?}"),
-                world,
-            );
+            let violation = format!("150 {text} to {command:?}: {violation}; {model:?}");
+            self.report(&violation, world);
         }
     }
 
     /// Checks a 421 after the greeting.
     pub(super) fn check_service_closing(&self, text: &str, world: &mut World) {
-        if !self.conversation.greeted || self.config.control_only {
+        if !self.conversation.was_greeted() || self.config.control_only {
             return;
         }
-        let head = self.conversation.pending.front();
+        let head = self.conversation.pending().next();
         let login = head.filter(|head| head.kind == CommandKind::Pass);
-        if let (Some(sent_at), Some(id)) = (login.map(|head| head.since), self.control) {
+        if let (Some(sent_at), Some(id)) = (login.map(|head| head.since), self.control.id()) {
             let (ip, now) = (self.profile.ip, world.now);
             // Hanging workers and a stop give the same text.
             let is_idle = now.saturating_sub(sent_at) >= self.config.timings.idle;
@@ -195,7 +191,7 @@ impl FtpClient {
             }
         }
         let context = self.reply_context(world);
-        let pending = self.conversation.pending.iter();
+        let pending = self.conversation.pending();
         if let Some(violation) = self.model.closing_reply_violation(text, pending, &context) {
             let model = &self.model;
             self.report(&format!("421 {text}: {violation}; {model:?}"), world);

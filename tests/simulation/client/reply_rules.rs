@@ -12,9 +12,10 @@
 use mioftpd::{Permissions, TlsRequired};
 
 use super::conversation::{CommandKind, PendingCommand};
+use super::login_state::LoginState;
 use super::profile::Login;
 use super::session_model::{
-    ControlChannel, DataSetup, LoginState, ReplyContext, SessionModel, needed_for, requires,
+    ControlChannel, DataSetup, ReplyContext, SessionModel, needed_for, requires,
 };
 
 /// The commands of RFC 959; control-only mode knows no others.
@@ -24,7 +25,7 @@ const OF_RFC_959: [&str; 33] = [
     "MKD", "PWD", "LIST", "NLST", "SITE", "SYST", "STAT", "HELP", "NOOP",
 ];
 
-/// The legal outcomes of a transfer command before its 150.
+/// The legal outcomes of a transfer command before its 150. Plain data.
 pub(super) struct TransferStart {
     pub(super) refusals: Vec<u16>,
     pub(super) may_begin: bool,
@@ -44,7 +45,6 @@ impl SessionModel {
         if !self.is_in() && needs_login(command) {
             return vec![530];
         }
-        let is_secured = self.control == ControlChannel::Secured;
         match command.kind {
             CommandKind::User | CommandKind::Pass => self.expected_of_login(command, context),
             CommandKind::Rein => vec![220],
@@ -59,24 +59,20 @@ impl SessionModel {
             CommandKind::TooLong | CommandKind::Foreign => vec![500],
             CommandKind::Garbage => vec![self.expected_of_garbage(command)],
             CommandKind::Auth | CommandKind::AuthPrivate
-                if self.control == ControlChannel::Clear =>
+                if self.channel() == ControlChannel::Clear =>
             {
                 vec![234]
             }
             // The pipelined command may arrive with AUTH, or later.
-            CommandKind::AuthAndMore if self.control == ControlChannel::Clear => vec![234, 503],
+            CommandKind::AuthAndMore if self.channel() == ControlChannel::Clear => vec![234, 503],
             CommandKind::Auth | CommandKind::AuthPrivate | CommandKind::AuthAndMore => vec![503],
-            CommandKind::Pbsz => vec![if is_secured { 200 } else { 503 }],
-            CommandKind::ProtClear | CommandKind::ProtPrivate
-                if !is_secured || !self.has_buffer_size =>
-            {
-                vec![503]
-            }
+            CommandKind::Pbsz => vec![if self.is_secured() { 200 } else { 503 }],
+            CommandKind::ProtClear | CommandKind::ProtPrivate if !self.may_protect() => vec![503],
             CommandKind::ProtClear if requires(config, TlsRequired::Data) => vec![534],
             CommandKind::ProtClear | CommandKind::ProtPrivate => vec![200],
             CommandKind::Ccc => {
                 let tls = config.tls.as_ref();
-                let may = is_secured && tls.is_some_and(|tls| tls.policy.allow_clear);
+                let may = self.is_secured() && tls.is_some_and(|tls| tls.policy.allow_clear);
                 vec![if may { 200 } else { 533 }]
             }
             CommandKind::Fetch | CommandKind::Store | CommandKind::List if command.begun => {
@@ -99,7 +95,7 @@ impl SessionModel {
             let is_refused = self.lacks_tls(needed, config);
             return vec![if is_refused { 530 } else { 331 }];
         }
-        let login = match self.login_state {
+        let login = match self.login_state() {
             LoginState::LoggedOut => return vec![503],
             LoginState::LoggedIn(..) => return vec![230],
             LoginState::UserSent(login) => login,
@@ -121,7 +117,7 @@ impl SessionModel {
     fn expected_of_garbage(&self, command: &PendingCommand) -> u16 {
         match (command.verb(), command.argument()) {
             ("NOOP" | "RETR" | "ABOR", _) => 501,
-            ("PROT", _) if self.control != ControlChannel::Secured || !self.has_buffer_size => 503,
+            ("PROT", _) if !self.may_protect() => 503,
             ("PROT", _) => 536,
             ("AUTH", _) => 504,
             _ => 500,
@@ -135,7 +131,9 @@ impl SessionModel {
     ) -> Vec<u16> {
         let since = command.since;
         match command.kind {
-            CommandKind::Passive if self.is_extended_only && command.verb() == "PASV" => vec![503],
+            CommandKind::Passive if self.is_extended_only() && command.verb() == "PASV" => {
+                vec![503]
+            }
             CommandKind::Passive => {
                 let mut codes = vec![if command.verb() == "PASV" { 227 } else { 229 }];
                 if context.lacked_descriptor(since) || context.lacked_port(since) {
@@ -143,14 +141,14 @@ impl SessionModel {
                 }
                 codes
             }
-            CommandKind::Port | CommandKind::Bounce if self.is_extended_only => vec![503],
+            CommandKind::Port | CommandKind::Bounce if self.is_extended_only() => vec![503],
             CommandKind::Port => vec![200],
             CommandKind::Bounce => vec![501],
             CommandKind::Rest => {
                 let digits = command.argument().bytes().all(|byte| byte.is_ascii_digit());
                 vec![if digits { 350 } else { 501 }]
             }
-            CommandKind::Abor => match self.data_setup {
+            CommandKind::Abor => match self.data_setup() {
                 DataSetup::Nothing => vec![226],
                 DataSetup::Active => vec![225],
                 DataSetup::Passive(_) | DataSetup::Kept if self.may_be_lost(context) => {
@@ -183,7 +181,7 @@ impl SessionModel {
             CommandKind::Dele => (Permissions::DELETE, vec![250]),
             CommandKind::Rnfr if is_shared => (Permissions::RENAME, vec![350, 550]),
             CommandKind::Rnfr => (Permissions::RENAME, vec![550]),
-            CommandKind::Rnto if !self.renames => return vec![503],
+            CommandKind::Rnto if !self.renames() => return vec![503],
             // The source may no longer exist; the target may be a directory.
             CommandKind::Rnto => (Permissions::RENAME, vec![250, 550, 553]),
             CommandKind::Size => (
@@ -213,7 +211,11 @@ impl SessionModel {
             }
         };
         let codes = context.on_disk(command, codes);
-        match self.permissions(command.since, context).map(may) {
+        match self
+            .login_state()
+            .permissions(command.since, context)
+            .map(may)
+        {
             [true, true] => codes,
             [false, false] => vec![550],
             _ => [codes, vec![550]].concat(),
@@ -234,7 +236,7 @@ impl SessionModel {
             return refused(530);
         }
         let needed = needed_for(command.kind);
-        let rights = self.permissions(command.since, context);
+        let rights = self.login_state().permissions(command.since, context);
         let may = rights.map(|has| has.contains(needed));
         if may == [false; 2] {
             return refused(550);
@@ -254,9 +256,9 @@ impl SessionModel {
     ) -> TransferStart {
         let mut refusals = Vec::new();
         let is_offset_refused =
-            command.kind == CommandKind::Fetch && self.restart > 0 && self.is_ascii;
-        let is_in_the_clear = !self.is_protected && requires(context.config, TlsRequired::Data);
-        let certain = match self.data_setup {
+            command.kind == CommandKind::Fetch && self.restart() > 0 && self.is_ascii();
+        let is_in_the_clear = !self.is_protected() && requires(context.config, TlsRequired::Data);
+        let certain = match self.data_setup() {
             _ if is_offset_refused => Some(554),
             DataSetup::Nothing => Some(425),
             _ if is_in_the_clear => Some(522),
@@ -326,7 +328,7 @@ impl SessionModel {
         if writes && context.was_full(since) {
             codes.push(452);
         }
-        if self.is_protected {
+        if self.is_protected() {
             codes.push(522);
         }
         codes

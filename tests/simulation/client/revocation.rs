@@ -2,10 +2,41 @@
 
 use std::time::Duration;
 
-use super::conversation::CommandKind;
+use super::conversation::{CommandKind, FinalReply};
 use super::ftp_client::FtpClient;
 use crate::reload::Reload;
 use crate::world::World;
+
+/// What the replies to logins have told the client.
+#[derive(Default)]
+pub(super) struct LoginReplies {
+    /// It has received 230.
+    is_logged_in: bool,
+    was_refused: bool,
+}
+
+impl LoginReplies {
+    /// Follows a final reply.
+    pub(super) const fn follow(&mut self, kind: CommandKind, code: u16) {
+        use CommandKind::{Auth, AuthPrivate, Pass, Rein, User};
+        match (kind, code) {
+            (Pass, 230) => self.is_logged_in = true,
+            (Pass, 530) => self.was_refused = true,
+            (User | Rein | Auth | AuthPrivate, 200..400) => self.is_logged_in = false,
+            _ => {}
+        }
+    }
+
+    /// Whether a login was refused, so that replies may be delayed.
+    pub(super) const fn was_refused(&self) -> bool {
+        self.was_refused
+    }
+
+    /// Whether ABOR must be answered at once: without a login there is nothing to abort.
+    pub(super) const fn may_abort(&self) -> bool {
+        self.is_logged_in && !self.was_refused
+    }
+}
 
 impl FtpClient {
     /// Whether the reload may end its session or transfer.
@@ -23,8 +54,14 @@ impl FtpClient {
         let Some(reload) = &self.config.reload else {
             return false;
         };
-        let is_known = !self.config.is_proxied || self.conversation.greeted;
-        is_known && reload.ends(self.profile.ip, self.profile.login, self.is_logged_in, at)
+        let is_known = !self.config.is_proxied || self.conversation.was_greeted();
+        is_known
+            && reload.ends(
+                self.profile.ip,
+                self.profile.login,
+                self.login_replies.is_logged_in,
+                at,
+            )
     }
 
     /// From when on its session has certainly ended.
@@ -36,8 +73,8 @@ impl FtpClient {
 
     /// Whether the server still holds its connection after the revocation.
     pub(super) fn is_held_after_revocation(&self, world: &World) -> bool {
-        let is_held = self.control.is_some_and(|id| world.is_held(id));
-        is_held && self.conversation.greeted && self.is_revoked(world.now)
+        let is_held = self.control.id().is_some_and(|id| world.is_held(id));
+        is_held && self.conversation.was_greeted() && self.is_revoked(world.now)
     }
 
     pub(super) fn check_closing_reply(&self, text: &str, world: &mut World) {
@@ -47,35 +84,14 @@ impl FtpClient {
         }
     }
 
-    /// Checks a final reply to a command sent at this time. STAT and ABOR still work while a transfer is
+    /// Checks a final reply. STAT and ABOR still work while a transfer is
     /// being cut.
-    pub(super) fn check_rights(
-        &mut self,
-        kind: CommandKind,
-        sent_at: Duration,
-        code: u16,
-        text: &str,
-        world: &mut World,
-    ) {
-        match (kind, code) {
-            (CommandKind::Pass, 230) => self.is_logged_in = true,
-            (
-                CommandKind::User
-                | CommandKind::Rein
-                | CommandKind::Auth
-                | CommandKind::AuthPrivate,
-                200..400,
-            ) => {
-                self.is_logged_in = false;
-            }
-            _ => {}
-        }
+    pub(super) fn check_rights(&self, answer: &FinalReply, world: &mut World) {
+        let (kind, code, text) = (answer.command.kind, answer.code, &answer.text);
         let is_heard_always = matches!(kind, CommandKind::Stat | CommandKind::Abor);
-        if code < 400 && !is_heard_always && self.is_revoked(sent_at) {
-            self.report(
-                &format!("{code} to {kind:?}, though its session should have ended"),
-                world,
-            );
+        if code < 400 && !is_heard_always && self.is_revoked(answer.command.since) {
+            let violation = format!("{code} to {kind:?}, though its session should have ended");
+            self.report(&violation, world);
         }
         if text.starts_with("No longer allowed") && !self.may_be_revoked() {
             self.report(&format!("it keeps all permissions, yet: {text}"), world);

@@ -5,17 +5,18 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use super::conversation::CommandKind;
 use super::ftp_client::FtpClient;
 use super::grammar::Line;
-use super::transfer::{Behaviour, Payload, Transfer};
-use super::upload::{Change, Upload};
-use crate::content::{label, on_the_wire, whole};
+use super::transfer::{Behaviour, Transfer};
+use super::upload::Change;
+use crate::content::{on_the_wire, whole};
 use crate::rng::Rng;
 use crate::world::ClientPort;
 
-/// One command.
+/// One command. Plain data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Command {
     pub(crate) kind: CommandKind,
@@ -29,7 +30,7 @@ pub(crate) struct Command {
     pub(crate) port: Option<(SocketAddr, Option<ClientPort>)>,
 }
 
-/// A group of commands.
+/// A group of commands. Plain data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Group {
     /// State of the client's random generator after the group; `None`: unchanged.
@@ -45,6 +46,90 @@ pub(crate) enum Groups {
     /// Drawn and recorded.
     Recorded(Vec<Group>),
     Scripted(VecDeque<Group>),
+}
+
+/// What a client is still to send, and the state that its lines so far lead to.
+pub(super) struct Script {
+    /// The rest of the current group.
+    lines: VecDeque<Line>,
+    groups: Groups,
+    groups_left: usize,
+    /// TYPE A is in force.
+    is_ascii: bool,
+    /// Listening ports used.
+    ports: u16,
+}
+
+impl Script {
+    pub(super) const fn new(groups_left: usize) -> Self {
+        Self {
+            lines: VecDeque::new(),
+            groups: Groups::Drawn,
+            groups_left,
+            is_ascii: true,
+            ports: 0,
+        }
+    }
+
+    /// Replaces the source of its groups.
+    pub(super) fn read_from(&mut self, groups: Groups) {
+        if let Groups::Scripted(groups) = &groups {
+            self.groups_left = groups.len();
+        }
+        self.groups = groups;
+    }
+
+    pub(super) fn replace(&mut self, lines: Vec<Line>) {
+        self.lines = lines.into();
+    }
+
+    pub(super) fn push(&mut self, line: Line) {
+        self.lines.push_back(line);
+    }
+
+    pub(super) fn next_line(&mut self) -> Option<Line> {
+        self.lines.pop_front()
+    }
+
+    /// The pause before the next line, which is due then.
+    pub(super) fn take_pause(&mut self) -> Duration {
+        let line = self.lines.front_mut();
+        line.map_or(Duration::ZERO, |line| std::mem::take(&mut line.pause))
+    }
+
+    /// Drops the lines, if an upload is among them.
+    pub(super) fn abandon_upload(&mut self) {
+        if self
+            .lines
+            .iter()
+            .any(|line| line.kind == CommandKind::Store)
+        {
+            self.lines.clear();
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.lines.is_empty()
+    }
+
+    pub(super) const fn has_groups_left(&self) -> bool {
+        self.groups_left > 0
+    }
+
+    pub(super) const fn is_ascii(&self) -> bool {
+        self.is_ascii
+    }
+
+    /// A line sets TYPE A, or TYPE I.
+    pub(super) const fn set_type(&mut self, is_ascii: bool) {
+        self.is_ascii = is_ascii;
+    }
+
+    /// A new listening port.
+    pub(super) const fn next_port(&mut self, first: u16) -> u16 {
+        self.ports += 1;
+        first + self.ports
+    }
 }
 
 impl Group {
@@ -64,15 +149,12 @@ impl Group {
         let upload = commands
             .iter_mut()
             .find(|one| one.kind == CommandKind::Store);
-        if let Some((upload, (transfer, _))) = upload.zip(transfer) {
-            upload.contents = match &transfer.payload {
-                Payload::Send { bytes, .. } => label(bytes),
-                Payload::Receive { .. } => None,
-            };
+        if let Some((upload, transfer)) = upload.zip(transfer) {
+            upload.contents = transfer.payload().contents();
         }
         Self {
             rng_state: Some(rng_state),
-            behaviour: transfer.map_or(Behaviour::Prompt, |(transfer, _)| transfer.behaviour),
+            behaviour: transfer.map_or(Behaviour::Prompt, Transfer::behaviour),
             commands,
         }
     }
@@ -98,21 +180,27 @@ impl Command {
 impl FtpClient {
     /// The recorded groups, and those that it would have sent next.
     pub(crate) fn recorded(&self) -> Option<Vec<Group>> {
-        let Groups::Recorded(groups) = &self.groups else {
+        let Groups::Recorded(groups) = &self.script.groups else {
             return None;
         };
-        let unsaid = vec![Group::unsaid(); self.groups_left];
+        let unsaid = vec![Group::unsaid(); self.script.groups_left];
         Some([groups.clone(), unsaid].concat())
     }
 
-    /// The lines of the next group.
-    pub(super) fn next_group(&mut self) -> Vec<Line> {
-        if let Groups::Scripted(groups) = &mut self.groups {
+    /// Puts the next group into the empty script.
+    pub(super) fn start_group(&mut self) {
+        self.script.groups_left -= 1;
+        let lines = self.next_group();
+        self.script.replace(lines);
+    }
+
+    fn next_group(&mut self) -> Vec<Line> {
+        if let Groups::Scripted(groups) = &mut self.script.groups {
             let group = groups.pop_front();
             return group.map_or_else(Vec::new, |group| self.lines_of(group));
         }
         let lines = self.next_lines();
-        if let Groups::Recorded(groups) = &mut self.groups {
+        if let Groups::Recorded(groups) = &mut self.script.groups {
             groups.push(Group::of(&lines, self.rng.state()));
         }
         lines
@@ -133,8 +221,8 @@ impl FtpClient {
                 offset = 0;
             }
             match command.kind {
-                CommandKind::Type => self.is_ascii = argument == "A",
-                CommandKind::Rein => self.is_ascii = true,
+                CommandKind::Type => self.script.set_type(argument == "A"),
+                CommandKind::Rein => self.script.set_type(true),
                 CommandKind::Rest => offset = argument.parse().unwrap_or(0),
                 CommandKind::Passive | CommandKind::Port => data_setup = Some(lines.len()),
                 _ => {}
@@ -167,33 +255,30 @@ impl FtpClient {
         words: &[String],
         offset: usize,
         behaviour: Behaviour,
-    ) -> Option<(Transfer, Option<Upload>)> {
+    ) -> Option<Transfer> {
         let path = words.get(1)?;
         if command.kind == CommandKind::List {
-            return Some((self.list_of(&words[0], path, behaviour), None));
+            return Some(self.list_of(&words[0], path, behaviour));
         }
         let Some((number, length)) = command.contents else {
             let is_public = path.starts_with("/pub/") && self.config.memory.read(path).is_some();
-            let transfer = if is_public {
+            return Some(if is_public {
                 self.fetch_of_public(path, offset, behaviour)
             } else {
                 self.fetch_of_other(path, behaviour)
-            };
-            return Some((transfer, None));
+            });
         };
         let bytes = whole(number, length);
         let Some((_, own)) = path.rsplit_once('-') else {
-            let connection = on_the_wire(&bytes, self.is_ascii);
-            return Some((Transfer::sending(connection, behaviour), None));
+            let connection = on_the_wire(&bytes, self.script.is_ascii);
+            return Some(Transfer::sending(connection, behaviour, None));
         };
-        // Later names must differ.
-        self.files = self.files.max(own.parse().unwrap_or(0));
+        self.file_model.note_name(own.parse().unwrap_or(0));
         let change = match words[0].as_str() {
             _ if offset > 0 => Change::At(offset),
             "APPE" => Change::Append,
             _ => Change::Replace,
         };
-        let (transfer, upload) = self.upload_of(path, &bytes, change, behaviour);
-        Some((transfer, Some(upload)))
+        Some(self.upload_of(path, &bytes, change, behaviour))
     }
 }

@@ -8,40 +8,57 @@ use super::grammar::Line;
 use crate::rng::Odds;
 use crate::world::World;
 
+/// Most commands during transfers.
+const INTERRUPTIONS: usize = 12;
+
+/// When a client may send.
+#[derive(Default)]
+pub(super) struct Pacing {
+    next_send_at: Duration,
+    interruptions: usize,
+}
+
+impl Pacing {
+    pub(super) const fn pause_until(&mut self, at: Duration) {
+        self.next_send_at = at;
+    }
+}
+
 impl FtpClient {
     pub(super) fn send_commands(&mut self, world: &mut World) {
-        if self.state != ClientState::Active || !self.conversation.greeted || self.is_switching() {
+        let may_send = self.state() == ClientState::Active && self.conversation.was_greeted();
+        if !may_send || self.is_switching() {
             return;
         }
-        if self.next_send_at > world.now {
-            return self.wake_at(self.next_send_at, world);
+        if self.pacing.next_send_at > world.now {
+            return self.wake_at(self.pacing.next_send_at, world);
         }
-        let is_busy = !self.conversation.pending.is_empty() || self.transfer.is_some();
+        let is_owed = self.conversation.pending().len() > 0;
+        let is_busy = is_owed || self.transfer.is_some();
         if !self.script.is_empty() {
             if self.profile.pipelines {
-                while let Some(line) = self.script.pop_front() {
+                while let Some(line) = self.script.next_line() {
                     let is_switch = line.kind.is_switch();
                     self.send_line(line, world);
                     if is_switch {
                         return;
                     }
                 }
-            } else if self.conversation.pending.is_empty() {
-                let pause = std::mem::take(&mut self.script[0].pause);
+            } else if !is_owed {
+                let pause = self.script.take_pause();
                 if pause.is_zero() {
-                    if let Some(line) = self.script.pop_front() {
+                    if let Some(line) = self.script.next_line() {
                         self.send_line(line, world);
                     }
                 } else {
-                    self.next_send_at = world.now + pause;
+                    self.pacing.next_send_at = world.now + pause;
                 }
             }
-        } else if self.groups_left == 0 && (!is_busy || self.profile.leaves_early) {
+        } else if !self.script.has_groups_left() && (!is_busy || self.profile.leaves_early) {
             return self.start_disconnect(world);
-        } else if self.groups_left > 0 && (!is_busy || self.profile.pipelines) {
-            if self.conversation.pending.len() < 20 {
-                self.groups_left -= 1;
-                self.script = self.next_group().into();
+        } else if self.script.has_groups_left() && (!is_busy || self.profile.pipelines) {
+            if self.conversation.pending().len() < 20 {
+                self.start_group();
             }
         } else {
             self.interrupt(world);
@@ -50,17 +67,20 @@ impl FtpClient {
         // Bounds the polling of a client that is waiting.
         let longest = Duration::from_millis(if is_busy { 40 } else { 0 });
         let least = self.rng.time(longest).max(longest / 40);
-        self.next_send_at = self.next_send_at.max(world.now + pause.max(least));
-        let may_interrupt = self.interruptions_left > 0 && self.profile.interrupts != Odds(0);
+        let pacing = &mut self.pacing;
+        pacing.next_send_at = pacing.next_send_at.max(world.now + pause.max(least));
+        let may_interrupt =
+            pacing.interruptions < INTERRUPTIONS && self.profile.interrupts != Odds(0);
         if !is_busy || self.profile.pipelines || may_interrupt {
-            self.wake_at(self.next_send_at, world);
+            self.wake_at(self.pacing.next_send_at, world);
         }
     }
 
     fn interrupt(&mut self, world: &mut World) {
-        let may = self.interruptions_left > 0 && self.conversation.pending.len() < 5;
+        let may =
+            self.pacing.interruptions < INTERRUPTIONS && self.conversation.pending().len() < 5;
         if may && self.rng.chance(self.profile.interrupts) {
-            self.interruptions_left -= 1;
+            self.pacing.interruptions += 1;
             let line = self.interruption();
             self.send_line(line, world);
         }
@@ -71,50 +91,39 @@ impl FtpClient {
         let shown = &text[..text.len().min(60)];
         world.note(|| format!("client {} sends {}", self.number, shown.escape_ascii()));
         if let Some(transfer) = line.transfer {
-            let (mut transfer, upload) = *transfer;
+            let mut transfer = *transfer;
             if let Some((at, port)) = line.port {
-                transfer.port = Some(at);
+                transfer.connection.listen_on(at);
                 if let Some(port) = port {
                     world.open_client_port(at, port);
                 }
             }
             self.transfer = Some(transfer);
-            self.has_aborted = false;
-            self.upload = upload;
         }
-        self.has_aborted |= matches!(line.kind, CommandKind::Abor | CommandKind::Garbage);
-        if line.removes.is_some() {
-            self.removing = line.removes;
+        if matches!(line.kind, CommandKind::Abor | CommandKind::Garbage)
+            && let Some(transfer) = &mut self.transfer
+        {
+            transfer.abort_sent();
+        }
+        if let Some(path) = line.removes {
+            self.file_model.removal_sent(path);
         }
         if line.urgent {
             // Telnet IP and Synch (RFC 959 §4.1.3): the urgent mark is on the Data Mark.
-            self.unsent.extend_from_slice(b"\xff\xf4\xff");
-            self.flush(world);
-            if let Some(id) = self.control.filter(|_| self.unsent.is_empty()) {
+            self.control.queue(b"\xff\xf4\xff");
+            self.control.flush(world);
+            if let Some(id) = self.control.id().filter(|_| !self.control.has_queued()) {
                 world.mark_urgent(id);
             }
-            self.unsent.push(0xf2);
+            self.control.queue(b"\xf2");
         }
         if line.kind.is_transfer() {
             self.note_request(&line.bytes);
         }
-        self.unsent.extend_from_slice(&line.bytes);
+        self.control.queue(&line.bytes);
         self.note_login_sent(line.kind, world);
         self.conversation
             .command_sent(line.kind, &line.bytes, line.must, world.now);
-        self.flush(world);
-    }
-
-    pub(super) fn flush(&mut self, world: &mut World) {
-        if let Some(id) = self.control {
-            self.control_tls.flush(id, world);
-        }
-        while let Some(id) = self.control.filter(|_| !self.unsent.is_empty()) {
-            match self.control_tls.write(id, world, &self.unsent) {
-                Ok(count) => drop(self.unsent.drain(..count)),
-                // Errors are left to the next read.
-                Err(_) => return,
-            }
-        }
+        self.control.flush(world);
     }
 }

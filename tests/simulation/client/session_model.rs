@@ -11,24 +11,8 @@ use mioftpd::{Permissions, TlsRequired};
 
 use super::RunConfig;
 use super::conversation::{CommandKind, PendingCommand};
-use super::profile::Login;
+use super::login_state::LoginState;
 use crate::world::LastFaults;
-
-/// The login.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum LoginState {
-    LoggedOut,
-    /// USER was accepted.
-    UserSent(Login),
-    LoggedIn(Login, LoginTime),
-}
-
-/// The login was granted between these two times.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct LoginTime {
-    sent_at: Duration,
-    answered_at: Duration,
-}
 
 /// How the next data connection is to be established.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,37 +38,37 @@ pub(super) enum ControlChannel {
 #[expect(clippy::struct_excessive_bools, reason = "independent facts")]
 #[derive(Clone, Debug)]
 pub(super) struct SessionModel {
-    pub(super) login_state: LoginState,
-    pub(super) directory: String,
-    pub(super) is_ascii: bool,
+    login_state: LoginState,
+    directory: String,
+    is_ascii: bool,
     /// The offset of a REST.
-    pub(super) restart: u64,
+    restart: u64,
     /// A RNFR was accepted by the previous command.
-    pub(super) renames: bool,
-    pub(super) data_setup: DataSetup,
-    /// When the last PASV, EPSV, PORT or EPRT was sent.
-    pub(super) data_setup_since: Duration,
+    renames: bool,
+    data_setup: DataSetup,
+    /// When the last PASV or EPSV with a port was sent.
+    data_setup_since: Duration,
     /// EPSV ALL is in force.
-    pub(super) is_extended_only: bool,
+    is_extended_only: bool,
     /// OPTS MLST has selected the size only.
-    pub(super) tells_sizes_only: bool,
-    pub(super) control: ControlChannel,
-    pub(super) has_buffer_size: bool,
+    tells_sizes_only: bool,
+    control: ControlChannel,
+    has_buffer_size: bool,
     /// PROT P is in force; and the initial value of that.
-    pub(super) is_protected: bool,
-    pub(super) is_protected_at_first: bool,
+    is_protected: bool,
+    is_protected_at_first: bool,
     /// Failed logins of this session.
-    pub(super) failed_logins: u32,
-    pub(super) long_lines: u32,
+    failed_logins: u32,
+    long_lines: u32,
     /// When the command was sent after which no user is logged in, or the connection was made.
-    pub(super) outside_since: Duration,
+    outside_since: Duration,
     /// When the last answered command was sent.
-    pub(super) last_answered_sent_at: Duration,
+    last_answered_sent_at: Duration,
     /// When its reply arrived.
-    pub(super) answered_at: Duration,
+    answered_at: Duration,
 }
 
-/// Facts outside the session at the time of a reply.
+/// Facts outside the session at the time of a reply. Plain data.
 pub(super) struct ReplyContext<'a> {
     pub(super) config: &'a RunConfig,
     pub(super) now: Duration,
@@ -127,8 +111,89 @@ impl SessionModel {
         }
     }
 
+    /// The connection is made.
+    pub(super) const fn connected(&mut self, now: Duration) {
+        self.outside_since = now;
+        self.last_answered_sent_at = now;
+    }
+
     pub(super) const fn is_in(&self) -> bool {
         matches!(self.login_state, LoginState::LoggedIn(..))
+    }
+
+    pub(super) const fn login_state(&self) -> LoginState {
+        self.login_state
+    }
+
+    pub(super) const fn failed_logins(&self) -> u32 {
+        self.failed_logins
+    }
+
+    pub(super) const fn long_lines(&self) -> u32 {
+        self.long_lines
+    }
+
+    /// Since when no user is logged in, if that is so.
+    pub(super) const fn outside_since(&self) -> Duration {
+        self.outside_since
+    }
+
+    /// When the last answered command was sent, or the connection was made.
+    pub(super) const fn last_answered_sent_at(&self) -> Duration {
+        self.last_answered_sent_at
+    }
+
+    /// When the last reply arrived.
+    pub(super) const fn answered_at(&self) -> Duration {
+        self.answered_at
+    }
+
+    pub(super) const fn is_ascii(&self) -> bool {
+        self.is_ascii
+    }
+
+    /// The offset at which the next transfer starts.
+    pub(super) const fn restart(&self) -> u64 {
+        self.restart
+    }
+
+    /// Whether a RNTO may follow.
+    pub(super) const fn renames(&self) -> bool {
+        self.renames
+    }
+
+    pub(super) const fn data_setup(&self) -> DataSetup {
+        self.data_setup
+    }
+
+    /// When the last PASV or EPSV with a port was sent.
+    pub(super) const fn data_setup_since(&self) -> Duration {
+        self.data_setup_since
+    }
+
+    pub(super) const fn is_extended_only(&self) -> bool {
+        self.is_extended_only
+    }
+
+    pub(super) const fn tells_sizes_only(&self) -> bool {
+        self.tells_sizes_only
+    }
+
+    pub(super) const fn channel(&self) -> ControlChannel {
+        self.control
+    }
+
+    pub(super) fn is_secured(&self) -> bool {
+        self.control == ControlChannel::Secured
+    }
+
+    /// Whether PROT may follow: TLS has started, and PBSZ was accepted.
+    pub(super) fn may_protect(&self) -> bool {
+        self.is_secured() && self.has_buffer_size
+    }
+
+    pub(super) const fn is_protected(&self) -> bool {
+        self.is_protected
     }
 
     /// The current directory as PWD prints it.
@@ -142,7 +207,7 @@ impl SessionModel {
 
     /// Whether the policy requires TLS for this and the control connection has none.
     pub(super) fn lacks_tls(&self, needed: TlsRequired, config: &RunConfig) -> bool {
-        self.control != ControlChannel::Secured && requires(config, needed)
+        !self.is_secured() && requires(config, needed)
     }
 
     /// Resolves an argument against the current directory.
@@ -169,53 +234,6 @@ impl SessionModel {
         }
     }
 
-    /// Permissions for a command sent at this time: before and after a reload, which differ where the order
-    /// of command and reload is unknown.
-    pub(super) fn permissions(
-        &self,
-        sent_at: Duration,
-        context: &ReplyContext<'_>,
-    ) -> [Permissions; 2] {
-        let LoginState::LoggedIn(login, since) = self.login_state else {
-            return [Permissions::NONE; 2];
-        };
-        let before = context.config.permissions_of(login).unwrap_or_default();
-        let Some(reload) = &context.config.reload else {
-            return [before; 2];
-        };
-        let after = reload.permissions(login, before).unwrap_or(before);
-        // Kept sessions keep the permissions of their login.
-        let span = if reload.keeps_sessions() {
-            since
-        } else {
-            LoginTime {
-                sent_at,
-                answered_at: context.now,
-            }
-        };
-        match (
-            reload.has_come(span.answered_at),
-            reload.is_over(span.sent_at),
-        ) {
-            (false, _) => [before; 2],
-            (true, true) => [after; 2],
-            (true, false) => [before, after],
-        }
-    }
-
-    /// When the reload revoked this permission, if the client had it at login: a transfer that needs it is
-    /// then cut.
-    pub(super) fn lost_since(&self, needed: Permissions, config: &RunConfig) -> Option<Duration> {
-        let LoginState::LoggedIn(login, _) = self.login_state else {
-            return None;
-        };
-        let reload = config.reload.filter(|one| !one.keeps_sessions())?;
-        let before = config.permissions_of(login)?;
-        let after = reload.permissions(login, before)?;
-        let is_lost = before.contains(needed) && !after.contains(needed);
-        is_lost.then_some(reload.at)
-    }
-
     /// Advances the state by a legal final reply.
     pub(super) fn follow(
         &mut self,
@@ -238,20 +256,11 @@ impl SessionModel {
             (CommandKind::User, _) => {
                 self.flush(command.since);
                 if code == 331 {
-                    self.login_state = LoginState::UserSent(login_of(command.argument()));
+                    self.login_state = LoginState::user_sent(command.argument());
                 }
             }
             (CommandKind::Pass, 230) => {
-                if let LoginState::UserSent(login) = self.login_state {
-                    let (sent_at, answered_at) = (command.since, context.now);
-                    self.login_state = LoginState::LoggedIn(
-                        login,
-                        LoginTime {
-                            sent_at,
-                            answered_at,
-                        },
-                    );
-                }
+                self.login_state = self.login_state.granted(command.since, context.now);
             }
             (CommandKind::Pass, 530) => {
                 self.login_state = LoginState::LoggedOut;
@@ -361,12 +370,4 @@ pub(super) const fn needed_for(kind: CommandKind) -> Permissions {
 pub(super) fn requires(config: &RunConfig, what: TlsRequired) -> bool {
     let tls = config.tls.as_ref();
     tls.is_some_and(|tls| tls.policy.require >= what)
-}
-
-fn login_of(name: &str) -> Login {
-    if name == "anonymous" {
-        Login::Anonymous
-    } else {
-        Login::Named
-    }
 }

@@ -2,16 +2,55 @@
 
 use std::time::Duration;
 
+use mioftpd::DataSession;
+
 use super::ftp_client::FtpClient;
 use super::session_model::needed_for;
+use super::transfer::{Behaviour, Transfer};
 use crate::fault_plan::FaultPlan;
 use crate::world::World;
+
+impl Transfer {
+    /// The violation in the final reply, as far as TLS is concerned.
+    fn tls_violation(
+        &self,
+        code: u16,
+        policy: Option<DataSession>,
+        is_excused: bool,
+    ) -> Option<&'static str> {
+        let is_resumed = self.connection.is_resumed();
+        let must_resume = policy == Some(DataSession::Require);
+        match code {
+            226 if self.connection.has_bad_hello() => Some("226 without a handshake"),
+            226 if self.behaviour() == Behaviour::OmitsCloseNotify
+                && self.payload().is_upload()
+                && self.connection.must_announce() =>
+            {
+                Some("226 for a FIN without close_notify")
+            }
+            226 if must_resume && is_resumed == Some(false) => {
+                Some("226 for a data connection that resumed no session")
+            }
+            // Refused because PROT P is required.
+            522 if !self.has_begun() && !self.connection.is_protected() => None,
+            522 if !self.has_begun() => {
+                Some("522 before the 150, though the data connection would use TLS")
+            }
+            522 if !self.connection.is_protected() => {
+                Some("522 for a data connection in the clear")
+            }
+            522 if is_excused || (must_resume && is_resumed != Some(true)) => None,
+            522 => Some("522 for no reason"),
+            _ => None,
+        }
+    }
+}
 
 impl FtpClient {
     /// Checks code and time of the final reply.
     pub(super) fn check_ending(&self, code: u16, since: Duration, text: &str, world: &mut World) {
         let is_being_ended = self.is_being_ended(world);
-        let data_setup = self.model.data_setup_since;
+        let data_setup = self.model.data_setup_since();
         let lacked_descriptor = world
             .last_faults()
             .descriptor
@@ -20,21 +59,21 @@ impl FtpClient {
             return;
         };
         // Unless accept(2) failed, 425 needs the time-out of a client that never connected.
-        let accepts = !lacked_descriptor && transfer.port.is_none();
+        let accepts = !lacked_descriptor && !transfer.connection.is_active();
         let is_early = world.now.saturating_sub(since) < self.config.timings.data_connect;
         // Behind a proxy the client is unknown at accept time.
-        let is_at_once = !self.config.is_proxied && !transfer.is_protected();
-        let was_known = is_at_once && transfer.was_accepted(world);
-        let is_its_own = transfer.begun || !self.has_aborted;
+        let is_at_once = !self.config.is_proxied && !transfer.connection.is_protected();
+        let was_known = is_at_once && transfer.connection.was_accepted(world);
+        let is_its_own = transfer.has_begun() || !transfer.has_aborted();
         let is_undisturbed = transfer.is_undisturbed(world);
         // Data on a kept connection may have closed it.
         let is_there = !transfer.is_kept() || is_undisturbed;
-        let is_reason = transfer.begun && is_early || was_known && is_there;
+        let is_reason = transfer.has_begun() && is_early || was_known && is_there;
         if code == 425 && accepts && is_its_own && is_reason && !is_being_ended {
             self.report("425 for no reason", world);
         }
         let is_calm = self.config.fault_plan.is_prompt() && !is_being_ended;
-        let is_left_alone = self.half_closed.is_none() && !self.has_aborted;
+        let is_left_alone = self.control.half_closed().is_none() && !transfer.has_aborted();
         // This holds however slow the disk is.
         let is_served = self.config.fault_plan.is_timely() && !is_being_ended;
         if code == 426 && is_served && is_left_alone && is_undisturbed {
@@ -43,16 +82,13 @@ impl FtpClient {
         if text.starts_with("Connection closed") && is_undisturbed {
             self.report("an open data connection was reported as closed", world);
         }
-        let lost = self
-            .model
-            .lost_since(needed_for(transfer.kind), &self.config);
+        let login_state = self.model.login_state();
+        let lost = login_state.lost_since(needed_for(transfer.kind()), &self.config);
         let late = lost.map(|lost| world.now.saturating_sub(lost));
         let is_late = late.is_some_and(|late| late > FaultPlan::PROMPT_LIMIT);
         if code == 226 && is_late && self.config.fault_plan.is_prompt() {
-            self.report(
-                &format!("226, though its permission was revoked {late:?} ago"),
-                world,
-            );
+            let violation = format!("226, though its permission was revoked {late:?} ago");
+            self.report(&violation, world);
         }
         let tls = self.config.tls.as_ref().map(|tls| tls.data_session);
         let is_excused = !is_calm || !is_left_alone || !is_undisturbed;

@@ -9,10 +9,13 @@ use super::expected::Expected;
 use super::ftp_client::FtpClient;
 use super::grammar::Line;
 use super::listing::{ExpectedListing, Form, MANY};
-use super::transfer::{Behaviour, Payload, Transfer};
+use super::transfer::{Behaviour, Transfer};
 use super::upload::{Change, Upload};
 use crate::content::{KINDS, in_the_file, is_sent_as_lines, on_the_wire, whole};
 use crate::world::ClientPort;
+
+/// A transfer command, what its client expects of it, and a REST before it.
+type Drawn = (String, Transfer, Option<Line>);
 
 /// Sizes of `/pub/0`, `/pub/1` and so on, which no client changes, by the capacity of the pipes.
 pub(crate) fn public_sizes(capacity: usize) -> [usize; 5] {
@@ -32,27 +35,21 @@ impl FtpClient {
             lines.push(self.type_line());
         }
         let behaviour = self.behaviour();
-        let (verb, transfer, upload, restart) = self.draw_transfer(behaviour);
+        let (verb, transfer, restart) = self.draw_transfer(behaviour);
+        let line = Line::new(transfer.kind(), verb);
         let is_bold = self.rng.one_in(20) && !self.profile.pipelines;
-        if is_bold && transfer.kind != CommandKind::Store {
+        if is_bold && transfer.kind() != CommandKind::Store {
             // No data connection, or one kept from a refusal: no transfer is expected.
-            lines.push(Line::new(transfer.kind, verb));
+            lines.push(line);
             return lines;
         }
         let arrangement = self.arrange(behaviour);
         lines.push(Line {
-            transfer: Some(Box::new((transfer, upload))),
+            transfer: Some(Box::new(transfer)),
             ..arrangement
         });
         lines.extend(restart);
-        let kind = if verb.starts_with("RETR") {
-            CommandKind::Fetch
-        } else if verb.contains("ST /") || verb.starts_with("MLSD") {
-            CommandKind::List
-        } else {
-            CommandKind::Store
-        };
-        lines.push(Line::new(kind, verb));
+        lines.push(line);
         if self.profile.pipelines && behaviour == Behaviour::NeverConnects && self.rng.one_in(2) {
             lines.push(Line::new(CommandKind::Abor, "ABOR"));
             // STAT works at any position.
@@ -74,7 +71,7 @@ impl FtpClient {
             return Behaviour::Prompt;
         }
         let after = self.rng.below(3_000);
-        if self.control_tls.is_protected && self.rng.one_in(2) {
+        if self.control.is_protected() && self.rng.one_in(2) {
             let behaviours = [
                 Behaviour::OmitsCloseNotify,
                 Behaviour::OmitsCloseNotify,
@@ -96,10 +93,7 @@ impl FtpClient {
     }
 
     /// The transfer command, and its expected result.
-    pub(super) fn draw_transfer(
-        &mut self,
-        behaviour: Behaviour,
-    ) -> (String, Transfer, Option<Upload>, Option<Line>) {
+    pub(super) fn draw_transfer(&mut self, behaviour: Behaviour) -> Drawn {
         // Some disconnects matter only during an upload.
         let choice = if self.profile.leaves_during_upload() && self.rng.one_in(2) {
             11
@@ -112,29 +106,28 @@ impl FtpClient {
             5..=6 => self.list(behaviour),
             7 => {
                 let (path, transfer) = self.upload_shared(behaviour);
-                (format!("STOR {path}"), transfer, None, None)
+                (format!("STOR {path}"), transfer, None)
             }
             8 => {
-                let (path, transfer, upload) = self.upload(Change::Append, behaviour);
-                (format!("APPE {path}"), transfer, Some(upload), None)
+                let (path, transfer) = self.upload_drawn(Change::Append, behaviour);
+                (format!("APPE {path}"), transfer, None)
             }
             9 => {
-                let (path, transfer, upload) = self.upload(Change::Replace, behaviour);
-                let verb = if upload.is_new { "STOU" } else { "STOR" };
-                (format!("{verb} {path}"), transfer, Some(upload), None)
+                let (path, transfer) = self.upload_drawn(Change::Replace, behaviour);
+                let upload = transfer.upload();
+                let is_new = upload.is_some_and(|upload| upload.is_new);
+                let verb = if is_new { "STOU" } else { "STOR" };
+                (format!("{verb} {path}"), transfer, None)
             }
-            10 if !self.is_ascii => self.upload_from(behaviour),
+            10 if !self.script.is_ascii() => self.upload_from(behaviour),
             _ => {
-                let (path, transfer, upload) = self.upload(Change::Replace, behaviour);
-                (format!("STOR {path}"), transfer, Some(upload), None)
+                let (path, transfer) = self.upload_drawn(Change::Replace, behaviour);
+                (format!("STOR {path}"), transfer, None)
             }
         }
     }
 
-    fn fetch_public(
-        &mut self,
-        behaviour: Behaviour,
-    ) -> (String, Transfer, Option<Upload>, Option<Line>) {
+    fn fetch_public(&mut self, behaviour: Behaviour) -> Drawn {
         let number = self.rng.below(5);
         let path = format!("/pub/{number}");
         let length = self
@@ -144,12 +137,12 @@ impl FtpClient {
             .map_or(0, |bytes| bytes.len());
         let mut offset = 0;
         let mut restart = None;
-        if !self.is_ascii && self.rng.one_in(4) {
+        if !self.script.is_ascii() && self.rng.one_in(4) {
             offset = self.rng.below(length + 1);
             restart = Some(Line::new(CommandKind::Rest, format!("REST {offset}")));
         }
         let transfer = self.fetch_of_public(&path, offset, behaviour);
-        (format!("RETR {path}"), transfer, None, restart)
+        (format!("RETR {path}"), transfer, restart)
     }
 
     pub(super) fn fetch_of_public(
@@ -160,15 +153,12 @@ impl FtpClient {
     ) -> Transfer {
         let bytes = self.config.memory.read(path).unwrap_or_default();
         let rest = bytes.get(offset..).unwrap_or_default();
-        let expected = Expected::Exactly(on_the_wire(rest, self.is_ascii));
-        fetch(CommandKind::Fetch, expected, behaviour)
+        let expected = Expected::Exactly(on_the_wire(rest, self.script.is_ascii()));
+        Transfer::receiving(CommandKind::Fetch, expected, behaviour)
     }
 
     /// The client's own file, a shared one, or a missing one.
-    fn fetch_other(
-        &mut self,
-        behaviour: Behaviour,
-    ) -> (String, Transfer, Option<Upload>, Option<Line>) {
+    fn fetch_other(&mut self, behaviour: Behaviour) -> Drawn {
         let own = self.own_files();
         let path = if !own.is_empty() && self.rng.one_in(2) {
             own[self.rng.below(own.len())].0.clone()
@@ -178,20 +168,20 @@ impl FtpClient {
                 .to_owned()
         };
         let transfer = self.fetch_of_other(&path, behaviour);
-        (format!("RETR {path}"), transfer, None, None)
+        (format!("RETR {path}"), transfer, None)
     }
 
     pub(super) fn fetch_of_other(&self, path: &str, behaviour: Behaviour) -> Transfer {
         let may_be_cut = self.config.cut_uploads == CutUploads::Keep;
         let expected = match self.file_model.holds(path) {
-            Some(own) => Expected::Exactly(on_the_wire(&own, self.is_ascii)),
+            Some(own) => Expected::Exactly(on_the_wire(&own, self.script.is_ascii())),
             None => Expected::Whole { may_be_cut },
         };
-        fetch(CommandKind::Fetch, expected, behaviour)
+        Transfer::receiving(CommandKind::Fetch, expected, behaviour)
     }
 
     /// The client's own files, if it waits for replies and so knows them.
-    fn own_files(&self) -> Vec<(String, Vec<u8>)> {
+    pub(super) fn own_files(&self) -> Vec<(String, Vec<u8>)> {
         if self.profile.pipelines {
             Vec::new()
         } else {
@@ -199,12 +189,12 @@ impl FtpClient {
         }
     }
 
-    fn list(&mut self, behaviour: Behaviour) -> (String, Transfer, Option<Upload>, Option<Line>) {
+    fn list(&mut self, behaviour: Behaviour) -> Drawn {
         let verb = self.rng.pick(&["LIST", "NLST", "MLSD"]);
         let directories = ["/pub", "/pub/", "/up", "/misc", "/none", MANY, MANY];
         let path = self.rng.pick(&directories);
         let transfer = self.list_of(verb, path, behaviour);
-        (format!("{verb} {path}"), transfer, None, None)
+        (format!("{verb} {path}"), transfer, None)
     }
 
     pub(super) fn list_of(&self, verb: &str, path: &str, behaviour: Behaviour) -> Transfer {
@@ -218,37 +208,37 @@ impl FtpClient {
             "/pub" | MANY => ExpectedListing::all(form, directory, &self.config.memory),
             _ => ExpectedListing::some(form, directory, &self.own_files()),
         };
-        fetch(
-            CommandKind::List,
-            Expected::ExpectedListing(listing),
-            behaviour,
-        )
+        let expected = Expected::ExpectedListing(listing);
+        Transfer::receiving(CommandKind::List, expected, behaviour)
     }
 
     fn upload_shared(&mut self, behaviour: Behaviour) -> (String, Transfer) {
         let path = self.rng.pick(&["/shared/0", "/shared/1"]);
         // Plain lines, so that the content survives either TYPE.
         let bytes = self.new_contents(true);
-        let connection = on_the_wire(&bytes, self.is_ascii);
-        (path.to_owned(), Transfer::sending(connection, behaviour))
+        let connection = on_the_wire(&bytes, self.script.is_ascii());
+        (
+            path.to_owned(),
+            Transfer::sending(connection, behaviour, None),
+        )
     }
 
-    pub(super) fn upload(
+    /// Of a new file, or one of the client's own.
+    pub(super) fn upload_drawn(
         &mut self,
         change: Change,
         behaviour: Behaviour,
-    ) -> (String, Transfer, Upload) {
+    ) -> (String, Transfer) {
         let own = self.own_files();
         let is_new = own.is_empty() || self.rng.one_in(2);
         let path = if is_new {
-            self.files += 1;
-            format!("/up/c{}-{}", self.number, self.files)
+            self.file_model.new_name(self.number)
         } else {
             own[self.rng.below(own.len())].0.clone()
         };
         let bytes = self.new_contents(false);
-        let (transfer, upload) = self.upload_of(&path, &bytes, change, behaviour);
-        (path, transfer, upload)
+        let transfer = self.upload_of(&path, &bytes, change, behaviour);
+        (path, transfer)
     }
 
     pub(super) fn upload_of(
@@ -257,50 +247,42 @@ impl FtpClient {
         bytes: &[u8],
         change: Change,
         behaviour: Behaviour,
-    ) -> (Transfer, Upload) {
+    ) -> Transfer {
         let is_new = self.file_model.holds(path).is_none();
         if is_new {
             self.file_model.open(path, None);
         }
-        let is_proper = self.is_ascii && is_sent_as_lines(bytes);
+        let is_proper = self.script.is_ascii() && is_sent_as_lines(bytes);
         let connection = on_the_wire(bytes, is_proper);
         let upload = Upload {
             path: path.to_owned(),
-            bytes: in_the_file(&connection, self.is_ascii),
+            bytes: in_the_file(&connection, self.script.is_ascii()),
             change,
-            is_text: self.is_ascii,
+            is_text: self.script.is_ascii(),
             is_new,
             // Text uploads are not kept: their offset is undefined.
-            is_kept: self.config.cut_uploads == CutUploads::Keep && !self.is_ascii,
+            is_kept: self.config.cut_uploads == CutUploads::Keep && !self.script.is_ascii(),
         };
-        (Transfer::sending(connection, behaviour), upload)
+        Transfer::sending(connection, behaviour, Some(upload))
     }
 
     /// Overwrites part of an existing file.
-    fn upload_from(
-        &mut self,
-        behaviour: Behaviour,
-    ) -> (String, Transfer, Option<Upload>, Option<Line>) {
+    fn upload_from(&mut self, behaviour: Behaviour) -> Drawn {
         let mut own = self.own_files();
         // An empty file has no part.
         own.retain(|(_, bytes)| !bytes.is_empty());
         if own.is_empty() {
-            let (path, transfer, upload) = self.upload(Change::Append, behaviour);
-            return (format!("APPE {path}"), transfer, Some(upload), None);
+            let (path, transfer) = self.upload_drawn(Change::Append, behaviour);
+            return (format!("APPE {path}"), transfer, None);
         }
         let (path, bytes) = &own[self.rng.below(own.len())];
         // Offset 0 would be a plain STOR.
         let offset = self.rng.below(bytes.len() + 1).max(1);
         let verb = self.rng.pick(&["STOR", "APPE"]);
         let contents = self.new_contents(false);
-        let (transfer, upload) = self.upload_of(path, &contents, Change::At(offset), behaviour);
+        let transfer = self.upload_of(path, &contents, Change::At(offset), behaviour);
         let restart = Line::new(CommandKind::Rest, format!("REST {offset}"));
-        (
-            format!("{verb} {path}"),
-            transfer,
-            Some(upload),
-            Some(restart),
-        )
+        (format!("{verb} {path}"), transfer, Some(restart))
     }
 
     fn new_contents(&mut self, is_plain: bool) -> Vec<u8> {
@@ -322,8 +304,8 @@ impl FtpClient {
             (0, IpAddr::V4(_)) => Line::new(CommandKind::Passive, "PASV"),
             (0 | 1, _) => Line::new(CommandKind::Passive, "EPSV"),
             (choice, ip) => {
-                self.ports += 1;
-                let at = SocketAddr::new(ip, self.profile.first_port + self.ports);
+                let own_port = self.script.next_port(self.profile.first_port);
+                let at = SocketAddr::new(ip, own_port);
                 let port = match behaviour {
                     Behaviour::NeverConnects if self.rng.one_in(2) => Some(ClientPort::Hole),
                     Behaviour::NeverConnects => None,
@@ -337,11 +319,6 @@ impl FtpClient {
             }
         }
     }
-}
-
-fn fetch(kind: CommandKind, expected: Expected, behaviour: Behaviour) -> Transfer {
-    let got = Vec::new();
-    Transfer::new(kind, Payload::Receive { got, expected }, behaviour)
 }
 
 fn port_command(at: SocketAddr, old: bool) -> String {

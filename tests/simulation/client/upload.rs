@@ -13,7 +13,7 @@ pub(crate) enum Change {
     At(usize),
 }
 
-/// An upload in progress.
+/// An upload in progress. Plain data.
 #[derive(Clone)]
 pub(crate) struct Upload {
     pub(crate) path: String,

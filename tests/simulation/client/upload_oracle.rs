@@ -30,17 +30,17 @@ pub(super) enum EofSignal {
 /// The connections of an upload, and what its client did with them.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct UploadFacts {
-    pub(super) control: Option<ConnectionId>,
-    pub(super) data: Option<ConnectionId>,
-    pub(super) ending: EofSignal,
+    control: Option<ConnectionId>,
+    data: Option<ConnectionId>,
+    ending: EofSignal,
     /// Bytes that the client sent.
-    pub(super) sent: usize,
+    sent: usize,
     /// QUIT was sent.
-    pub(super) has_quit: bool,
+    has_quit: bool,
     /// From when on a reload has certainly ended the session.
-    pub(super) over_from: Option<Duration>,
+    over_from: Option<Duration>,
     /// No disk fault can make it shorter than what was read.
-    pub(super) is_disk_kind: bool,
+    is_disk_kind: bool,
 }
 
 /// The legal outcomes.
@@ -135,6 +135,16 @@ impl UploadFacts {
 }
 
 impl FtpClient {
+    /// The upload without a final reply.
+    pub(super) fn upload(&self) -> Option<&Upload> {
+        self.transfer.as_ref()?.upload()
+    }
+
+    /// Its data connection.
+    pub(super) fn data_id(&self) -> Option<ConnectionId> {
+        self.transfer.as_ref()?.connection.id()
+    }
+
     /// The facts of its upload so far.
     pub(super) fn upload_facts(&self) -> UploadFacts {
         let transfer = self.transfer.as_ref();
@@ -146,13 +156,12 @@ impl FtpClient {
             fault_plan.panic,
         ];
         // The last reply may have arrived together with this one.
-        let mut pending = self.conversation.pending.iter();
-        let has_quit = self.conversation.over || pending.any(|one| one.kind == CommandKind::Quit);
+        let has_quit = self.conversation.is_over() || self.conversation.awaits(CommandKind::Quit);
         UploadFacts {
-            control: self.control,
-            data: transfer.and_then(|transfer| transfer.connection),
+            control: self.control.id(),
+            data: self.data_id(),
             ending: transfer.map_or(EofSignal::Fin, Transfer::ending),
-            sent: transfer.map_or(0, Transfer::sent),
+            sent: transfer.map_or(0, |transfer| transfer.payload().sent()),
             has_quit,
             over_from: self.over_from(),
             is_disk_kind: violations == [Odds(0); 4] && self.config.quota.is_none(),

@@ -230,6 +230,12 @@ impl World {
         self.connections.get(&id).is_some_and(Connection::is_held)
     }
 
+    /// Whether the client waits for this connection to be established.
+    pub(crate) fn is_connecting(&self, id: ConnectionId) -> bool {
+        let connection = self.connections.get(&id);
+        connection.is_some_and(|connection| connection.client.link == LinkState::Connecting)
+    }
+
     pub(crate) fn connection_ref(&self, id: ConnectionId) -> Option<&Connection> {
         self.connections.get(&id)
     }
