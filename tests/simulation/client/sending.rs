@@ -100,9 +100,10 @@ impl FtpClient {
             }
             self.transfer = Some(transfer);
         }
-        if matches!(line.kind, CommandKind::Abor | CommandKind::Garbage)
-            && let Some(transfer) = &mut self.transfer
-        {
+        // The server acts on `ABOR now` before it refuses it.
+        let is_abort = line.kind == CommandKind::Abor
+            || line.kind == CommandKind::Garbage && line.bytes.starts_with(b"ABOR");
+        if is_abort && let Some(transfer) = &mut self.transfer {
             transfer.abort_sent();
         }
         if let Some(path) = line.removes {
