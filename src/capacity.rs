@@ -23,18 +23,12 @@ pub(crate) fn equipment(config: &Config, workers: usize) -> Equipment {
 pub(crate) fn connections(config: &Config, mode: ServerMode, equipment: Equipment) -> Room {
     let wanted = config.connections;
     let most = within_descriptors(getrlimit(Resource::Nofile).current, mode);
+    let mut room = Room::from(wanted);
     if most < wanted {
-        log::warn!(
-            "Limited to {most} connections instead of {wanted} by {}",
-            Bound::Files
-        );
-    }
-    let room = if most < wanted {
         let (connections, bound) = (most, Bound::Files);
-        Room { connections, bound }
-    } else {
-        Room::from(wanted)
-    };
+        log::warn!("Limited to {most} connections instead of {wanted} by {bound}");
+        room = Room { connections, bound };
+    }
     let Some(bytes) = config.max_memory else {
         return room;
     };
