@@ -27,18 +27,12 @@ pub(crate) fn connections(
 ) -> ConnectionLimit {
     let wanted = config.connections;
     let most = within_descriptors(getrlimit(Resource::Nofile).current, mode);
+    let mut limit = ConnectionLimit::from(wanted);
     if most < wanted {
-        log::warn!(
-            "Limited to {most} connections instead of {wanted} by {}",
-            LimitCause::Files
-        );
-    }
-    let limit = if most < wanted {
         let (connections, bound) = (most, LimitCause::Files);
-        ConnectionLimit { connections, bound }
-    } else {
-        ConnectionLimit::from(wanted)
-    };
+        log::warn!("Limited to {most} connections instead of {wanted} by {bound}");
+        limit = ConnectionLimit { connections, bound };
+    }
     let Some(bytes) = config.max_memory else {
         return limit;
     };

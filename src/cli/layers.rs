@@ -47,6 +47,7 @@ impl CliArgs {
         };
         options.read(&self.arguments)?;
         let draft = options.finish(self.password.clone())?;
+        // The default of `--log`.
         let log = draft.log.unwrap_or(LevelFilter::Info);
         let config = draft.finish().map_err(Failure::Invalid)?;
         Ok(Resolved {
@@ -74,7 +75,7 @@ fn read(path: &std::path::Path) -> Result<ConfigDraft, Failure> {
 }
 
 /// Options, and the keys that they set under another name.
-const KEYS: [(&str, &str); 18] = [
+const KEYS: [(&str, &str); 16] = [
     ("DIR", "directory"),
     ("log", "log.level"),
     ("no-sandbox", "sandbox"),
@@ -91,8 +92,6 @@ const KEYS: [(&str, &str); 18] = [
     ("tls-listen", "tls.listen"),
     ("tls-require", "tls.require"),
     ("tls-self-signed", "tls.self-signed"),
-    ("writable", "--writable"),
-    ("user", "--user"),
 ];
 
 /// Options that set the key of the same name.

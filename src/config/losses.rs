@@ -44,7 +44,7 @@ fn is_emptied(old: &[Cidr], new: &[Cidr]) -> bool {
     !old.is_empty() && new.is_empty()
 }
 
-fn is_gone<T>(old: Option<T>, new: Option<T>) -> bool {
+fn is_gone<T>(old: Option<&T>, new: Option<&T>) -> bool {
     old.is_some() && new.is_none()
 }
 
@@ -90,7 +90,7 @@ const ROWS: &[Row<Config>] = rows! {
     "throttling.failures" Warned, "more failed logins are allowed before a ban",
         |old, new| new.throttling.failures > old.throttling.failures;
     "limits.memory" Warned, "memory is not limited any more",
-        |old, new| is_gone(old.max_memory, new.max_memory);
+        |old, new| is_gone(old.max_memory.as_ref(), new.max_memory.as_ref());
 };
 
 const ACCOUNT_ROWS: &[Row<Account>] = rows! {
@@ -99,7 +99,7 @@ const ACCOUNT_ROWS: &[Row<Account>] = rows! {
     "account.enabled" RefusedUnless("true"), "logins are allowed",
         |old, new| !old.enabled && new.enabled;
     "account.expires" RefusedUnless("9999-12-31"), "the account never expires",
-        |old, new| is_gone(old.expires, new.expires);
+        |old, new| is_gone(old.expires.as_ref(), new.expires.as_ref());
     "account.directory" RefusedUnless("the directory of the server"),
         "the account gets the directory of the server",
         |old, new| is_gone(old.root.as_ref(), new.root.as_ref());
@@ -107,17 +107,17 @@ const ACCOUNT_ROWS: &[Row<Account>] = rows! {
         |old, new| !old.permissions.contains(new.permissions);
     "account.umask" RefusedUnless("the umask of the server"),
         "its uploads are created with the umask of the server",
-        |old, new| is_gone(old.umask, new.umask);
+        |old, new| is_gone(old.umask.as_ref(), new.umask.as_ref());
     "account.sessions" Warned, "the number of sessions is not limited any more",
-        |old, new| is_gone(old.sessions, new.sessions);
+        |old, new| is_gone(old.sessions.as_ref(), new.sessions.as_ref());
     "account.rate-up" Warned, "the upload rate is not limited any more",
-        |old, new| is_gone(old.rate_up, new.rate_up);
+        |old, new| is_gone(old.rate_up.as_ref(), new.rate_up.as_ref());
     "account.rate-down" Warned, "the download rate is not limited any more",
-        |old, new| is_gone(old.rate_down, new.rate_down);
+        |old, new| is_gone(old.rate_down.as_ref(), new.rate_down.as_ref());
     "account.quota-bytes" Warned, "the size of its files is not limited any more",
-        |old, new| is_gone(old.quota_bytes, new.quota_bytes);
+        |old, new| is_gone(old.quota_bytes.as_ref(), new.quota_bytes.as_ref());
     "account.quota-files" Warned, "the number of its files is not limited any more",
-        |old, new| is_gone(old.quota_files, new.quota_files);
+        |old, new| is_gone(old.quota_files.as_ref(), new.quota_files.as_ref());
 };
 
 impl<T> Row<T> {

@@ -12,6 +12,7 @@ pub(crate) mod fixed;
 pub(crate) mod losses;
 mod origins;
 pub mod password_file;
+mod tls;
 mod words;
 
 use std::fs;
@@ -24,17 +25,16 @@ use log::LevelFilter;
 
 use crate::auth::{Account, Accounts, Permissions, RevokedSessions};
 use crate::limits::{self, Throttling, Timings};
-use crate::net::tls::certificate_files;
-use crate::net::{AddressRules, Cidr, DataSession, PassiveHost};
+use crate::net::{AddressRules, Cidr, PassiveHost};
 use crate::observe::{Events, TransferLog};
 use crate::protocol::charset::Charset;
 use crate::protocol::zone::Zone;
 use crate::sandbox::{RunAs, SandboxPlan, resolver_paths};
-use crate::session::SecurityPolicy;
 use crate::storage::{CutUploads, Durability, Umask};
 pub(crate) use combinations::overlap;
-pub use draft::{ConfigDraft, TlsDraft};
+pub use draft::ConfigDraft;
 pub use origins::Origins;
+pub use tls::{Certificate, ClientAuthority, TlsConfig, TlsDraft, own_names};
 pub use words::Words;
 
 /// The port of the default listen addresses.
@@ -153,98 +153,6 @@ pub struct Config {
     pub log_level: Option<LevelFilter>,
 }
 
-/// The settings of FTPS.
-#[derive(Clone, Debug)]
-pub struct TlsConfig {
-    /// The certificate of the server.
-    pub certificate: Certificate,
-    /// Addresses with implicit TLS; on all others a client sends AUTH.
-    pub listen: Vec<SocketAddr>,
-    /// What requires TLS.
-    pub policy: SecurityPolicy,
-    /// Whether data connections must resume the TLS session of their control connection.
-    pub data_session: DataSession,
-    /// Client certificates. `None`: none are requested.
-    pub clients: Option<ClientAuthority>,
-}
-
-impl TlsConfig {
-    /// Adds the paths that a reload opens.
-    fn add_paths(&self, readable: &mut Vec<PathBuf>, writable: &mut Vec<PathBuf>) {
-        match &self.certificate {
-            Certificate::Files { certificate, key } => {
-                let files = [certificate, key].into_iter();
-                readable.extend(files.flat_map(|file| directories_for_reload(file)));
-            }
-            Certificate::SelfSigned { state, .. } => writable.extend(state.clone()),
-        }
-        let authorities = self.clients.iter();
-        readable.extend(authorities.flat_map(|one| directories_for_reload(&one.file)));
-    }
-
-    /// The files that a start creates if they are missing.
-    fn created(&self) -> Vec<PathBuf> {
-        match &self.certificate {
-            Certificate::SelfSigned {
-                state: Some(state), ..
-            } => {
-                let (certificate, key) = certificate_files(state);
-                vec![state.clone(), certificate, key]
-            }
-            Certificate::SelfSigned { state: None, .. } | Certificate::Files { .. } => Vec::new(),
-        }
-    }
-}
-
-/// The source of the server's certificate.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Certificate {
-    /// Two PEM files.
-    Files {
-        /// The certificate, followed by its chain.
-        certificate: PathBuf,
-        /// Its private key.
-        key: PathBuf,
-    },
-    /// A self-signed certificate, generated at the start.
-    SelfSigned {
-        /// The directory that keeps it across restarts. `None`: a new one at each start.
-        state: Option<PathBuf>,
-        /// The subject alternative names: host names and addresses. A kept certificate with other names
-        /// is replaced. Empty: [`own_names`] at the time of generation.
-        names: Vec<String>,
-    },
-}
-
-/// The authority that signs client certificates.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ClientAuthority {
-    /// A PEM file with one or more CA certificates.
-    pub file: PathBuf,
-    /// Whether a client certificate is required or optional.
-    pub required: bool,
-}
-
-/// The default names of a self-signed certificate: the host name, `localhost`, the loopback addresses
-/// and the listen addresses.
-pub fn own_names(listen: &[SocketAddr]) -> Vec<String> {
-    let system = rustix::system::uname();
-    // A host name that is not UTF-8 cannot be in a certificate.
-    let host = system.nodename().to_str().unwrap_or_default();
-    let mut names: Vec<String> = [host, "localhost", "127.0.0.1", "::1"]
-        .iter()
-        .filter(|name| !name.is_empty())
-        .map(ToString::to_string)
-        .collect();
-    for address in listen.iter().filter(|one| !one.ip().is_unspecified()) {
-        let name = address.ip().to_string();
-        if !names.contains(&name) {
-            names.push(name);
-        }
-    }
-    names
-}
-
 /// Parses `FIRST-LAST`; port 0 is invalid.
 pub fn read_ports(text: &str) -> Option<RangeInclusive<u16>> {
     let (first, last) = text.split_once('-')?;
@@ -360,12 +268,23 @@ impl Config {
                 readable.push(root.to_owned());
             }
         }
+        let mut read_again = self.sources.clone();
         if let Some(tls) = &self.tls {
-            tls.add_paths(&mut readable, &mut writable);
+            match &tls.certificate {
+                Certificate::Files { certificate, key } => {
+                    read_again.extend([certificate.clone(), key.clone()]);
+                }
+                Certificate::SelfSigned { state, .. } => writable.extend(state.clone()),
+            }
+            read_again.extend(tls.clients.iter().map(|clients| clients.file.clone()));
         }
-        // A reload reads the sources, and creates logs again after a rotation: that needs the directory.
-        let sources = self.sources.iter();
-        readable.extend(sources.flat_map(|file| directories_for_reload(file)));
+        // A new version is renamed into the directory; a symbolic link may be replaced, or its target.
+        for file in read_again {
+            let target = fs::canonicalize(&file).ok();
+            readable.push(directory_of(&file));
+            readable.extend(target.as_deref().map(directory_of));
+        }
+        // A reload creates logs again after a rotation: that needs the directory.
         writable.extend(self.transfer_logs.iter().map(|log| directory_of(&log.file)));
         let names = self.has_names();
         if names {
@@ -390,17 +309,6 @@ impl Config {
             low_ports: ports.is_some_and(|ports| *ports.start() < FIRST_FREE_PORT),
         }
     }
-}
-
-/// The directories in which a reload opens this file: its own, because a new version is renamed into it;
-/// and, for a symbolic link, that of the target, because the link may be replaced.
-fn directories_for_reload(file: &Path) -> Vec<PathBuf> {
-    let target = fs::canonicalize(file).ok();
-    let directories = [
-        Some(directory_of(file)),
-        target.as_deref().map(directory_of),
-    ];
-    directories.into_iter().flatten().collect()
 }
 
 /// The parent directory of a file; `.` for a bare name.

@@ -116,7 +116,7 @@ fn check_tls(config: &TlsConfig, now: i64) -> Vec<Finding> {
             let notes = acceptor.warning(now).into_iter().chain(misuse);
             findings.extend(notes.map(Finding::Note));
         }
-        Err(error) => findings.push(Finding::Failure(error.to_string())),
+        Err(error) => findings.push(Finding::Failure(error)),
     }
     findings
 }

@@ -108,8 +108,7 @@ pub(super) fn acceptor_for(
     unix_time: i64,
 ) -> Result<Option<Acceptor>, Error> {
     let load = |tls| tls::load(tls, None, unix_time);
-    let loaded = tls.map(load).transpose();
-    loaded.map_err(|error| Error::Tls(error.to_string()))
+    tls.map(load).transpose().map_err(Error::Tls)
 }
 
 pub(super) fn passive_ports_for(config: &Config) -> PassivePorts {

@@ -49,19 +49,10 @@ pub(super) struct ReloadBase {
 pub(super) struct Reload {
     source: ConfigSource,
     waker: Waker,
-    state: ReloadState,
-}
-
-/// ```text
-///   Idle ──begin──▶ Reading ──begin──▶ Stale
-///    ▲                │ read  ▲          │ read
-///    └────────────────┘       └──────────┘ (starts again)
-/// ```
-enum ReloadState {
-    Idle,
-    Reading(Receiver<Result<ReloadResult, String>>),
+    /// `None`: no reload is running.
+    running: Option<Receiver<Result<ReloadResult, String>>>,
     /// A reload was requested after reading began, so it has to be read once more.
-    Stale(Receiver<Result<ReloadResult, String>>),
+    is_stale: bool,
 }
 
 impl Reload {
@@ -69,23 +60,25 @@ impl Reload {
         Self {
             source,
             waker,
-            state: ReloadState::Idle,
+            running: None,
+            is_stale: false,
         }
     }
 
     pub(super) const fn is_idle(&self) -> bool {
-        matches!(self.state, ReloadState::Idle)
+        self.running.is_none()
     }
 
     /// Requests a reload on top of `present`; if one is running, another follows it.
     pub(super) fn begin(&mut self, present: ReloadBase) {
-        self.state = match std::mem::replace(&mut self.state, ReloadState::Idle) {
-            ReloadState::Idle => self.start(present),
-            ReloadState::Reading(found) | ReloadState::Stale(found) => ReloadState::Stale(found),
-        };
+        if self.running.is_some() {
+            self.is_stale = true;
+        } else {
+            self.running = Some(self.start(present));
+        }
     }
 
-    fn start(&self, present: ReloadBase) -> ReloadState {
+    fn start(&self, present: ReloadBase) -> Receiver<Result<ReloadResult, String>> {
         let (sender, receiver) = channel();
         let on_failure = Sender::clone(&sender);
         let (source, waker) = (ConfigSource::clone(&self.source), Waker::clone(&self.waker));
@@ -104,7 +97,7 @@ impl Reload {
                 cause(&error)
             )));
         }
-        ReloadState::Reading(receiver)
+        receiver
     }
 
     /// The result of a reload that has finished. If another was requested, it starts on top of `present`.
@@ -112,15 +105,13 @@ impl Reload {
         &mut self,
         present: impl FnOnce() -> ReloadBase,
     ) -> Option<Result<ReloadResult, String>> {
-        let (ReloadState::Reading(receiver) | ReloadState::Stale(receiver)) = &self.state else {
-            return None;
-        };
-        let result = match receiver.try_recv() {
+        let result = match self.running.as_ref()?.try_recv() {
             Err(TryRecvError::Empty) => return None,
             Err(TryRecvError::Disconnected) => Err("the reload thread panicked".to_owned()),
             Ok(result) => result,
         };
-        if let ReloadState::Stale(_) = std::mem::replace(&mut self.state, ReloadState::Idle) {
+        self.running = None;
+        if std::mem::take(&mut self.is_stale) {
             self.begin(present());
         }
         Some(result)
@@ -177,8 +168,8 @@ fn load_acceptor(
     };
     match tls::load(tls, present.acceptor.as_ref(), present.now) {
         Ok(acceptor) => Ok((Some(acceptor), None)),
-        Err(error) if present.acceptor.is_some() => Ok((None, Some(error.to_string()))),
-        Err(error) => Err(error.to_string()),
+        Err(error) if present.acceptor.is_some() => Ok((None, Some(error))),
+        Err(error) => Err(error),
     }
 }
 

@@ -226,8 +226,10 @@ fn monotonic_micros() -> i64 {
 mod tests {
     use super::*;
 
-    fn manager(directory: &std::path::Path) -> (ServiceManager, UnixDatagram) {
-        let path = directory.join("notify");
+    /// A manager with a watchdog time-out of ten seconds, its socket, and the directory of that.
+    fn manager() -> (ServiceManager, UnixDatagram, tempfile::TempDir) {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("notify");
         let listener = UnixDatagram::bind(&path).unwrap();
         listener.set_nonblocking(true).unwrap();
         let manager = ServiceManager {
@@ -235,7 +237,7 @@ mod tests {
             watchdog: Some(Watchdog::within(Duration::from_secs(10))),
             ..ServiceManager::default()
         };
-        (manager, listener)
+        (manager, listener, directory)
     }
 
     fn received(listener: &UnixDatagram) -> Vec<String> {
@@ -249,8 +251,7 @@ mod tests {
 
     #[test]
     fn each_state_change_is_sent_once_and_in_order() {
-        let directory = tempfile::tempdir().unwrap();
-        let (mut manager, listener) = manager(directory.path());
+        let (mut manager, listener, _directory) = manager();
         manager.reloading();
         manager.ready("a");
         manager.ready("a");
@@ -277,8 +278,7 @@ mod tests {
 
     #[test]
     fn keepalives_are_sent_at_half_the_watchdog_timeout() {
-        let directory = tempfile::tempdir().unwrap();
-        let (mut manager, listener) = manager(directory.path());
+        let (mut manager, listener, _directory) = manager();
         let now = Instant::now();
         assert_eq!(manager.next_keepalive(now), None);
         manager.keep_alive(now);
@@ -294,8 +294,7 @@ mod tests {
 
     #[test]
     fn state_changes_are_retried_after_a_full_socket_buffer() {
-        let directory = tempfile::tempdir().unwrap();
-        let (mut manager, listener) = manager(directory.path());
+        let (mut manager, listener, _directory) = manager();
         let mut now = Instant::now();
         for _ in 0..10_000 {
             manager.keep_alive(now);
@@ -317,8 +316,7 @@ mod tests {
 
     #[test]
     fn messages_reach_a_restarted_service_manager() {
-        let directory = tempfile::tempdir().unwrap();
-        let (mut manager, listener) = manager(directory.path());
+        let (mut manager, listener, directory) = manager();
         drop(listener);
         manager.ready("a");
         std::fs::remove_file(directory.path().join("notify")).unwrap();

@@ -3,35 +3,23 @@
 //!
 //! Blocking: it reads files and may generate a key, so it must not be called on the event loop.
 
-use std::fmt;
-
 use crate::config::{Certificate, TlsConfig, own_names};
 use crate::net::tls::{
     Acceptor, CertificateNames, CertificateOrigin, ClientCertificates, Credentials,
     CredentialsError, SelfSigned,
 };
 
-/// Why the certificates could not be loaded.
-#[derive(Debug)]
-pub(super) struct LoadError(String);
-
-impl fmt::Display for LoadError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
 /// Loads the certificates. The TLS sessions of `present`, which the result replaces, stay resumable.
 pub(super) fn load(
     config: &TlsConfig,
     present: Option<&Acceptor>,
     now: i64,
-) -> Result<Acceptor, LoadError> {
+) -> Result<Acceptor, String> {
     let credentials = read(config, present.map(Acceptor::credentials), now)?;
     let clients = match &config.clients {
         None => ClientCertificates::Off,
         Some(authority) => ClientCertificates::load(&authority.file, authority.required)
-            .map_err(|error| LoadError(error.to_string()))?,
+            .map_err(|error| error.to_string())?,
     };
     log::info!(
         "Certificate: SHA-256 fingerprint {}",
@@ -42,7 +30,7 @@ pub(super) fn load(
         Some(present) => present.renewed(&credentials, verifier, config.data_session),
         None => Acceptor::new(&credentials, verifier, config.data_session),
     };
-    let acceptor = acceptor.map_err(|error| LoadError(error.to_string()))?;
+    let acceptor = acceptor.map_err(|error| error.to_string())?;
     if let Some(warning) = acceptor.warning(now) {
         log::warn!("{warning}");
     }
@@ -53,8 +41,8 @@ fn read(
     config: &TlsConfig,
     present: Option<&Credentials>,
     now: i64,
-) -> Result<Credentials, LoadError> {
-    let failed = |error: CredentialsError| LoadError(error.to_string());
+) -> Result<Credentials, String> {
+    let failed = |error: CredentialsError| error.to_string();
     match &config.certificate {
         Certificate::Files { certificate, key } => {
             Credentials::load(certificate, key).map_err(failed)

@@ -13,8 +13,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::Access;
 
 use crate::auth::Account;
-use crate::config::{Certificate, Config, TlsConfig, directory_of};
-use crate::net::tls::certificate_files;
+use crate::config::{Config, TlsConfig, directory_of};
 use crate::sandbox::RunAs;
 use crate::session::TlsRequired;
 
@@ -90,18 +89,10 @@ fn secrets(config: &Config) -> Vec<(&'static str, PathBuf)> {
             (true, false) => None,
         }
     });
-    let key = config.tls.iter().filter_map(|tls| Some(own_files(tls)?.1));
+    let key = config.tls.iter().filter_map(|tls| Some(tls.own_files()?.1));
     let mut secrets: Vec<_> = sources.chain(key.map(|key| ("private key", key))).collect();
     secrets.dedup();
     secrets
-}
-
-/// The paths of the server's certificate and key; `None` if they are only in memory.
-fn own_files(tls: &TlsConfig) -> Option<(PathBuf, PathBuf)> {
-    match &tls.certificate {
-        Certificate::Files { certificate, key } => Some((certificate.clone(), key.clone())),
-        Certificate::SelfSigned { state, .. } => Some(certificate_files(state.as_deref()?)),
-    }
 }
 
 /// Checks the file's mode and the search permission of every directory above it.
@@ -185,7 +176,7 @@ fn not_rotatable(config: &Config) -> Vec<String> {
 /// Files that a reload opens again, and that the `run-as` user cannot open.
 fn not_reloadable(config: &Config, user: &RunAs) -> Option<String> {
     let tls = config.tls.iter();
-    let own = tls.clone().filter_map(own_files);
+    let own = tls.clone().filter_map(TlsConfig::own_files);
     let own = own.flat_map(|(certificate, key)| [certificate, key]);
     let authority = tls.filter_map(|tls| Some(tls.clients.as_ref()?.file.clone()));
     let read = config.sources.iter().cloned().chain(own).chain(authority);

@@ -152,11 +152,11 @@ impl Term {
     }
 
     fn key(&self) -> &'static str {
-        match (self.at, self.notation(false).split_once(' ')) {
-            ("", Some((key, _))) => key,
-            ("", None) => self.notation(false),
-            (key, _) => key,
-        }
+        let notation = self.notation(false);
+        let first = notation
+            .split_once(' ')
+            .map_or(notation, |(first, _)| first);
+        if self.at.is_empty() { first } else { self.at }
     }
 
     fn holds(&self, facts: &Facts<'_>) -> bool {

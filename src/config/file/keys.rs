@@ -2,7 +2,8 @@
 //!
 //! A row maps a key to a field of a [`FileDraft`] or [`AccountDraft`]; the type of the field defines the
 //! valid values. A new key needs a row here, a paragraph in `example.toml`, and a test in
-//! `tests/operation/config`; tests fail without them.
+//! `tests/operation/config`; tests fail without them. If a reload cannot change it, it needs a row in
+//! [`fixed`](crate::config::fixed) too.
 
 use std::ops::RangeInclusive;
 

@@ -17,6 +17,7 @@ pub fn show(config: &Config, log: LevelFilter) -> String {
     let mut text = String::new();
     let mut shown_table = "";
     for key in KEYS {
+        // The first keys have no table.
         let (table, name) = key.path.split_once('.').unwrap_or(("", key.path));
         if table == "tls" && config.tls.is_none() {
             continue;

@@ -34,7 +34,7 @@ fn parsed(text: &str) -> Config {
     let directory = Path::new("/etc/mioftpd");
     let draft = parse(text, directory);
     let draft = draft.unwrap_or_else(|error| panic!("{}: {}\n{text}", error.at, error.text));
-    draft.assemble().unwrap()
+    draft.assemble()
 }
 
 fn shown(text: &str) -> String {

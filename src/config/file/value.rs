@@ -58,7 +58,7 @@ pub(super) trait Value: Sized {
     }
 }
 
-type Reader<T> = fn(&str) -> Result<T, ValueError>;
+type OfText<T> = fn(&str) -> Result<T, ValueError>;
 
 /// A [`Value`] that is a string.
 pub(super) trait Text: Sized {
@@ -77,7 +77,7 @@ impl<T: Text> Value for T {
     const TAKES: &'static str = <T as Text>::TAKES;
 
     fn read(raw: RawValue<'_>) -> Result<Self, ValueError> {
-        one(raw.value, T::of_text)
+        read_text(raw.value, T::of_text)
     }
 
     fn show(&self) -> Option<String> {
@@ -85,18 +85,18 @@ impl<T: Text> Value for T {
     }
 }
 
-fn one<T>(value: &DeValue<'_>, of_text: Reader<T>) -> Result<T, ValueError> {
+fn read_text<T>(value: &DeValue<'_>, of_text: OfText<T>) -> Result<T, ValueError> {
     of_text(value.as_str().ok_or(ValueError::Mismatch)?)
 }
 
 /// An array, or a single value without brackets.
-pub(super) fn list<T>(raw: RawValue<'_>, of_text: Reader<T>) -> Result<Vec<T>, ValueError> {
+pub(super) fn list<T>(raw: RawValue<'_>, of_text: OfText<T>) -> Result<Vec<T>, ValueError> {
     match raw.value.as_array() {
         Some(several) => several
             .iter()
-            .map(|value| one(value.get_ref(), of_text))
+            .map(|value| read_text(value.get_ref(), of_text))
             .collect(),
-        None => Ok(vec![one(raw.value, of_text)?]),
+        None => Ok(vec![read_text(raw.value, of_text)?]),
     }
 }
 
@@ -288,7 +288,7 @@ macro_rules! text {
 text! {
     Zone: "\"UTC\", or an offset such as \"+02:00\"", |_| ValueError::Mismatch;
     Umask: "permissions in octal such as \"027\"", |_| ValueError::Mismatch;
-    RunAs: "\"USER\" or \"USER:GROUP\"", |_| ValueError::Mismatch;
+    RunAs: "\"USER\" or \"USER:GROUP\"", |()| ValueError::Mismatch;
     SocketAddr: "addresses with ports such as [\"127.0.0.1:21000\", \"[::1]:21000\"]",
         |_| ValueError::Mismatch;
     Cidr: "networks such as [\"192.0.2.0/24\", \"2001:db8::/32\"]", because;

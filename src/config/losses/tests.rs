@@ -60,10 +60,10 @@ fn closed() -> Config {
     }
 }
 
-type Opened<T> = (&'static str, fn(&mut T), bool);
+type Opening<T> = (&'static str, fn(&mut T), bool);
 
 /// A key, the change that opens it, and whether it limits resources only.
-const OPENED: &[Opened<Config>] = &[
+const OPENED: &[Opening<Config>] = &[
     ("directory", |c| c.root = None, false),
     ("account", |c| c.accounts = Accounts::new(), false),
     ("tls", |c| c.tls = None, false),
@@ -89,7 +89,7 @@ fn observe(config: &mut Config) {
     tls(config).data_session = DataSession::Observe;
 }
 
-const OPENED_ACCOUNTS: &[Opened<Account>] = &[
+const OPENED_ACCOUNTS: &[Opening<Account>] = &[
     ("account.addresses", |a| a.addresses.clear(), false),
     ("account.enabled", |a| a.enabled = true, false),
     ("account.expires", |a| a.expires = None, false),

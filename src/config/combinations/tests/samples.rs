@@ -1,4 +1,6 @@
 //! A sample for each row: a configuration that it matches, and a line that cures it.
+//!
+//! The lines are of a file, each with its whole key; a line that is an option is given on the command line.
 
 /// A configuration that one row matches.
 pub(super) struct Sample {
