@@ -20,6 +20,12 @@ pub struct Level(Never);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Never {}
 
+/// Uninhabited.
+pub type Deflater = Level;
+
+/// Uninhabited.
+pub type Inflater = Level;
+
 impl Level {
     /// Always `None`.
     pub const DEFAULT: Option<Self> = None;
@@ -28,6 +34,26 @@ impl Level {
     pub const fn parse(_: &[u8]) -> Option<Self> {
         None
     }
+
+    /// Never called.
+    pub const fn new(level: Self) -> Self {
+        level
+    }
+
+    /// Never called.
+    pub fn deflate(&mut self, _: &[u8], _: &mut Vec<u8>) -> Result<(), Malformed> {
+        match self.0 {}
+    }
+
+    /// Never called.
+    pub fn finish(&mut self, _: &mut Vec<u8>) -> Result<(), Malformed> {
+        match self.0 {}
+    }
+
+    /// Never called.
+    pub fn inflate(&mut self, _: &mut &[u8]) -> Result<(&[u8], Inflated), Malformed> {
+        match self.0 {}
+    }
 }
 
 impl fmt::Display for Level {
@@ -35,31 +61,6 @@ impl fmt::Display for Level {
         match self.0 {}
     }
 }
-
-/// Uninhabited.
-#[derive(Debug)]
-pub struct Deflater(Level);
-
-impl Deflater {
-    /// Never called.
-    pub const fn new(level: Level) -> Self {
-        Self(level)
-    }
-
-    /// Never called.
-    pub fn deflate(&mut self, _: &[u8], _: &mut Vec<u8>) -> Result<(), Malformed> {
-        match self.0.0 {}
-    }
-
-    /// Never called.
-    pub fn finish(&mut self, _: &mut Vec<u8>) -> Result<(), Malformed> {
-        match self.0.0 {}
-    }
-}
-
-/// Uninhabited.
-#[derive(Debug)]
-pub struct Inflater(Level);
 
 /// As in `deflate.rs`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,16 +71,4 @@ pub enum Inflated {
     Full,
     /// As in `deflate.rs`.
     Ended,
-}
-
-impl Inflater {
-    /// Never called.
-    pub const fn new(level: Level) -> Self {
-        Self(level)
-    }
-
-    /// Never called.
-    pub fn inflate(&mut self, _: &mut &[u8]) -> Result<(&[u8], Inflated), Malformed> {
-        match self.0.0 {}
-    }
 }
