@@ -69,11 +69,11 @@ impl WireEncoder {
     }
 
     /// For a listing, to which TYPE and STRU do not apply; `None` in MODE S.
-    pub(super) fn for_listing(representation: Representation) -> Option<Self> {
+    pub(super) fn for_listing(mode: Mode) -> Option<Self> {
         Self::for_file(Representation {
             data_type: DataType::Image,
             structure: Structure::File,
-            mode: representation.mode,
+            mode,
         })
     }
 

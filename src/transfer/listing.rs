@@ -8,16 +8,51 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::encoder::WireEncoder;
+use super::representation::Mode;
 use super::walk::{Next, Walk};
-use super::{
-    Format, Interest, Listing, Representation, Scratch, Sent, SliceOutcome, TransferFailure, send,
-};
+use super::{Interest, Scratch, Sent, SliceOutcome, TransferFailure, send};
 use crate::limits::{LISTING_BYTES, LISTING_ENTRIES};
 use crate::net::Stream;
-use crate::protocol::facts::{self, EntryRole};
+use crate::protocol::charset::Charset;
+use crate::protocol::facts::{self, EntryRole, FactFormat};
 use crate::protocol::framing::Malformed;
+use crate::protocol::zone::Zone;
 use crate::protocol::{glob, listing};
 use crate::storage::{Entry, Error, Result, Storage, VirtualPath};
+
+/// The format of a listing's entries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// LIST: as `ls -l`.
+    Long {
+        /// The time of the command in seconds since 1970; old dates are shown with the year.
+        now: i64,
+        /// The time zone of the dates.
+        zone: Zone,
+    },
+    /// NLST: names that RETR accepts.
+    Names,
+    /// MLSD: the selected facts.
+    Facts(FactFormat),
+}
+
+/// A listing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listing {
+    /// The directory, or the one file.
+    pub path: VirtualPath,
+    /// The last part of the path, if it has wildcards. It is a pattern only if no entry has this path.
+    pub pattern: Option<Vec<u8>>,
+    /// The path as the client wrote it, or empty. NLST puts it before each name, so that RETR accepts
+    /// the result in the current directory.
+    pub prefix: Vec<u8>,
+    /// The character set for names, for a client without UTF-8.
+    pub charset: Option<Charset>,
+    /// Whether to list subdirectories too (`LIST -R`).
+    pub recursive: bool,
+    /// The format of the entries.
+    pub format: Format,
+}
 
 pub(super) struct ListingSender {
     walk: Walk,
@@ -34,6 +69,7 @@ impl ListingSender {
         storage: &Arc<dyn Storage>,
         mut listing: Listing,
         sorted: bool,
+        mode: Mode,
     ) -> Result<Self> {
         listing.resolve_pattern(storage.as_ref());
         let walk = match listing.walk(storage, sorted) {
@@ -52,17 +88,9 @@ impl ListingSender {
         Ok(Self {
             walk,
             listing,
-            framing: None,
+            framing: WireEncoder::for_listing(mode).map(Box::new),
             unsent: Vec::new(),
         })
-    }
-
-    /// Applies the MODE of a representation.
-    pub(super) fn framed(self, representation: Representation) -> Self {
-        Self {
-            framing: WireEncoder::for_listing(representation).map(Box::new),
-            ..self
-        }
     }
 
     pub(super) fn slice(
@@ -140,7 +168,7 @@ impl Listing {
     /// Formats the listing for a reply, up to the line that exceeds `limit` bytes. Returns the lines,
     /// and whether they are complete. Waits for the disk.
     pub fn describe(self, storage: &Arc<dyn Storage>, limit: usize) -> Result<(Vec<u8>, bool)> {
-        let mut listed = ListingSender::open(storage, self, true)?;
+        let mut listed = ListingSender::open(storage, self, true, Mode::Stream)?;
         let mut more = true;
         while more && listed.unsent.len() < limit {
             more = listed.print(limit)?;
@@ -168,10 +196,8 @@ impl Listing {
     fn walk(&self, storage: &Arc<dyn Storage>, sorted: bool) -> Result<Walk> {
         let walk = if self.recursive {
             Walk::open_recursive(storage, &self.path)?
-        } else if sorted {
-            Walk::open(storage.as_ref(), &self.path)?
         } else {
-            Walk::open_unsorted(storage.as_ref(), &self.path)?
+            Walk::open(storage.as_ref(), &self.path, sorted)?
         };
         Ok(match self.format {
             Format::Facts(format) if format.facts.includes_perm() => walk.include_permissions(),
@@ -237,7 +263,7 @@ mod tests {
     use crate::net::Channel;
     use crate::net::testing::FakeStream;
     use crate::storage::{Memory, Wait};
-    use crate::transfer::{Direction, Plan, Transfer};
+    use crate::transfer::{Direction, Plan, Representation, Transfer};
 
     /// An NLST of the root.
     fn names() -> Listing {

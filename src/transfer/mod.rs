@@ -24,7 +24,8 @@ use crate::event_loop::{Interest, Permit};
 use crate::net::{Channel, Stream};
 use crate::storage::{self, Wait};
 
-pub use plan::{Direction, Format, Listing, Need, Opened, Plan};
+pub use listing::{Format, Listing};
+pub use plan::{Direction, Need, Opened, Plan};
 pub use representation::{DataType, FormatControl, Mode, Representation, Structure};
 pub use scratch::Scratch;
 
@@ -121,10 +122,10 @@ impl Flow {
     }
 
     fn abandon(self, is_cut: bool) -> Option<u64> {
-        match self {
-            Self::Inbound(inbound) => inbound.abandon(is_cut),
-            Self::Outbound(_) | Self::ListingSender(_) | Self::Over(_) => None,
-        }
+        let Self::Inbound(inbound) = self else {
+            return None;
+        };
+        inbound.abandon(is_cut)
     }
 }
 
@@ -139,15 +140,8 @@ pub struct Transfer {
     moved: u64,
     /// After a failed upload: the size of the file that keeps its bytes, if any.
     kept: Option<u64>,
-    speed: Speed,
-}
-
-/// The rate limit of a transfer.
-enum Speed {
-    /// None.
-    Unlimited,
-    /// The limiter, and the bytes granted for the next slice.
-    Limited(RateLimiter, u64),
+    /// The rate limit, if any, and the bytes granted for the next slice.
+    limit: Option<(RateLimiter, u64)>,
 }
 
 impl Transfer {
@@ -160,10 +154,7 @@ impl Transfer {
             permit: source.permit,
             moved: 0,
             kept: None,
-            speed: match source.rate {
-                Some(rate) => Speed::Limited(RateLimiter::new(rate), 0),
-                None => Speed::Unlimited,
-            },
+            limit: source.rate.map(|rate| (RateLimiter::new(rate), 0)),
         }
     }
 
@@ -215,7 +206,7 @@ impl Transfer {
     /// # Errors
     /// The time to try again.
     pub fn grant(&mut self, now: Instant) -> Result<(), Instant> {
-        if let Speed::Limited(rate_limiter, granted) = &mut self.speed {
+        if let Some((rate_limiter, granted)) = &mut self.limit {
             *granted = rate_limiter.grant(self.moved, now)?;
         }
         Ok(())
@@ -250,12 +241,9 @@ impl Transfer {
         {
             return self.conclude(outcome);
         }
-        let budget = match self.speed {
-            Speed::Unlimited => budget,
-            Speed::Limited(_, granted) => {
-                usize::try_from(granted).map_or(budget, |granted| granted.min(budget))
-            }
-        };
+        let granted = self.limit.as_ref().map(|(_, granted)| *granted);
+        let granted = granted.and_then(|granted| usize::try_from(granted).ok());
+        let budget = granted.map_or(budget, |granted| granted.min(budget));
         let stream = &mut self.stream;
         let outcome = match &mut self.flow {
             Flow::Outbound(outbound) => {
@@ -294,34 +282,29 @@ impl Transfer {
     /// Takes the restart marker that the last slice reached, to be acknowledged now. The acknowledgement
     /// promises that the bytes before it are kept.
     pub fn take_mark(&mut self) -> Option<Mark> {
-        match &mut self.flow {
-            Flow::Inbound(inbound) => inbound.take_mark(),
-            Flow::Outbound(_) | Flow::ListingSender(_) | Flow::Over(_) => None,
-        }
+        let Flow::Inbound(inbound) = &mut self.flow else {
+            return None;
+        };
+        inbound.take_mark()
     }
 
     /// Resets the data connection at once. The caller has the returned source abandoned on a thread that
     /// may block.
     pub fn cut(self) -> TransferSource {
-        let Self {
-            mut stream,
-            flow,
-            permit,
-            ..
-        } = self;
+        let mut stream = self.stream;
         stream.reset_on_close();
-        let rate = None;
-        TransferSource { flow, permit, rate }
+        TransferSource {
+            flow: self.flow,
+            permit: self.permit,
+            rate: None,
+        }
     }
 
     /// Continues the TLS handshake. `None` once it is complete.
     fn continue_handshake(&mut self) -> Option<SliceOutcome> {
         let error = self.stream.handshake().err()?;
         Some(match error.kind() {
-            ErrorKind::WouldBlock if self.stream.has_unsent() => {
-                SliceOutcome::Waiting(Interest::Writable)
-            }
-            ErrorKind::WouldBlock => SliceOutcome::Waiting(Interest::Readable),
+            ErrorKind::WouldBlock => SliceOutcome::Waiting(self.stream.handshake_interest()),
             ErrorKind::Interrupted => SliceOutcome::Again,
             _ => SliceOutcome::Failed(TransferFailure::Security),
         })

@@ -6,51 +6,14 @@
 use std::sync::Arc;
 
 use super::inbound::Inbound;
-use super::listing::ListingSender;
+use super::listing::{Listing, ListingSender};
 use super::outbound::Outbound;
 use super::representation::{DataType, Representation};
 use super::{Flow, Permit, TransferSource};
 use crate::protocol::byte_range::ByteRange;
-use crate::protocol::charset::Charset;
-use crate::protocol::facts::FactFormat;
-use crate::protocol::zone::Zone;
 use crate::storage::{
     CutUploads, Error, InPlace, Metadata, Placement, Result, Storage, Umask, VirtualPath, Wait,
 };
-
-/// The format of a listing's entries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
-    /// LIST: as `ls -l`.
-    Long {
-        /// The time of the command in seconds since 1970; old dates are shown with the year.
-        now: i64,
-        /// The time zone of the dates.
-        zone: Zone,
-    },
-    /// NLST: names that RETR accepts.
-    Names,
-    /// MLSD: the selected facts.
-    Facts(FactFormat),
-}
-
-/// A listing.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listing {
-    /// The directory, or the one file.
-    pub path: VirtualPath,
-    /// The last part of the path, if it has wildcards. It is a pattern only if no entry has this path.
-    pub pattern: Option<Vec<u8>>,
-    /// The path as the client wrote it, or empty. NLST puts it before each name, so that RETR accepts
-    /// the result in the current directory.
-    pub prefix: Vec<u8>,
-    /// The character set for names, for a client without UTF-8.
-    pub charset: Option<Charset>,
-    /// Whether to list subdirectories too (`LIST -R`).
-    pub recursive: bool,
-    /// The format of the entries.
-    pub format: Format,
-}
 
 /// The direction of a transfer, and its file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -180,8 +143,8 @@ impl Plan {
                 Ok((Flow::Inbound(inbound), opened))
             }
             Direction::List(listing) => {
-                let listed = ListingSender::open(storage, listing.clone(), has_permit)?;
-                let listed = listed.framed(self.representation);
+                let mode = self.representation.mode;
+                let listed = ListingSender::open(storage, listing.clone(), has_permit, mode)?;
                 Ok((Flow::ListingSender(Box::new(listed)), Opened::default()))
             }
         }

@@ -81,19 +81,15 @@ struct Subdirectories {
 }
 
 impl Walk {
-    /// Opens one directory.
-    pub(super) fn open(storage: &dyn Storage, path: &VirtualPath) -> Result<Self> {
+    /// Opens one directory; unless `sorted`, in the order of the file system.
+    pub(super) fn open(storage: &dyn Storage, path: &VirtualPath, sorted: bool) -> Result<Self> {
+        let source = if sorted {
+            WalkSource::open(storage, path)?
+        } else {
+            WalkSource::Streaming(Vec::new().into_iter(), storage.list(path)?)
+        };
         Ok(Self {
-            source: WalkSource::open(storage, path)?,
-            subdirectories: None,
-        })
-    }
-
-    /// Opens one directory, in the order of the file system.
-    pub(super) fn open_unsorted(storage: &dyn Storage, path: &VirtualPath) -> Result<Self> {
-        let none = Vec::new().into_iter();
-        Ok(Self {
-            source: WalkSource::Streaming(none, storage.list(path)?),
+            source,
             subdirectories: None,
         })
     }
@@ -239,15 +235,16 @@ mod tests {
     use super::*;
     use crate::storage::Memory;
 
-    fn path(text: &str) -> VirtualPath {
-        VirtualPath::root().join(text.as_bytes()).unwrap()
+    fn recursive(memory: Memory) -> Walk {
+        let storage: Arc<dyn Storage> = Arc::new(memory);
+        Walk::open_recursive(&storage, &VirtualPath::root()).unwrap()
     }
 
-    fn walk(mut walk: Walk) -> Vec<String> {
-        walk_on(&mut walk)
+    fn open(memory: &Memory, sorted: bool) -> Walk {
+        Walk::open(memory, &VirtualPath::root(), sorted).unwrap()
     }
 
-    fn walk_on(walk: &mut Walk) -> Vec<String> {
+    fn walk(walk: &mut Walk) -> Vec<String> {
         let mut seen = Vec::new();
         loop {
             match walk.next().unwrap() {
@@ -259,28 +256,30 @@ mod tests {
         }
     }
 
+    /// The number of subdirectories that a walk shows.
+    fn headers(recursive: &mut Walk) -> usize {
+        let seen = walk(recursive);
+        seen.iter().filter(|line| line.ends_with(':')).count()
+    }
+
     #[test]
     fn entries_are_sorted_and_subdirectories_follow() {
         let mut memory = Memory::new();
         for name in ["/b/z", "/b/y/x", "/a/1", "/c"] {
             memory = memory.with_file(name, b"");
         }
-        let storage: Arc<dyn Storage> = Arc::new(memory);
-        let flat = Walk::open(storage.as_ref(), &path("/")).unwrap();
-        assert_eq!(walk(flat), ["a", "b", "c"]);
-        let deep = Walk::open_recursive(&storage, &path("/")).unwrap();
+        assert_eq!(walk(&mut open(&memory, true)), ["a", "b", "c"]);
         let expected = ["a", "b", "c", "/a:", "1", "/b:", "y", "z", "/b/y:", "x"];
-        assert_eq!(walk(deep), expected);
+        assert_eq!(walk(&mut recursive(memory)), expected);
     }
 
     #[test]
     fn large_directory_is_complete() {
         for count in [SORTED_ENTRIES - 1, SORTED_ENTRIES, SORTED_ENTRIES + 1] {
-            let mut memory = Memory::new();
-            for number in 0..count {
-                memory = memory.with_file(&format!("/{number:05}"), b"");
-            }
-            let seen = walk(Walk::open(&memory, &path("/")).unwrap());
+            let memory = (0..count).fold(Memory::new(), |memory, number| {
+                memory.with_file(&format!("/{number:05}"), b"")
+            });
+            let seen = walk(&mut open(&memory, true));
             assert_eq!(seen.len(), count);
             let mut sorted = seen.clone();
             sorted.sort();
@@ -293,75 +292,57 @@ mod tests {
     #[test]
     fn unsorted_walk_is_complete() {
         let memory = Memory::new().with_file("/b", b"").with_file("/a", b"");
-        let mut seen = walk(Walk::open_unsorted(&memory, &path("/")).unwrap());
+        let mut seen = walk(&mut open(&memory, false));
         seen.sort();
         assert_eq!(seen, ["a", "b"]);
     }
 
     #[test]
     fn gathered_entries_are_bounded_in_bytes() {
-        let mut memory = Memory::new();
         // Each as long as a symbolic link with a long target.
         let name = "x".repeat(4000);
-        for number in 0..SORTED_ENTRIES / 2 {
-            memory = memory.with_file(&format!("/{number:05}{name}"), b"");
-        }
-        let mut walking = Walk::open(&memory, &path("/")).unwrap();
+        let memory = (0..SORTED_ENTRIES / 2).fold(Memory::new(), |memory, number| {
+            memory.with_file(&format!("/{number:05}{name}"), b"")
+        });
+        let mut walking = open(&memory, true);
         let mut gathered = 0;
         while !matches!(walking.source, WalkSource::Streaming(..)) {
             assert!(matches!(walking.next(), Ok(Next::Gathering)));
             gathered += 1;
         }
-        let least = SORTED_BYTES / 6000;
-        assert!(
-            least < gathered && gathered <= SORTED_BYTES / 4000,
-            "{gathered}"
-        );
-        assert_eq!(walk(walking).len(), SORTED_ENTRIES / 2);
+        let bounds = SORTED_BYTES / 6000 + 1..=SORTED_BYTES / 4000;
+        assert!(bounds.contains(&gathered), "{gathered}");
+        assert_eq!(walk(&mut walking).len(), SORTED_ENTRIES / 2);
     }
 
     #[test]
     fn pending_directories_are_bounded_in_bytes() {
-        let mut memory = Memory::new();
         let name = "x".repeat(3000);
-        for number in 0..DIRECTORIES_PENDING / 2 {
-            memory = memory.with_directory(&format!("/{number:05}{name}"));
-        }
-        let storage: Arc<dyn Storage> = Arc::new(memory);
-        let seen = walk(Walk::open_recursive(&storage, &path("/")).unwrap());
-        let headers = seen.iter().filter(|line| line.ends_with(':')).count();
-        assert!(headers <= DIRECTORIES_BYTES / 3000, "{headers}");
-        assert!(headers >= DIRECTORIES_BYTES / 10_000, "{headers}");
+        let memory = (0..DIRECTORIES_PENDING / 2).fold(Memory::new(), |memory, number| {
+            memory.with_directory(&format!("/{number:05}{name}"))
+        });
+        let headers = headers(&mut recursive(memory));
+        let bounds = DIRECTORIES_BYTES / 10_000..=DIRECTORIES_BYTES / 3000;
+        assert!(bounds.contains(&headers), "{headers}");
     }
 
     #[test]
-    fn depth_is_bounded_and_omissions_are_reported() {
-        for (depth, is_complete) in [(DIRECTORY_DEPTH, true), (DIRECTORY_DEPTH + 1, false)] {
-            let deep = format!("/{}f", "d/".repeat(depth));
-            let storage: Arc<dyn Storage> = Arc::new(Memory::new().with_file(&deep, b""));
-            let mut walk = Walk::open_recursive(&storage, &path("/")).unwrap();
-            let seen = walk_on(&mut walk);
-            let headers = seen.iter().filter(|line| line.ends_with(':')).count();
-            assert_eq!(headers, DIRECTORY_DEPTH);
-            assert_eq!(walk.is_complete(), is_complete, "{depth}");
-        }
-    }
-
-    #[test]
-    fn number_of_directories_is_bounded_and_omissions_are_reported() {
-        for (number, is_complete) in [
-            (DIRECTORIES_PENDING, true),
-            (DIRECTORIES_PENDING + 1, false),
-        ] {
-            let memory = (0..number).fold(Memory::new(), |memory, number| {
+    fn depth_and_number_are_bounded_and_omissions_are_reported() {
+        let deep = |depth| Memory::new().with_file(&format!("/{}f", "d/".repeat(depth)), b"");
+        let wide = |number| {
+            (0..number).fold(Memory::new(), |memory, number| {
                 memory.with_directory(&format!("/{number}"))
-            });
-            let storage: Arc<dyn Storage> = Arc::new(memory);
-            let mut walk = Walk::open_recursive(&storage, &path("/")).unwrap();
-            let seen = walk_on(&mut walk);
-            let headers = seen.iter().filter(|line| line.ends_with(':')).count();
-            assert_eq!(headers, DIRECTORIES_PENDING);
-            assert_eq!(walk.is_complete(), is_complete, "{number}");
+            })
+        };
+        for (memory, shown, is_complete) in [
+            (deep(DIRECTORY_DEPTH), DIRECTORY_DEPTH, true),
+            (deep(DIRECTORY_DEPTH + 1), DIRECTORY_DEPTH, false),
+            (wide(DIRECTORIES_PENDING), DIRECTORIES_PENDING, true),
+            (wide(DIRECTORIES_PENDING + 1), DIRECTORIES_PENDING, false),
+        ] {
+            let mut walk = recursive(memory);
+            assert_eq!(headers(&mut walk), shown);
+            assert_eq!(walk.is_complete(), is_complete, "{shown}");
         }
     }
 }
