@@ -7,7 +7,6 @@
 use std::io;
 use std::sync::Arc;
 
-use rustls::crypto::CryptoProvider;
 use rustls::crypto::ring::default_provider;
 use rustls::server::danger::ClientCertVerifier;
 use rustls::sign::SingleCertAndKey;
@@ -42,15 +41,8 @@ impl Acceptor {
         verifier: Arc<dyn ClientCertVerifier>,
         data_session: DataSession,
     ) -> Result<Self, rustls::Error> {
-        let provider = Arc::new(default_provider());
         let sessions = Arc::new(SessionStore::new()?);
-        Ok(Self {
-            config: config(provider, credentials, Arc::clone(&verifier))?,
-            credentials: credentials.clone(),
-            verifier,
-            sessions,
-            data_session,
-        })
+        Self::with(sessions, credentials, verifier, data_session)
     }
 
     /// Creates an acceptor with other settings for new connections. Clients can still resume the
@@ -64,12 +56,27 @@ impl Acceptor {
         verifier: Arc<dyn ClientCertVerifier>,
         data_session: DataSession,
     ) -> Result<Self, rustls::Error> {
-        let provider = Arc::clone(self.config.crypto_provider());
+        let sessions = Arc::clone(&self.sessions);
+        Self::with(sessions, credentials, verifier, data_session)
+    }
+
+    fn with(
+        sessions: Arc<SessionStore>,
+        credentials: &Credentials,
+        verifier: Arc<dyn ClientCertVerifier>,
+        data_session: DataSession,
+    ) -> Result<Self, rustls::Error> {
+        let key = SingleCertAndKey::from(credentials.certified_key());
+        let mut config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
+            .with_safe_default_protocol_versions()?
+            .with_client_cert_verifier(Arc::clone(&verifier))
+            .with_cert_resolver(Arc::new(key));
+        config.alpn_protocols = vec![ALPN_PROTOCOL.to_vec()];
         Ok(Self {
-            config: config(provider, credentials, Arc::clone(&verifier))?,
+            config: Arc::new(config),
             credentials: credentials.clone(),
             verifier,
-            sessions: Arc::clone(&self.sessions),
+            sessions,
             data_session,
         })
     }
@@ -81,14 +88,13 @@ impl Acceptor {
 
     /// A warning for the log about the certificate's dates at `now`, in seconds since 1970.
     pub fn warning(&self, now: i64) -> Option<String> {
-        match self.credentials.expiry(now) {
-            Expiry::Valid => None,
-            Expiry::Soon { days } => Some(format!("The certificate expires in {days} days")),
-            Expiry::Expired => Some("The certificate has expired".to_owned()),
-            Expiry::NotYet => {
-                Some("The certificate is not valid yet: is this host's clock right?".to_owned())
-            }
-        }
+        let what = match self.credentials.expiry(now) {
+            Expiry::Valid => return None,
+            Expiry::Soon { days } => format!("expires in {days} days"),
+            Expiry::Expired => "has expired".to_owned(),
+            Expiry::NotYet => "is not valid yet: is this host's clock right?".to_owned(),
+        };
+        Some(format!("The certificate {what}"))
     }
 
     /// Verifies the certificate of a connection's client again. The connection may be older than this
@@ -156,21 +162,6 @@ impl Acceptor {
     }
 }
 
-fn config(
-    provider: Arc<CryptoProvider>,
-    credentials: &Credentials,
-    verifier: Arc<dyn ClientCertVerifier>,
-) -> Result<Arc<ServerConfig>, rustls::Error> {
-    let mut config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_client_cert_verifier(verifier)
-        .with_cert_resolver(Arc::new(SingleCertAndKey::from(
-            credentials.certified_key(),
-        )));
-    config.alpn_protocols = vec![ALPN_PROTOCOL.to_vec()];
-    Ok(Arc::new(config))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -186,14 +177,12 @@ mod tests {
         let clients = WebPkiClientVerifier::no_client_auth();
         let acceptor = Acceptor::new(&credentials, clients, DataSession::Observe).unwrap();
         let last = credentials.not_after();
+        let not_yet = "The certificate is not valid yet: is this host's clock right?";
         for (now, warning) in [
             (now, None),
             (last - 2 * DAY, Some("The certificate expires in 2 days")),
             (last + 1, Some("The certificate has expired")),
-            (
-                now - 2 * DAY,
-                Some("The certificate is not valid yet: is this host's clock right?"),
-            ),
+            (now - 2 * DAY, Some(not_yet)),
         ] {
             assert_eq!(acceptor.warning(now).as_deref(), warning, "at {now}");
         }
