@@ -82,9 +82,7 @@ impl Channel {
 
     /// Whether the TLS handshake is not finished.
     pub fn is_handshaking(&self) -> bool {
-        self.security
-            .as_deref()
-            .is_some_and(Security::is_handshaking)
+        self.is_secured_and(Security::is_handshaking)
     }
 
     /// Continues the handshake as far as it can without waiting.
@@ -116,12 +114,12 @@ impl Channel {
     /// Whether a read would return data or the end of the stream although the socket may not become
     /// readable.
     pub fn has_unread(&self) -> bool {
-        self.security.as_deref().is_some_and(Security::has_unread)
+        self.is_secured_and(Security::has_unread)
     }
 
     /// Whether the peer violated TLS. An alert is the last thing that is sent to it.
     pub fn has_failed(&self) -> bool {
-        self.security.as_deref().is_some_and(Security::has_failed)
+        self.is_secured_and(Security::has_failed)
     }
 
     /// Accepts an end of the socket without `close_notify` as the end of the stream, if it comes
@@ -134,24 +132,18 @@ impl Channel {
 
     /// Whether the stream has ended without `close_notify`, as [allowed](Self::allow_unclean_end).
     pub fn has_accepted_unclean_end(&self) -> bool {
-        self.security
-            .as_deref()
-            .is_some_and(Security::has_accepted_unclean_end)
+        self.is_secured_and(Security::has_accepted_unclean_end)
     }
 
     /// Whether a partial record was received, which no read returns yet.
     pub fn is_within_record(&self) -> bool {
-        self.security
-            .as_deref()
-            .is_some_and(Security::is_within_record)
+        self.is_secured_and(Security::is_within_record)
     }
 
     /// Whether a read failed because of an end without `close_notify` between two records that is not
     /// [allowed](Self::allow_unclean_end).
     pub fn has_rejected_unclean_end(&self) -> bool {
-        self.security
-            .as_deref()
-            .is_some_and(Security::has_rejected_unclean_end)
+        self.is_secured_and(Security::has_rejected_unclean_end)
     }
 
     /// What a handshake needs next: its own output leaves before anything is read.
@@ -165,7 +157,7 @@ impl Channel {
 
     /// Whether TLS has bytes to write to the socket.
     pub fn has_unsent(&self) -> bool {
-        self.security.as_deref().is_some_and(Security::has_unsent)
+        self.is_secured_and(Security::has_unsent)
     }
 
     /// Writes [unsent](Self::has_unsent) TLS bytes, with one call.
@@ -177,6 +169,10 @@ impl Channel {
             Some(security) => security.flush_some(self.socket.as_mut()),
             None => Ok(()),
         }
+    }
+
+    fn is_secured_and(&self, test: fn(&Security) -> bool) -> bool {
+        self.security.as_deref().is_some_and(test)
     }
 
     fn read_clear(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
