@@ -60,58 +60,49 @@ impl Problem {
 
 impl fmt::Display for CredentialsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(file) = &self.file else {
-            return self.problem.fmt(f);
+        if let Some(file) = &self.file {
+            write!(f, "{}: ", file.display())?;
+        }
+        let why = |error, wanted| match &self.file {
+            Some(file) => cause::of_path(error, file, wanted),
+            None => cause(error).to_string(),
         };
-        write!(f, "{}: ", file.display())?;
         match &self.problem {
             Problem::Unreadable(error) => {
-                let why = cause::of_path(error, file, Access::READ_OK);
-                write!(f, "cannot be read: {why}")
+                write!(f, "cannot be read: {}", why(error, Access::READ_OK))
             }
             Problem::Unwritable(error) => {
-                let why = cause::of_path(error, file, Access::WRITE_OK);
-                write!(f, "cannot be written: {why}")
+                write!(f, "cannot be written: {}", why(error, Access::WRITE_OK))
             }
-            problem => problem.fmt(f),
-        }
-    }
-}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unreadable(error) => write!(f, "cannot be read: {}", cause(error)),
-            Self::Unwritable(error) => write!(f, "cannot be written: {}", cause(error)),
-            Self::TooLarge => write!(f, "larger than {PEM_BYTES} bytes: not a PEM file"),
-            Self::NotPem(why) => write!(f, "malformed PEM file: {why}"),
-            Self::NoCertificate => f.write_str(
+            Problem::TooLarge => write!(f, "larger than {PEM_BYTES} bytes: not a PEM file"),
+            Problem::NotPem(why) => write!(f, "malformed PEM file: {why}"),
+            Problem::NoCertificate => f.write_str(
                 "contains no certificate; use a PEM file with BEGIN CERTIFICATE \
                  (convert DER with openssl x509 -inform der)",
             ),
-            Self::BadCertificate(number, why) => {
+            Problem::BadCertificate(number, why) => {
                 write!(f, "certificate {number} cannot be used: {why}")
             }
-            Self::NoKey => f.write_str(
+            Problem::NoKey => f.write_str(
                 "contains no private key; use a PEM file with BEGIN PRIVATE KEY \
                  (convert DER with openssl pkey -inform der)",
             ),
-            Self::EncryptedKey => {
+            Problem::EncryptedKey => {
                 f.write_str("the private key is encrypted; decrypt it first, with openssl pkey")
             }
-            Self::BadKey => f.write_str(
+            Problem::BadKey => f.write_str(
                 "the private key cannot be used; use RSA with 2048 to 8192 bits, \
                  EC with P-256 or P-384, or Ed25519",
             ),
-            Self::KeyMismatch => f.write_str(
+            Problem::KeyMismatch => f.write_str(
                 "the private key does not belong to the certificate; \
                  use the key that the certificate was requested with",
             ),
-            Self::WrongOrder(number) => write!(
+            Problem::WrongOrder(number) => write!(
                 f,
                 "the private key belongs to certificate {number}; put the server's own certificate first"
             ),
-            Self::GenerationFailed(why) => write!(f, "cannot generate a certificate: {why}"),
+            Problem::GenerationFailed(why) => write!(f, "cannot generate a certificate: {why}"),
         }
     }
 }
@@ -133,22 +124,18 @@ mod tests {
     #[test]
     fn message_names_file_problem_and_remedy() {
         let file = Path::new("/etc/key.pem");
+        let bad = Problem::BadCertificate(2, "why".into());
+        let order = "belongs to certificate 3; put the server's own certificate first";
         for (problem, text) in [
             (Problem::TooLarge, "bytes: not a PEM file"),
             (Problem::NotPem("why".into()), "malformed PEM file: why"),
             (Problem::NoCertificate, "openssl x509 -inform der"),
-            (
-                Problem::BadCertificate(2, "why".into()),
-                "certificate 2 cannot be used: why",
-            ),
+            (bad, "certificate 2 cannot be used: why"),
             (Problem::NoKey, "openssl pkey -inform der"),
             (Problem::EncryptedKey, "decrypt it first"),
             (Problem::BadKey, "RSA with 2048 to 8192 bits"),
             (Problem::KeyMismatch, "does not belong to the certificate"),
-            (
-                Problem::WrongOrder(3),
-                "belongs to certificate 3; put the server's own certificate first",
-            ),
+            (Problem::WrongOrder(3), order),
         ] {
             let message = problem.of(file).to_string();
             assert!(message.starts_with("/etc/key.pem: "), "{message}");
@@ -158,24 +145,15 @@ mod tests {
 
     #[test]
     fn message_without_file_has_no_path() {
+        let missing = || io::Error::from(io::ErrorKind::NotFound);
+        let failed = Problem::GenerationFailed("why".into());
         for (problem, text) in [
-            (
-                Problem::GenerationFailed("why".into()),
-                "cannot generate a certificate: why",
-            ),
-            (
-                Problem::Unreadable(io::ErrorKind::NotFound.into()),
-                "cannot be read: ",
-            ),
-            (
-                Problem::Unwritable(io::ErrorKind::NotFound.into()),
-                "cannot be written: ",
-            ),
+            (failed, "cannot generate a certificate: why"),
+            (Problem::Unreadable(missing()), "cannot be read: "),
+            (Problem::Unwritable(missing()), "cannot be written: "),
         ] {
-            let error = CredentialsError {
-                file: None,
-                problem,
-            };
+            let file = None;
+            let error = CredentialsError { file, problem };
             assert!(error.to_string().starts_with(text), "{error}");
             let has_source = !matches!(error.problem, Problem::GenerationFailed(_));
             assert_eq!(error.source().is_some(), has_source, "{error}");
