@@ -114,10 +114,6 @@ mod tests {
             assert!(matches!(chain_problem(content), Problem::NoCertificate));
             assert!(matches!(key_problem(content), Problem::NoKey));
         }
-    }
-
-    #[test]
-    fn der_file_is_reported() {
         let der = certificates(file(P256).path()).unwrap().remove(0);
         assert!(matches!(chain_problem(&der), Problem::NoCertificate));
     }
@@ -126,10 +122,9 @@ mod tests {
     fn encrypted_key_is_recognized() {
         let pkcs8 = include_str!("fixtures/encrypted-pkcs8.pem");
         let pkcs1 = include_str!("fixtures/encrypted-pkcs1.pem");
-        assert!(matches!(key_problem(pkcs8), Problem::EncryptedKey));
-        assert!(matches!(key_problem(pkcs1), Problem::EncryptedKey));
-        let crlf = pkcs1.replace('\n', "\r\n");
-        assert!(matches!(key_problem(crlf), Problem::EncryptedKey));
+        for key in [pkcs8, pkcs1, &pkcs1.replace('\n', "\r\n")] {
+            assert!(matches!(key_problem(key), Problem::EncryptedKey));
+        }
     }
 
     #[test]
@@ -160,9 +155,7 @@ mod tests {
         for length in [largest - 1, largest] {
             assert!(certificates(file(padded(length)).path()).is_ok());
         }
-        assert!(matches!(
-            chain_problem(padded(largest + 1)),
-            Problem::TooLarge
-        ));
+        let problem = chain_problem(padded(largest + 1));
+        assert!(matches!(problem, Problem::TooLarge));
     }
 }

@@ -18,15 +18,12 @@ const P521: &str = include_str!("../fixtures/p521.pem");
 /// Loads credentials from files `cert.pem` and `key.pem` with this content.
 fn load(cert: &str, key: &str) -> Result<Credentials, CredentialsError> {
     let directory = TempDir::new().unwrap();
-    let (cert_file, key_file) = files(&directory);
-    fs::write(&cert_file, cert).unwrap();
-    fs::write(&key_file, key).unwrap();
-    Credentials::load(&cert_file, &key_file)
-}
-
-fn files(directory: &TempDir) -> (std::path::PathBuf, std::path::PathBuf) {
-    let path = directory.path();
-    (path.join("cert.pem"), path.join("key.pem"))
+    let [cert, key] = [("cert.pem", cert), ("key.pem", key)].map(|(name, content)| {
+        let file = directory.path().join(name);
+        fs::write(&file, content).unwrap();
+        file
+    });
+    Credentials::load(&cert, &key)
 }
 
 fn error(cert: &str, key: &str) -> CredentialsError {
@@ -70,10 +67,30 @@ fn ca_certificate_is_reported_as_misuse() {
 }
 
 #[test]
-fn unsupported_key_type_is_a_bad_key() {
-    let error = error(P521, P521);
-    assert!(matches!(error.problem, Problem::BadKey), "{error}");
-    assert!(blames(&error, "key.pem"));
+fn errors_name_the_problem_and_the_file() {
+    let key = KeyPair::generate().unwrap();
+    let (key_pem, cert_pem) = (key.serialize_pem(), made(&key));
+    let same_kind = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).unwrap();
+    let malformed = "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n";
+    let encrypted = include_str!("../fixtures/encrypted-pkcs8.pem");
+    for (cert, key, problem, file) in [
+        (P521, P521, "BadKey", "key.pem"),
+        (P256, RSA, "KeyMismatch", "key.pem"),
+        (P256, P384, "KeyMismatch", "key.pem"),
+        (P256, &same_kind.serialize_pem(), "KeyMismatch", "key.pem"),
+        // The files are swapped.
+        (&key_pem, &cert_pem, "NoCertificate", "cert.pem"),
+        (&cert_pem, &cert_pem, "NoKey", "key.pem"),
+        (malformed, P256, "BadCertificate(1, ", "cert.pem"),
+        (RSA, encrypted, "EncryptedKey", "key.pem"),
+    ] {
+        let error = error(cert, key);
+        let found = format!("{:?}", error.problem);
+        assert!(
+            found.starts_with(problem) && blames(&error, file),
+            "{error}"
+        );
+    }
 }
 
 #[test]
@@ -108,50 +125,6 @@ fn chain_keeps_its_order() {
     let error = error(&(ca.pem() + &leaf.pem()), &key_pem);
     assert!(matches!(error.problem, Problem::WrongOrder(2)), "{error}");
     assert!(blames(&error, "cert.pem"));
-}
-
-#[test]
-fn key_of_another_certificate_is_a_mismatch() {
-    for other in [RSA, P384] {
-        let error = error(P256, other);
-        assert!(matches!(error.problem, Problem::KeyMismatch), "{error}");
-        assert!(blames(&error, "key.pem"));
-    }
-    let same_kind = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).unwrap();
-    let error = error(P256, &same_kind.serialize_pem());
-    assert!(matches!(error.problem, Problem::KeyMismatch), "{error}");
-}
-
-#[test]
-fn swapped_files_are_reported() {
-    let key = KeyPair::generate().unwrap();
-    let error = error(&key.serialize_pem(), &made(&key));
-    assert!(matches!(error.problem, Problem::NoCertificate), "{error}");
-    assert!(blames(&error, "cert.pem"));
-    let error = load(&made(&key), &made(&key)).err().unwrap();
-    assert!(matches!(error.problem, Problem::NoKey), "{error}");
-    assert!(blames(&error, "key.pem"));
-}
-
-#[test]
-fn encrypted_key_error_names_the_remedy() {
-    let error = error(RSA, include_str!("../fixtures/encrypted-pkcs8.pem"));
-    assert!(blames(&error, "key.pem"));
-    assert!(
-        error
-            .to_string()
-            .ends_with("decrypt it first, with openssl pkey")
-    );
-}
-
-#[test]
-fn malformed_certificate_is_reported() {
-    let none = "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n";
-    let error = error(none, P256);
-    assert!(
-        matches!(error.problem, Problem::BadCertificate(1, _)),
-        "{error}"
-    );
 }
 
 #[test]
