@@ -9,31 +9,23 @@
 //! The descriptor marks the block as the end of a record or of the file, or its bytes as a restart
 //! marker. The end of the connection without an end of file is an error.
 
-use super::framing::{Descriptor, Framed, Malformed, Marker, take, take_byte};
+use super::framing::{Descriptor, Framed, Malformed, Marker, Part, take, take_byte};
 
-/// Appends bytes of the file as blocks.
-pub fn write_data(bytes: &[u8], out: &mut Vec<u8>) {
-    for block in bytes.chunks(usize::from(u16::MAX)) {
-        write(Descriptor::NONE, block, out);
+/// Appends a part of a file. An end has an empty block of its own: the bytes before it may be sent already.
+pub fn write(part: Part<'_>, out: &mut Vec<u8>) {
+    match part {
+        Part::Data(bytes) => {
+            for block in bytes.chunks(usize::from(u16::MAX)) {
+                write_block(Descriptor::NONE, block, out);
+            }
+        }
+        Part::EndOfRecord => write_block(Descriptor::END_OF_RECORD, b"", out),
+        Part::Marker(marker) => write_block(Descriptor::MARKER, marker.text(), out),
+        Part::EndOfFile => write_block(Descriptor::END_OF_FILE, b"", out),
     }
 }
 
-/// Appends the end of a record, in an empty block of its own: the record's bytes may be sent already.
-pub fn write_end_of_record(out: &mut Vec<u8>) {
-    write(Descriptor::END_OF_RECORD, b"", out);
-}
-
-/// Appends the end of the file.
-pub fn write_end_of_file(out: &mut Vec<u8>) {
-    write(Descriptor::END_OF_FILE, b"", out);
-}
-
-/// Appends a restart marker.
-pub fn write_marker(marker: &Marker, out: &mut Vec<u8>) {
-    write(Descriptor::MARKER, marker.text(), out);
-}
-
-fn write(descriptor: Descriptor, bytes: &[u8], out: &mut Vec<u8>) {
+fn write_block(descriptor: Descriptor, bytes: &[u8], out: &mut Vec<u8>) {
     let count = u16::try_from(bytes.len());
     debug_assert!(count.is_ok(), "longer than a block");
     let count = count.unwrap_or(u16::MAX);
@@ -143,76 +135,47 @@ fn after_header(descriptor: Descriptor, count: u16) -> Result<State, Malformed> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::framing::testing::{Unframed, file_of_records, unframe};
-    use proptest::prelude::*;
-
-    fn decode(wire: &[u8], size: usize) -> Result<Unframed, Malformed> {
-        let mut decoder = Decoder::default();
-        unframe(wire, size, |input| decoder.next(input))
-    }
+    use crate::protocol::framing::tests::Codec::Block;
 
     #[test]
     fn headers_mark_data_markers_and_ends() {
-        let mut wire = Vec::new();
-        write_data(b"abc", &mut wire);
-        write_marker(&Marker::of_offset(3), &mut wire);
-        write_end_of_record(&mut wire);
-        write_end_of_file(&mut wire);
+        let marker = Marker::of_offset(3);
+        let wire = Block.encode(&[
+            Part::Data(b"abc"),
+            Part::Marker(&marker),
+            Part::EndOfRecord,
+            Part::EndOfFile,
+        ]);
         assert_eq!(wire, b"\0\0\x03abc\x10\0\x013\x80\0\0\x40\0\0");
-        assert_eq!(decode(&wire, 5).unwrap().to_string(), "abc<3>|.");
+        assert_eq!(Block.decode(&wire, 5).unwrap().to_string(), "abc<3>|.");
     }
 
     #[test]
     fn ends_follow_the_bytes_of_their_block() {
-        let found = decode(b"\x80\0\x01a\xe0\0\x01bignored", 100).unwrap();
-        assert_eq!(found.to_string(), "a|b|.");
+        let found = Block.decode(b"\x80\0\x01a\xe0\0\x01bignored", 100);
+        assert_eq!(found.unwrap().to_string(), "a|b|.");
     }
 
     #[test]
     fn data_is_split_at_the_maximum_count() {
         for (length, blocks) in [(0xfffe, 1), (0xffff, 1), (0x1_0000, 2)] {
-            let mut wire = Vec::new();
-            write_data(&vec![7; length], &mut wire);
+            let wire = Block.encode(&[Part::Data(&vec![7; length])]);
             assert_eq!(wire.len(), length + 3 * blocks);
-            assert_eq!(decode(&wire, 4000).unwrap().bytes(), length);
+            assert_eq!(Block.decode(&wire, 4000).unwrap().bytes(), length);
         }
     }
 
     #[test]
     fn unknown_descriptors_and_bad_markers_are_malformed() {
+        let long = [b"\x10\0\x41".as_slice(), &[b'1'; 65]].concat();
         for wire in [
             &b"\x01\0\0"[..],
             b"\x50\0\x01a",
             b"\x10\0\0",
             b"\x10\0\x01 ",
+            &long,
         ] {
-            assert_eq!(decode(wire, 9), Err(Malformed), "{wire:?}");
-        }
-        let long = [b"\x10\0\x41".as_slice(), &[b'1'; 65]].concat();
-        assert_eq!(decode(&long, 9), Err(Malformed));
-    }
-
-    proptest! {
-        #[test]
-        fn records_round_trip_in_any_segmentation(
-            records in file_of_records(),
-            size in 1..20_usize,
-        ) {
-            let mut wire = Vec::new();
-            for record in &records {
-                write_data(record, &mut wire);
-                write_end_of_record(&mut wire);
-            }
-            write_end_of_file(&mut wire);
-            prop_assert_eq!(decode(&wire, size).unwrap(), Unframed::of(&records));
-        }
-
-        #[test]
-        fn garbage_does_not_depend_on_segmentation(
-            wire in proptest::collection::vec(prop_oneof![Just(0), Just(1), Just(16), any::<u8>()], 0..60),
-            size in 1..9_usize,
-        ) {
-            prop_assert_eq!(decode(&wire, size), decode(&wire, wire.len().max(1)));
+            assert_eq!(Block.decode(wire, 9), Err(Malformed), "{wire:?}");
         }
     }
 }

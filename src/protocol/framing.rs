@@ -1,9 +1,9 @@
 //! Shared parts of MODE B and MODE C: descriptor codes, restart markers, and the frames of a stream
 //! (RFC 959 §3.4.2, §3.4.3 and §3.5).
 //!
-//! [`block`](super::block), [`run_length`](super::run_length) and [`records`](super::records) take the
-//! bytes of the wire, segmented anywhere, and return [`Framed`] values one by one. None of them knows
-//! the TYPE of the data, or files.
+//! [`block`](super::block), [`run_length`](super::run_length) and [`records`](super::records) encode the
+//! [`Part`]s of a file; they take the bytes of the wire, segmented anywhere, and return [`Framed`] values
+//! one by one. None of them knows the TYPE of the data, or files.
 
 /// The maximum length of a restart marker in bytes. RFC 959 has no limit; our own have up to 20 digits.
 pub const MARKER_MAX: usize = 64;
@@ -20,6 +20,19 @@ pub enum Framed<'a> {
     /// A position from which the sender can restart the transfer, in the sender's notation.
     Marker(Marker),
     /// The end of the file; bytes after it are ignored.
+    EndOfFile,
+}
+
+/// A part of a file, to be encoded.
+#[derive(Clone, Copy, Debug)]
+pub enum Part<'a> {
+    /// Bytes of the file.
+    Data(&'a [u8]),
+    /// The end of a record.
+    EndOfRecord,
+    /// A position from which this transfer can be restarted.
+    Marker(&'a Marker),
+    /// The end of the file.
     EndOfFile,
 }
 
@@ -128,121 +141,4 @@ pub(super) fn take_byte(input: &mut &[u8]) -> Option<u8> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn unknown_flags_and_marker_combinations_are_malformed() {
-        let known = (0..=u8::MAX).filter(|&byte| Descriptor::parse(byte).is_ok());
-        let known: Vec<_> = known.collect();
-        assert_eq!(known, [0, 16, 32, 64, 96, 128, 160, 192, 224]);
-    }
-
-    #[test]
-    fn end_of_record_precedes_end_of_file() {
-        let mut descriptor = Descriptor::parse(0xe0).unwrap();
-        assert_eq!(descriptor.take_end(), Some(Framed::EndOfRecord));
-        assert_eq!(descriptor.take_end(), Some(Framed::EndOfFile));
-        assert_eq!(descriptor.take_end(), None);
-        assert_eq!(Descriptor::SUSPECT.clone().take_end(), None);
-    }
-
-    #[test]
-    fn markers_are_limited_and_printable() {
-        assert!(Marker::with_length(0).is_err());
-        assert!(Marker::with_length(1).is_ok());
-        assert!(Marker::with_length(MARKER_MAX).is_ok());
-        assert!(Marker::with_length(MARKER_MAX + 1).is_err());
-        let mut marker = Marker::with_length(3).unwrap();
-        assert_eq!(marker.fill(&mut &b"a"[..], 3), Ok(2));
-        assert_eq!(marker.fill(&mut &b"bcd"[..], 2), Ok(0));
-        assert_eq!(marker.text(), b"abc");
-        for bad in [b" ", b"\n", b"\xff"] {
-            assert!(marker.fill(&mut &bad[..], 1).is_err());
-        }
-    }
-}
-
-/// Shared by the tests of the three codecs.
-#[cfg(test)]
-pub(super) mod testing {
-    use super::{Framed, Malformed};
-    use proptest::prelude::*;
-    use std::fmt;
-
-    /// A file of records with frequent runs and special bytes.
-    pub(in crate::protocol) fn file_of_records() -> impl Strategy<Value = Vec<Vec<u8>>> {
-        let byte = prop_oneof![Just(0), Just(b' '), Just(255), any::<u8>()];
-        let run = (byte, 1..70_usize).prop_map(|(byte, times)| vec![byte; times]);
-        let record = proptest::collection::vec(run, 0..6).prop_map(|runs| runs.concat());
-        proptest::collection::vec(record, 0..4)
-    }
-
-    #[derive(Clone, Debug, PartialEq, Eq)]
-    enum Token {
-        Byte(u8),
-        EndOfRecord,
-        Marker(Vec<u8>),
-        EndOfFile,
-    }
-
-    /// The content of all frames of a stream, independent of their sizes.
-    #[derive(Clone, Debug, Default, PartialEq, Eq)]
-    pub(in crate::protocol) struct Unframed(Vec<Token>);
-
-    impl Unframed {
-        /// The expected content for a file of records.
-        pub(in crate::protocol) fn of(records: &[Vec<u8>]) -> Self {
-            let mut tokens = Vec::new();
-            for record in records {
-                tokens.extend(record.iter().copied().map(Token::Byte));
-                tokens.push(Token::EndOfRecord);
-            }
-            tokens.push(Token::EndOfFile);
-            Self(tokens)
-        }
-
-        /// The number of data bytes.
-        pub(in crate::protocol) fn bytes(&self) -> usize {
-            self.0
-                .iter()
-                .filter(|t| matches!(t, Token::Byte(_)))
-                .count()
-        }
-    }
-
-    impl fmt::Display for Unframed {
-        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            self.0.iter().try_for_each(|token| match token {
-                Token::Byte(byte) => write!(f, "{}", char::from(*byte)),
-                Token::EndOfRecord => f.write_str("|"),
-                Token::Marker(text) => write!(f, "<{}>", String::from_utf8_lossy(text)),
-                Token::EndOfFile => f.write_str("."),
-            })
-        }
-    }
-
-    /// Feeds `wire` to a decoder in segments of `size` bytes.
-    pub(in crate::protocol) fn unframe(
-        wire: &[u8],
-        size: usize,
-        mut next: impl for<'a> FnMut(&mut &'a [u8]) -> Result<Option<Framed<'a>>, Malformed>,
-    ) -> Result<Unframed, Malformed> {
-        let mut found = Unframed::default();
-        for mut input in wire.chunks(size) {
-            while let Some(frame) = next(&mut input)? {
-                let tokens = &mut found.0;
-                match frame {
-                    Framed::Data(bytes) => tokens.extend(bytes.iter().copied().map(Token::Byte)),
-                    Framed::Run(byte, times) => {
-                        tokens.extend((0..times).map(|_| Token::Byte(byte)));
-                    }
-                    Framed::EndOfRecord => tokens.push(Token::EndOfRecord),
-                    Framed::Marker(marker) => tokens.push(Token::Marker(marker.text().to_vec())),
-                    Framed::EndOfFile => tokens.push(Token::EndOfFile),
-                }
-            }
-        }
-        Ok(found)
-    }
-}
+pub(super) mod tests;

@@ -12,7 +12,7 @@
 
 use super::representation::{DataType, Mode, Representation, Structure};
 use crate::protocol::deflate::Deflater;
-use crate::protocol::framing::{Malformed, Marker};
+use crate::protocol::framing::{Malformed, Marker, Part};
 use crate::protocol::{ascii, block, ebcdic, records, run_length};
 
 /// Encodes a file in one representation.
@@ -102,7 +102,7 @@ impl WireEncoder {
             }
         };
         match self.record_end {
-            None => self.framing.data(bytes, out),
+            None => self.framing.write(Part::Data(bytes), out),
             Some(record_end) => self.records(record_end, bytes, out),
         }
         self.framing.flush(out)
@@ -110,16 +110,12 @@ impl WireEncoder {
 
     /// Appends a restart marker, except between CR and LF: a transfer resumed there would send
     /// another CR.
-    pub(super) fn mark(&self, offset: u64, out: &mut Vec<u8>) {
+    pub(super) fn mark(&mut self, offset: u64, out: &mut Vec<u8>) {
         if matches!(&self.text, TextEncoder::Ascii(encoder) if encoder.is_after_return()) {
             return;
         }
         let marker = Marker::of_offset(offset);
-        match &self.framing {
-            FrameEncoder::Block => block::write_marker(&marker, out),
-            FrameEncoder::RunLength(_) => run_length::Encoder::write_marker(&marker, out),
-            _ => {}
-        }
+        self.framing.write(Part::Marker(&marker), out);
     }
 
     /// Appends the end-of-file mark, if the representation has one.
@@ -129,12 +125,10 @@ impl WireEncoder {
 
     fn records(&mut self, end: u8, bytes: &[u8], out: &mut Vec<u8>) {
         for piece in bytes.split_inclusive(|&byte| byte == end) {
-            match piece.strip_suffix(&[end]) {
-                Some(record) => {
-                    self.framing.data(record, out);
-                    self.framing.end_of_record(out);
-                }
-                None => self.framing.data(piece, out),
+            let record = piece.strip_suffix(&[end]);
+            self.framing.write(Part::Data(record.unwrap_or(piece)), out);
+            if record.is_some() {
+                self.framing.write(Part::EndOfRecord, out);
             }
         }
     }
@@ -160,51 +154,32 @@ impl FrameEncoder {
         }
     }
 
-    fn data(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
-        match self {
-            Self::Stream => out.extend_from_slice(bytes),
-            Self::Records => records::write_data(bytes, out),
-            Self::Block => block::write_data(bytes, out),
-            Self::RunLength(encoder) => encoder.write_data(bytes, out),
-            Self::Deflate(deflate) => deflate.inner.data(bytes, &mut deflate.framed),
-        }
-    }
-
-    fn end_of_record(&mut self, out: &mut Vec<u8>) {
-        match self {
-            Self::Stream => {}
-            Self::Records => records::write_end_of_record(out),
-            Self::Block => block::write_end_of_record(out),
-            Self::RunLength(_) => run_length::Encoder::write_end_of_record(out),
-            Self::Deflate(deflate) => deflate.inner.end_of_record(&mut deflate.framed),
+    fn write(&mut self, part: Part<'_>, out: &mut Vec<u8>) {
+        match (self, part) {
+            (Self::Stream, Part::Data(bytes)) => out.extend_from_slice(bytes),
+            (Self::Stream, _) => {}
+            (Self::Records, _) => records::write(part, out),
+            (Self::Block, _) => block::write(part, out),
+            (Self::RunLength(encoder), _) => encoder.write(part, out),
+            (Self::Deflate(deflate), _) => deflate.inner.write(part, &mut deflate.framed),
         }
     }
 
     fn flush(&mut self, out: &mut Vec<u8>) -> Result<(), Malformed> {
-        match self {
-            Self::Deflate(deflate) => {
-                deflate.deflater.deflate(&deflate.framed, out)?;
-                deflate.framed.clear();
-                Ok(())
-            }
-            _ => Ok(()),
+        if let Self::Deflate(deflate) = self {
+            deflate.deflater.deflate(&deflate.framed, out)?;
+            deflate.framed.clear();
         }
+        Ok(())
     }
 
     fn end_of_file(&mut self, out: &mut Vec<u8>) -> Result<(), Malformed> {
+        self.write(Part::EndOfFile, out);
+        self.flush(out)?;
         match self {
-            Self::Stream => {}
-            Self::Records => records::write_end_of_file(out),
-            Self::Block => block::write_end_of_file(out),
-            Self::RunLength(_) => run_length::Encoder::write_end_of_file(out),
-            Self::Deflate(deflate) => {
-                deflate.inner.end_of_file(&mut deflate.framed)?;
-                deflate.deflater.deflate(&deflate.framed, out)?;
-                deflate.framed.clear();
-                deflate.deflater.finish(out)?;
-            }
+            Self::Deflate(deflate) => deflate.deflater.finish(out),
+            _ => Ok(()),
         }
-        Ok(())
     }
 }
 
