@@ -2,7 +2,7 @@
 //!
 //! Owns the configured range and a bit for each leased port. Each search starts at an index that outsiders
 //! cannot predict: an attacker who can guess the next port can connect to it before the client does. A port
-//! is leased while its [`PortLease`] exists. Listeners are opened through the network seam.
+//! is leased while its [`PortLease`] exists. The caller opens the listeners.
 
 use std::hash::{BuildHasher, RandomState};
 use std::io;
@@ -10,8 +10,6 @@ use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-
-use super::{Listener, Network, Token};
 
 /// The ports that are tried when no range is configured: Linux' default ephemeral range.
 const EPHEMERAL: RangeInclusive<u16> = 32768..=60999;
@@ -26,18 +24,15 @@ pub struct PassivePorts {
     is_preference: bool,
 }
 
-/// The exclusive right to one port of the range, returned on drop. Drop the listener first.
+/// The exclusive right to one port of the range, returned on drop. Drop the listener first. `None` for a
+/// port that the kernel chose.
 #[derive(Debug)]
-pub struct PortLease {
-    port: u16,
-    /// `None` for a port that the kernel chose.
-    leased: Option<Arc<Leased>>,
-}
+pub struct PortLease(Option<(Arc<Leased>, usize)>);
 
 impl Drop for PortLease {
     fn drop(&mut self) {
-        if let Some(leased) = &self.leased {
-            leased.toggle(usize::from(self.port - leased.first));
+        if let Some((leased, index)) = &self.0 {
+            leased.toggle(*index);
         }
     }
 }
@@ -61,41 +56,41 @@ impl PassivePorts {
         }
     }
 
-    /// Listens on a free port of the address `here`, whose own port is ignored, registered under `token`.
+    /// Has `listen` open a listener on a free port of the address `here`, whose own port is ignored.
     /// `here` is a socket address because a link-local IPv6 address needs its scope.
     ///
     /// # Errors
     /// `AddrNotAvailable` if every port of the range is in use; any error but `AddrInUse` ends the search,
     /// because the next port would fail in the same way.
-    pub fn listen(
+    pub fn listen<L>(
         &mut self,
-        network: &mut dyn Network,
         mut here: SocketAddr,
-        token: Token,
-    ) -> io::Result<(Box<dyn Listener>, PortLease)> {
-        let Some(range) = &mut self.range else {
-            return listen_anywhere(network, here, token);
-        };
-        let size = range.leased.size;
-        let start = range.unpredictable_index();
-        let tries = if self.is_preference { TRIES } else { size };
-        for step in 0..tries {
-            let index = (start + step) % size;
-            let Some(port) = range.leased.free_port(index) else {
-                continue;
-            };
-            here.set_port(port);
-            match network.listen(here, token) {
-                Ok(listener) => return Ok((listener, range.lease(index, port))),
-                Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
-                Err(error) => return Err(error),
+        mut listen: impl FnMut(SocketAddr) -> io::Result<L>,
+    ) -> io::Result<(L, PortLease)> {
+        if let Some(range) = &mut self.range {
+            let size = range.leased.size;
+            let start = range.unpredictable_index();
+            let tries = if self.is_preference { TRIES } else { size };
+            for step in 0..tries {
+                let index = (start + step) % size;
+                let Some(port) = range.leased.free_port(index) else {
+                    continue;
+                };
+                here.set_port(port);
+                match listen(here) {
+                    Ok(listener) => return Ok((listener, range.lease(index))),
+                    Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            if !self.is_preference {
+                let kind = io::ErrorKind::AddrNotAvailable;
+                return Err(io::Error::new(kind, "every passive port is in use"));
             }
         }
-        if self.is_preference {
-            return listen_anywhere(network, here, token);
-        }
-        let kind = io::ErrorKind::AddrNotAvailable;
-        Err(io::Error::new(kind, "every passive port is in use"))
+        // The kernel chooses.
+        here.set_port(0);
+        Ok((listen(here)?, PortLease(None)))
     }
 
     /// The number of ports that are not leased; `None` if any port will do.
@@ -107,17 +102,6 @@ impl PassivePorts {
                 .count(),
         )
     }
-}
-
-fn listen_anywhere(
-    network: &mut dyn Network,
-    mut here: SocketAddr,
-    token: Token,
-) -> io::Result<(Box<dyn Listener>, PortLease)> {
-    here.set_port(0);
-    let listener = network.listen(here, token)?;
-    let port = listener.local_address().port();
-    Ok((listener, PortLease { port, leased: None }))
 }
 
 /// The ports of a range and a bit for each, shared with the leases. Atomic because a lease may be dropped
@@ -181,10 +165,9 @@ impl Range {
         }
     }
 
-    fn lease(&self, index: usize, port: u16) -> PortLease {
+    fn lease(&self, index: usize) -> PortLease {
         self.leased.toggle(index);
-        let leased = Some(Arc::clone(&self.leased));
-        PortLease { port, leased }
+        PortLease(Some((Arc::clone(&self.leased), index)))
     }
 
     /// Where a search starts: a counter, hashed with a key that only this process knows.
@@ -199,10 +182,9 @@ impl Range {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::{Event, Stream, SystemNetwork, Waker};
+    use crate::net::{Network as _, SystemNetwork, Token};
     use std::collections::HashSet;
     use std::net::{IpAddr, Ipv4Addr};
-    use std::time::{Duration, Instant};
 
     const LOOPBACK: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 21);
 
@@ -214,64 +196,17 @@ mod tests {
         asked: Vec<u16>,
     }
 
-    struct FakeListener(SocketAddr);
-
-    impl Listener for FakeListener {
-        fn accept(&mut self, _: Token) -> io::Result<(Box<dyn Stream>, SocketAddr)> {
-            Err(io::ErrorKind::WouldBlock.into())
-        }
-
-        fn local_address(&self) -> SocketAddr {
-            self.0
-        }
-    }
-
-    impl Network for Fake {
-        fn now(&self) -> Instant {
-            unreachable!("ports need no clock")
-        }
-
-        fn unix_time(&self) -> i64 {
-            unreachable!("ports need no clock")
-        }
-
-        fn listen(&mut self, address: SocketAddr, _: Token) -> io::Result<Box<dyn Listener>> {
-            self.asked.push(address.port());
-            if let Some(kind) = self.error {
-                return Err(kind.into());
+    /// The port that was granted, and its lease.
+    fn take(ports: &mut PassivePorts, network: &mut Fake) -> io::Result<(u16, PortLease)> {
+        ports.listen(LOOPBACK, |address| {
+            let port = address.port();
+            network.asked.push(port);
+            match network.error {
+                Some(kind) => Err(kind.into()),
+                None if network.refused.contains(&port) => Err(io::ErrorKind::AddrInUse.into()),
+                None => Ok(port),
             }
-            if self.refused.contains(&address.port()) {
-                return Err(io::ErrorKind::AddrInUse.into());
-            }
-            Ok(Box::new(FakeListener(address)))
-        }
-
-        fn is_own(&self, _: IpAddr) -> bool {
-            unreachable!("nothing is connected to")
-        }
-
-        fn connect(
-            &mut self,
-            _: SocketAddr,
-            _: SocketAddr,
-            _: Token,
-        ) -> io::Result<Box<dyn Stream>> {
-            unreachable!("ports are listened on")
-        }
-
-        fn poll(&mut self, _: Option<Duration>, _: &mut Vec<Event>) -> io::Result<()> {
-            unreachable!("nothing waits here")
-        }
-
-        fn waker(&self) -> Waker {
-            unreachable!("nothing waits here")
-        }
-    }
-
-    fn take(ports: &mut PassivePorts, network: &mut Fake) -> io::Result<PortLease> {
-        let (listener, lease) = ports.listen(network, LOOPBACK, Token(1))?;
-        assert_eq!(listener.local_address().port(), lease.port);
-        Ok(lease)
+        })
     }
 
     #[test]
@@ -283,23 +218,19 @@ mod tests {
             let mut leases: Vec<_> = (0..size)
                 .map(|_| take(&mut ports, &mut network).unwrap())
                 .collect();
-            let distinct: HashSet<u16> = leases.iter().map(|lease| lease.port).collect();
+            let distinct: HashSet<u16> = leases.iter().map(|(port, _)| *port).collect();
             assert_eq!(distinct, (5000..5000 + size).collect());
             assert_eq!(ports.available(), Some(0));
 
             let none = take(&mut ports, &mut network).unwrap_err();
             assert_eq!(none.kind(), io::ErrorKind::AddrNotAvailable);
-            assert_eq!(
-                network.asked.len(),
-                usize::from(size),
-                "leased ports are not tried"
-            );
+            let asked = network.asked.len();
+            assert_eq!(asked, usize::from(size), "leased ports are not tried");
 
-            let returned = leases.remove(0);
-            let port = returned.port;
-            drop(returned);
+            let (port, lease) = leases.remove(0);
+            drop(lease);
             assert_eq!(ports.available(), Some(1));
-            assert_eq!(take(&mut ports, &mut network).unwrap().port, port);
+            assert_eq!(take(&mut ports, &mut network).unwrap().0, port);
         }
     }
 
@@ -310,8 +241,8 @@ mod tests {
             refused: (6000..=6008).collect(),
             ..Fake::default()
         };
-        let last = take(&mut ports, &mut network).unwrap();
-        assert_eq!(last.port, 6009);
+        let (last, _lease) = take(&mut ports, &mut network).unwrap();
+        assert_eq!(last, 6009);
         network.asked.clear();
         take(&mut ports, &mut network).unwrap_err();
         network.asked.sort_unstable();
@@ -348,7 +279,7 @@ mod tests {
         let mut ports = PassivePorts::new(Some(10_000..=60_000));
         let mut network = Fake::default();
         let distinct: HashSet<u16> = (0..8)
-            .map(|_| take(&mut ports, &mut network).unwrap().port)
+            .map(|_| take(&mut ports, &mut network).unwrap().0)
             .collect();
         assert!(distinct.len() > 1);
     }
@@ -357,16 +288,13 @@ mod tests {
     fn any_port_falls_back_to_the_kernels_choice() {
         let mut ports = PassivePorts::any();
         assert_eq!(ports.available(), None);
-        let mut free = Fake::default();
-        let (listener, lease) = ports.listen(&mut free, LOOPBACK, Token(1)).unwrap();
-        assert!(
-            EPHEMERAL.contains(&lease.port) && EPHEMERAL.contains(&listener.local_address().port())
-        );
+        let (port, _lease) = take(&mut ports, &mut Fake::default()).unwrap();
+        assert!(EPHEMERAL.contains(&port));
         let mut taken = Fake {
             refused: EPHEMERAL.collect(),
             ..Fake::default()
         };
-        let _taken = ports.listen(&mut taken, LOOPBACK, Token(1)).unwrap();
+        take(&mut ports, &mut taken).unwrap();
         assert_eq!(taken.asked.len(), TRIES + 1);
         assert_eq!(taken.asked.last(), Some(&0));
     }
@@ -376,16 +304,19 @@ mod tests {
         // An address of its own, so that no other test is given the port that is freed.
         let here = SocketAddr::from(([127, 0, 0, 77], 21));
         let mut network = SystemNetwork::new().unwrap();
+        let mut listen = |ports: &mut PassivePorts| {
+            ports.listen(here, |address| network.listen(address, Token(1)))
+        };
         let mut any = PassivePorts::new(None);
-        let (listener, lease) = any.listen(&mut network, here, Token(1)).unwrap();
+        let (listener, lease) = listen(&mut any).unwrap();
         let port = listener.local_address().port();
-        assert_eq!((lease.port, any.available()), (port, None));
+        assert_eq!(any.available(), None);
 
         let mut only = PassivePorts::new(Some(port..=port));
-        let taken = only.listen(&mut network, here, Token(2)).map(drop);
+        let taken = listen(&mut only).map(drop);
         assert_eq!(taken.unwrap_err().kind(), io::ErrorKind::AddrNotAvailable);
         drop((listener, lease));
-        let (listener, lease) = only.listen(&mut network, here, Token(2)).unwrap();
+        let (listener, lease) = listen(&mut only).unwrap();
         assert_eq!(listener.local_address().port(), port);
         drop((listener, lease));
         assert_eq!(only.available(), Some(1));

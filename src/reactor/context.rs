@@ -190,8 +190,8 @@ impl Io {
         here: SocketAddr,
         token: Token,
     ) -> io::Result<(Box<dyn Listener>, PortLease)> {
-        let network = self.network.as_mut();
-        self.passive_ports.listen(network, here, token)
+        let listen = |address| self.network.listen(address, token);
+        self.passive_ports.listen(here, listen)
     }
 }
 
