@@ -57,26 +57,4 @@ mod tests {
             assert!(reply.lines.ends_with(b".") && !reply.lines.contains(&b'\n'));
         }
     }
-
-    #[test]
-    fn control_only_replies_have_their_standard_wording() {
-        let mut wire = Vec::new();
-        for reply in [
-            Reply::service_ready_for_new_user(),
-            Reply::ok(),
-            Reply::not_implemented(),
-            Reply::syntax_error(),
-            Reply::connection_close(),
-            Reply::service_not_available(),
-        ] {
-            reply.write_to(&mut wire);
-        }
-        let expected = "220 Service ready for new user.\r\n\
-                        200 Command okay.\r\n\
-                        502 Command not implemented.\r\n\
-                        500 Syntax error, command unrecognized.\r\n\
-                        221 Service closing control connection.\r\n\
-                        421 Service not available, closing control connection.\r\n";
-        assert_eq!(wire, expected.as_bytes());
-    }
 }
