@@ -8,13 +8,8 @@
 use std::fmt;
 
 use Argument::{None as Nothing, Optional, Required};
-use Command::{
-    Abor, Acct, Allo, Appe, Auth, Avbl, Ccc, Cdup, Clnt, Comb, Csid, Cwd, Dele, Dsiz, Eprt, Epsv,
-    Feat, Hash, Help, Host, Lang, List, Md5, Mdtm, Mfct, Mff, Mfmt, Mkd, Mlsd, Mlst, Mode, Nlst,
-    Noop, Opts, Pass, Pasv, Pbsz, Port, Pret, Prot, Pwd, Quit, Rang, Rein, Rest, Retr, Rmd, Rnfr,
-    Rnto, Site, Size, Smnt, Stat, Stor, Stou, Stru, Syst, Type, User, Xcrc, Xmd5, Xsha1, Xsha256,
-    Xsha512,
-};
+#[allow(clippy::enum_glob_use, reason = "the table below has each of them")]
+use Command::*;
 
 /// A command that the server knows, implemented or not.
 ///
