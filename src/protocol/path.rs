@@ -137,6 +137,7 @@ impl VirtualPath {
 
     fn pop(&mut self) {
         let end = self.relative.iter().rposition(|&b| b == b'/');
+        // Without a slash it is the only component.
         self.relative.truncate(end.unwrap_or(0));
     }
 }

@@ -112,12 +112,13 @@ pub struct UnknownPermission(String);
 
 impl fmt::Display for UnknownPermission {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "unknown permission '{}'; write one or more of", self.0)?;
-        let words = SHORTHANDS.iter().chain(&WORDS).map(|(word, _)| word);
-        for (index, word) in words.enumerate() {
-            write!(f, "{}{word}", if index == 0 { " " } else { ", " })?;
-        }
-        Ok(())
+        let words = SHORTHANDS.iter().chain(&WORDS).map(|(word, _)| *word);
+        let words = words.collect::<Vec<_>>().join(", ");
+        write!(
+            f,
+            "unknown permission '{}'; write one or more of {words}",
+            self.0
+        )
     }
 }
 
@@ -143,10 +144,8 @@ impl fmt::Display for Permissions {
             return f.write_str("none");
         }
         let words = WORDS.iter().filter(|(_, one)| self.contains(*one));
-        for (index, (word, _)) in words.enumerate() {
-            write!(f, "{}{word}", if index == 0 { "" } else { " " })?;
-        }
-        Ok(())
+        let words: Vec<_> = words.map(|(word, _)| *word).collect();
+        f.write_str(&words.join(" "))
     }
 }
 
@@ -167,10 +166,8 @@ mod tests {
             ("read", Permissions::LIST | Permissions::RETRIEVE),
             ("list, retrieve", Permissions::READ),
             ("read write", Permissions::ALL),
-            (
-                "upload-only",
-                Permissions::CREATE | Permissions::MAKE_DIRECTORIES,
-            ),
+            ("create make-directories", Permissions::UPLOAD_ONLY),
+            ("upload-only", Permissions::UPLOAD_ONLY),
             ("", Permissions::NONE),
             ("none", Permissions::NONE),
         ] {
@@ -183,10 +180,11 @@ mod tests {
 
     #[test]
     fn every_bit_has_a_word() {
-        let all = WORDS
-            .iter()
-            .fold(Permissions::NONE, |set, (_, one)| set | *one);
-        assert_eq!(all, Permissions::ALL);
+        let union = |set, (_, one): &(_, _)| set | *one;
+        assert_eq!(
+            WORDS.iter().fold(Permissions::NONE, union),
+            Permissions::ALL
+        );
     }
 
     proptest! {

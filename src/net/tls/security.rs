@@ -275,6 +275,7 @@ impl Security {
         if self.unreported == 0 {
             self.flush(socket)?;
             self.file_chunk.resize(CHUNK_BYTES, 0);
+            // In range: that is the length.
             let room = self.file_chunk.get_mut(..count.min(CHUNK_BYTES));
             let length = file
                 .read_at(room.unwrap_or_default(), offset, Wait::Allowed)
