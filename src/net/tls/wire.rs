@@ -35,10 +35,8 @@ impl<'a> Wire<'a> {
         position: &'a mut RecordPosition,
     ) -> Self {
         Self {
-            socket,
             position: Some(position),
-            was_short: false,
-            first_bytes: UNKNOWN,
+            ..Self::over(socket)
         }
     }
 
