@@ -80,3 +80,28 @@ impl Entry {
         (account | Permissions::ENTER).and(self.allowed)
     }
 }
+
+#[cfg(test)]
+impl Entry {
+    /// An entry whose numbers all differ.
+    pub(super) fn for_test(name: &[u8], kind: Kind) -> Self {
+        Self {
+            name: name.to_vec(),
+            metadata: Metadata {
+                kind,
+                size: 1234,
+                modified: 0,
+                modified_nanoseconds: 0,
+                created: Some(1),
+                mode: 0o640,
+                links: 0,
+                owner: 1000,
+                group: 100,
+                unique: (0x801, 0),
+            },
+            target: None,
+            followed: None,
+            allowed: Permissions::UNLIMITED,
+        }
+    }
+}

@@ -45,15 +45,7 @@ pub struct FactSet(u16);
 
 impl Default for FactSet {
     fn default() -> Self {
-        [
-            Fact::Type,
-            Fact::Size,
-            Fact::Modify,
-            Fact::Perm,
-            Fact::Unique,
-        ]
-        .into_iter()
-        .fold(Self(0), Self::with)
+        Self::select(b"type;size;modify;perm;unique")
     }
 }
 
@@ -168,8 +160,16 @@ pub fn write_facts(out: &mut Vec<u8>, format: FactFormat, entry: &Entry, role: E
             // `None` is skipped above.
             Fact::Create => time(metadata.created.unwrap_or_default(), 0, out),
             Fact::Perm => out.extend(letters(metadata.kind, role, permissions)),
-            Fact::Unique => write_unique(out, metadata.unique),
-            Fact::UnixMode => write_octal(out, metadata.mode),
+            Fact::Unique => {
+                let (device, inode) = metadata.unique;
+                write_digits(out, device, 4);
+                out.push(b'-');
+                write_digits(out, inode, 4);
+            }
+            Fact::UnixMode => {
+                out.push(b'0');
+                write_digits(out, u64::from(metadata.mode), 3);
+            }
             Fact::UnixOwner => decimal::write(out, u64::from(metadata.owner)),
             Fact::UnixGroup => decimal::write(out, u64::from(metadata.group)),
         }
@@ -229,18 +229,6 @@ fn letters(kind: Kind, role: EntryRole, permissions: Permissions) -> impl Iterat
     letters.filter(move |letter| is_removable || !matches!(letter, b'd' | b'f'))
 }
 
-/// Device and inode in hexadecimal.
-fn write_unique(out: &mut Vec<u8>, (device, inode): (u64, u64)) {
-    write_digits(out, device, 4);
-    out.push(b'-');
-    write_digits(out, inode, 4);
-}
-
-fn write_octal(out: &mut Vec<u8>, mode: u32) {
-    out.push(b'0');
-    write_digits(out, u64::from(mode), 3);
-}
-
 /// Appends a number in base 2^`bits`, with 1 to 4 bits a digit.
 fn write_digits(out: &mut Vec<u8>, number: u64, bits: u32) {
     let count = (u64::BITS - number.leading_zeros()).div_ceil(bits).max(1);
@@ -256,23 +244,7 @@ fn write_digits(out: &mut Vec<u8>, number: u64, bits: u32) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::entry::Metadata;
     use proptest::prelude::*;
-
-    fn metadata(kind: Kind) -> Metadata {
-        Metadata {
-            kind,
-            size: 7,
-            modified: 0,
-            modified_nanoseconds: 250_000_000,
-            created: Some(1),
-            mode: 0o640,
-            links: 1,
-            owner: 1000,
-            group: 100,
-            unique: (0x801, 0),
-        }
-    }
 
     fn all() -> FactSet {
         FactSet((1 << FACTS.len()) - 1)
@@ -287,13 +259,9 @@ mod tests {
     }
 
     fn entry(kind: Kind) -> Entry {
-        Entry {
-            name: b"a\nb".to_vec(),
-            metadata: metadata(kind),
-            target: None,
-            followed: None,
-            allowed: Permissions::UNLIMITED,
-        }
+        let mut entry = Entry::for_test(b"a\nb", kind);
+        entry.metadata.modified_nanoseconds = 250_000_000;
+        entry
     }
 
     fn text(print: impl Fn(&mut Vec<u8>)) -> String {
@@ -307,7 +275,7 @@ mod tests {
         let format = format(all(), Permissions::ALL);
         let file = entry(Kind::File);
         let facts = text(|out| write_facts(out, format, &file, EntryRole::Entry));
-        let expected = "type=file;size=7;modify=19700101000000.250;create=19700101000001;\
+        let expected = "type=file;size=1234;modify=19700101000000.250;create=19700101000001;\
                         perm=adfrw;unique=801-0;\
                         UNIX.mode=0640;UNIX.owner=1000;UNIX.group=100;";
         assert_eq!(facts, expected);
@@ -317,36 +285,22 @@ mod tests {
     fn facts_of_each_type_and_permission() {
         use EntryRole::{Current, Entry as Inside, Parent};
         use Kind::{Directory, File, Link, Other};
+        use Special::{BlockDevice, CharacterDevice, Pipe, Socket};
         const ALL: Permissions = Permissions::ALL;
         const READ: Permissions = Permissions::READ;
         let set = FactSet::select(b"type;size;perm");
         for (kind, role, permissions, expected) in [
-            (File, Inside, READ, "file;size=7;perm=r;"),
+            (File, Inside, READ, "file;size=1234;perm=r;"),
             (Directory, Inside, ALL, "dir;perm=cdeflmp;"),
             (Directory, Inside, READ, "dir;perm=el;"),
             (Directory, Inside, Permissions::UPLOAD_ONLY, "dir;perm=cem;"),
             (Directory, Current, ALL, "cdir;perm=celmp;"),
             (Directory, Parent, READ, "pdir;perm=el;"),
             (Link, Inside, ALL, "OS.unix=slink;perm=df;"),
-            (Other(Special::Pipe), Inside, READ, "OS.unix=fifo;perm=;"),
-            (
-                Other(Special::Socket),
-                Inside,
-                ALL,
-                "OS.unix=socket;perm=df;",
-            ),
-            (
-                Other(Special::CharacterDevice),
-                Inside,
-                READ,
-                "OS.unix=chr;perm=;",
-            ),
-            (
-                Other(Special::BlockDevice),
-                Inside,
-                READ,
-                "OS.unix=blk;perm=;",
-            ),
+            (Other(Pipe), Inside, READ, "OS.unix=fifo;perm=;"),
+            (Other(Socket), Inside, ALL, "OS.unix=socket;perm=df;"),
+            (Other(CharacterDevice), Inside, READ, "OS.unix=chr;perm=;"),
+            (Other(BlockDevice), Inside, READ, "OS.unix=blk;perm=;"),
         ] {
             let format = format(set, permissions | Permissions::ENTER);
             let facts = text(|out| write_facts(out, format, &entry(kind), role));
@@ -356,8 +310,9 @@ mod tests {
 
     #[test]
     fn link_is_listed_as_its_target_if_that_is_served() {
+        let target = entry(Kind::File).metadata;
         let mut entry = entry(Kind::Link);
-        entry.followed = Some(metadata(Kind::File));
+        entry.followed = Some(target);
         let line = |facts: &[u8], entry: &Entry| {
             let format = format(FactSet::select(facts), Permissions::READ);
             text(|out| write_mlsx_line(out, format, entry, EntryRole::Entry))

@@ -94,27 +94,9 @@ fn write_mode(out: &mut Vec<u8>, metadata: &Metadata) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::permissions::Permissions;
 
     fn entry(name: &[u8]) -> Entry {
-        Entry {
-            name: name.to_vec(),
-            metadata: Metadata {
-                kind: Kind::File,
-                size: 1234,
-                modified: 0,
-                modified_nanoseconds: 0,
-                created: None,
-                mode: 0o644,
-                links: 0,
-                owner: 1000,
-                group: 100,
-                unique: (1, 2),
-            },
-            target: None,
-            followed: None,
-            allowed: Permissions::UNLIMITED,
-        }
+        Entry::for_test(name, Kind::File)
     }
 
     fn line(entry: &Entry) -> String {
@@ -125,7 +107,7 @@ mod tests {
 
     #[test]
     fn file_line_has_the_format_of_ls() {
-        let expected = "-rw-r--r--    1 1000     100              1234 Jan  1 00:00 a b\r\n";
+        let expected = "-rw-r-----    1 1000     100              1234 Jan  1 00:00 a b\r\n";
         assert_eq!(line(&entry(b"a b")), expected);
     }
 
