@@ -49,20 +49,12 @@ struct Decoding {
 }
 
 /// The last restart marker.
-///
-/// ```text
-///   None ──marker──▶ Reached ──take_mark──▶ Acknowledged ─┐
-///                      ▲                                  │
-///                      └──────────────marker──────────────┘
-/// ```
 #[derive(Default)]
-enum MarkerState {
-    #[default]
-    None,
-    /// To be acknowledged; `before` is the offset that was acknowledged last.
-    Reached { mark: Mark, before: Option<u64> },
-    /// The client may resume from this offset, whatever happens.
-    Acknowledged(u64),
+struct MarkerState {
+    /// It is to be acknowledged.
+    reached: Option<Mark>,
+    /// The offset that was acknowledged last: the client may resume from it, whatever happens.
+    acknowledged: Option<u64>,
 }
 
 impl Inbound {
@@ -71,7 +63,7 @@ impl Inbound {
             Box::new(Decoding {
                 decoder,
                 undecoded: Vec::new(),
-                marker: MarkerState::None,
+                marker: MarkerState::default(),
             })
         });
         // A client resumes at the size of the file, so that must be an offset in its own file.
@@ -170,16 +162,9 @@ impl Inbound {
     /// Takes a restart marker to acknowledge. From now on the bytes before it are kept.
     pub(super) fn take_mark(&mut self) -> Option<Mark> {
         let marker = &mut self.decoding.as_deref_mut()?.marker;
-        match std::mem::take(marker) {
-            MarkerState::Reached { mark, .. } => {
-                *marker = MarkerState::Acknowledged(mark.offset);
-                Some(mark)
-            }
-            other => {
-                *marker = other;
-                None
-            }
-        }
+        let mark = marker.reached.take()?;
+        marker.acknowledged = Some(mark.offset);
+        Some(mark)
     }
 
     /// Ends an incomplete upload; `is_cut` if its connection was lost. Commits the bytes before an
@@ -207,11 +192,7 @@ impl Inbound {
 
     fn keep_partial(&mut self, is_cut: bool) -> Option<(u64, Result<()>)> {
         let decoding = self.decoding.take();
-        let acknowledged = match decoding.map(|decoding| decoding.marker) {
-            Some(MarkerState::Acknowledged(offset)) => Some(offset),
-            Some(MarkerState::Reached { before, .. }) => before,
-            Some(MarkerState::None) | None => None,
-        };
+        let acknowledged = decoding.and_then(|decoding| decoding.marker.acknowledged);
         if let Some(offset) = acknowledged {
             return Some((offset, self.file.commit_truncated(offset)));
         }
@@ -321,7 +302,10 @@ impl Inbound {
         };
         let may_mark = decoding.decoder.may_mark();
         if may_mark {
-            decoding.marker.reach(marker.text().to_vec(), self.offset);
+            decoding.marker.reached = Some(Mark {
+                marker: marker.text().to_vec(),
+                offset: self.offset,
+            });
         }
         may_mark
     }
@@ -337,18 +321,6 @@ impl Inbound {
         }
         let written = self.write(&scratch.converted, DecodeProgress::Ended);
         written.map_or_else(|outcome| outcome, |_| SliceOutcome::Received)
-    }
-}
-
-impl MarkerState {
-    fn reach(&mut self, marker: Vec<u8>, offset: u64) {
-        let before = match std::mem::take(self) {
-            Self::None => None,
-            Self::Reached { before, .. } => before,
-            Self::Acknowledged(offset) => Some(offset),
-        };
-        let mark = Mark { marker, offset };
-        *self = Self::Reached { mark, before };
     }
 }
 
