@@ -8,6 +8,7 @@ mod file_cursor;
 
 use super::encoder::WireEncoder;
 use super::representation::Representation;
+use super::scratch::capped;
 use super::{Interest, Scratch, Sent, SliceOutcome, TransferFailure, send};
 use crate::limits::{CONVERTED_BYTES, MARKER_BYTES};
 use crate::net::Stream;
@@ -98,10 +99,7 @@ impl Converting {
             self.marker
         };
         let to_marker = next.map_or(u64::MAX, |next| next - at);
-        let most = CONVERTED_BYTES.min(scratch.chunk.len());
-        let room = usize::try_from(to_marker).map_or(most, |n| n.min(most));
-        debug_assert!(room <= scratch.chunk.len());
-        let room = scratch.chunk.get_mut(..room).unwrap_or_default();
+        let room = capped(&mut scratch.chunk, to_marker.min(CONVERTED_BYTES as u64));
         let bytes = file.read(room, wait)?;
         // After the read: a read that would wait is repeated, and must not repeat the marker.
         if is_marked {

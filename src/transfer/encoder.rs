@@ -195,14 +195,12 @@ pub(super) const fn filler(data_type: DataType) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::transfer::representation::{DataType, FormatControl, Structure};
 
     #[test]
     fn no_marker_between_cr_and_lf() {
         let mut encoder = WireEncoder::for_file(Representation {
-            data_type: DataType::Ascii(FormatControl::NonPrint),
-            structure: Structure::File,
             mode: Mode::Block,
+            ..Representation::default()
         })
         .unwrap();
         for (piece, offset, is_marked) in [(&b"a\r"[..], 2, false), (b"\nb", 4, true)] {

@@ -113,14 +113,6 @@ impl TransferSource {
 }
 
 impl Flow {
-    /// The readiness to wait for before the first slice.
-    const fn first_interest(&self) -> Interest {
-        match self {
-            Self::Inbound(_) => Interest::Readable,
-            Self::Outbound(_) | Self::ListingSender(_) | Self::Over(_) => Interest::Writable,
-        }
-    }
-
     fn abandon(self, is_cut: bool) -> Option<u64> {
         let Self::Inbound(inbound) = self else {
             return None;
@@ -160,10 +152,11 @@ impl Transfer {
 
     /// The readiness to wait for before the first slice.
     pub fn first_interest(&self) -> Interest {
-        if self.stream.is_handshaking() {
-            return Interest::Readable;
+        if self.stream.is_handshaking() || matches!(self.flow, Flow::Inbound(_)) {
+            Interest::Readable
+        } else {
+            Interest::Writable
         }
-        self.flow.first_interest()
     }
 
     /// Whether the data connection can carry data: no TLS handshake is pending.

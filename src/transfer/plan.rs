@@ -12,7 +12,7 @@ use super::representation::{DataType, Representation};
 use super::{Flow, Permit, TransferSource};
 use crate::protocol::byte_range::ByteRange;
 use crate::storage::{
-    CutUploads, Error, InPlace, Metadata, Placement, Result, Storage, Umask, VirtualPath, Wait,
+    CutUploads, Error, InPlace, Placement, Result, Storage, Umask, VirtualPath, Wait,
 };
 
 /// The direction of a transfer, and its file.
@@ -112,9 +112,10 @@ impl Plan {
                 range,
             } => {
                 let (file, metadata) = storage.open(path, wait)?;
+                let rest = metadata.size.checked_sub(*offset);
                 let (offset, left) = match range {
                     Some(range) => range.within(metadata.size),
-                    None => (*offset, bytes_from(&metadata, *offset)?),
+                    None => (*offset, rest.ok_or(Error::BeyondEnd)?),
                 };
                 let size = metadata.size;
                 let outbound = Outbound::new(file, size, self.representation, offset, left);
@@ -149,8 +150,4 @@ impl Plan {
             }
         }
     }
-}
-
-fn bytes_from(metadata: &Metadata, offset: u64) -> Result<u64> {
-    metadata.size.checked_sub(offset).ok_or(Error::BeyondEnd)
 }

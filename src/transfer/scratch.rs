@@ -25,8 +25,13 @@ impl Scratch {
 
     /// The read buffer, cut to `most` bytes.
     pub(crate) fn room(&mut self, most: u64) -> &mut [u8] {
-        let length = usize::try_from(most).map_or(self.chunk.len(), |m| m.min(self.chunk.len()));
-        // Always in range.
-        self.chunk.get_mut(..length).unwrap_or_default()
+        capped(&mut self.chunk, most)
     }
+}
+
+/// The first `most` bytes of `room`, or all of it.
+pub(super) fn capped(room: &mut [u8], most: u64) -> &mut [u8] {
+    let length = usize::try_from(most).map_or(room.len(), |most| most.min(room.len()));
+    // Always in range.
+    room.get_mut(..length).unwrap_or_default()
 }

@@ -7,6 +7,7 @@ use std::io;
 
 use crate::net::Stream;
 use crate::storage::{Error, File, Wait};
+use crate::transfer::scratch::capped;
 use crate::transfer::{Interest, Scratch, Sent, SliceOutcome, TransferFailure, send};
 
 /// A range of an open file, from the next byte to send to the last.
@@ -136,11 +137,4 @@ fn send_file_failure(error: &io::Error) -> TransferFailure {
 /// The 150 reply promised a size: a file that ends before it fails the transfer.
 const fn file_truncated() -> SliceOutcome {
     SliceOutcome::Failed(TransferFailure::Storage(Error::BeyondEnd))
-}
-
-/// The first `left` bytes of `room`, or all of it.
-fn capped(room: &mut [u8], left: u64) -> &mut [u8] {
-    let length = usize::try_from(left).map_or(room.len(), |left| left.min(room.len()));
-    // Always in range.
-    room.get_mut(..length).unwrap_or_default()
 }

@@ -117,10 +117,8 @@ fn missing_end_mark_is_an_error_if_mode_has_one() {
         wire.truncate(wire.len() - 1 - usize::from(is_compressed));
         let (_, ended) = decoded(representation, &wire, 100);
         assert_eq!(ended, has_no_mark, "{representation}");
-        let announces_end = WireDecoder::for_file(representation)
-            .unwrap()
-            .announces_end();
-        assert_eq!(announces_end, !has_no_mark && !is_compressed);
+        let decoder = WireDecoder::for_file(representation).unwrap();
+        assert_eq!(decoder.announces_end(), !has_no_mark && !is_compressed);
     }
 }
 
@@ -128,9 +126,8 @@ fn missing_end_mark_is_an_error_if_mode_has_one() {
 fn markers_pass_in_block_and_compressed_mode() {
     for mode in [Mode::Block, Mode::Compressed] {
         let representation = Representation {
-            data_type: DataType::Image,
-            structure: Structure::File,
             mode,
+            ..Representation::default()
         };
         let wire = encoded(representation, b"abc", 1);
         let mut decoder = WireDecoder::for_file(representation).unwrap();
@@ -154,10 +151,8 @@ fn marker_between_cr_and_lf_does_not_count() {
         let wire = [before, b"\x10\0\x01m", b"\0\0\x01\n"].concat();
         let (mut input, mut out) = (wire.as_slice(), Vec::new());
         let progress = decoder.decode(&mut input, &mut out).unwrap();
-        assert!(
-            matches!(progress, DecodeProgress::Marker(_)),
-            "{progress:?}"
-        );
+        let is_marker = matches!(progress, DecodeProgress::Marker(_));
+        assert!(is_marker, "{progress:?}");
         assert_eq!(decoder.may_mark(), may_mark);
         decoder.decode(&mut input, &mut out).unwrap();
         assert!(decoder.may_mark());
@@ -166,15 +161,13 @@ fn marker_between_cr_and_lf_does_not_count() {
 
 #[test]
 fn decode_call_stops_at_output_limit_and_continues() {
-    let (format, structure) = (FormatControl::NonPrint, Structure::File);
-    for data_type in [DataType::Image, DataType::Ascii(format)] {
-        let mode = Mode::Compressed;
-        let mut decoder = WireDecoder::for_file(Representation {
+    for data_type in [DataType::Image, DataType::default()] {
+        let representation = Representation {
             data_type,
-            structure,
-            mode,
-        })
-        .unwrap();
+            mode: Mode::Compressed,
+            ..Representation::default()
+        };
+        let mut decoder = WireDecoder::for_file(representation).unwrap();
         let wire = vec![0xff; 10_000];
         let (mut input, mut total) = (wire.as_slice(), 0);
         loop {
@@ -209,8 +202,6 @@ fn compressed_stream_with_truncated_file_is_malformed() {
         decoder.decode(&mut wire.as_slice(), &mut Vec::new())
     };
     assert_eq!(decoded(b"one\xff\x01two"), Err(Malformed));
-    assert_eq!(
-        decoded(b"one\xff\x01two\xff\x03"),
-        Ok(DecodeProgress::Ended)
-    );
+    let whole = decoded(b"one\xff\x01two\xff\x03");
+    assert_eq!(whole, Ok(DecodeProgress::Ended));
 }
