@@ -9,7 +9,7 @@
 //! The descriptor marks the block as the end of a record or of the file, or its bytes as a restart
 //! marker. The end of the connection without an end of file is an error.
 
-use super::framing::{Descriptor, Framed, Malformed, Marker, Part, take, take_byte};
+use super::framing::{Descriptor, Framed, Frames, Malformed, Marker, Part, State};
 
 /// Appends a part of a file. An end has an empty block of its own: the bytes before it may be sent already.
 pub fn write(part: Part<'_>, out: &mut Vec<u8>) {
@@ -36,100 +36,40 @@ fn write_block(descriptor: Descriptor, bytes: &[u8], out: &mut Vec<u8>) {
 
 /// Splits the wire into frames.
 #[derive(Debug, Default)]
-pub struct Decoder {
-    state: State,
-}
+pub struct Decoder(Frames<Header>);
 
-/// The meaning of the next byte.
-///
-/// ```text
-///   Descriptor ──▶ CountHigh ──▶ CountLow ─┬──▶ Data ──▶ BlockEnd ─┬──▶ Descriptor
-///     ▲                                    └──▶ Marker ──┐         └─end of file─▶ Ended
-///     └──────────────────────────────────────────────────┘
-/// ```
+/// The meaning of the next byte of a header.
 #[derive(Debug, Default)]
-enum State {
+enum Header {
     #[default]
     Descriptor,
     /// The high byte of the count.
     CountHigh(Descriptor),
     /// The low byte of the count; with the high byte.
     CountLow(Descriptor, u8),
-    /// Data, with the number of bytes left in the block.
-    Data(Descriptor, usize),
-    /// A restart marker, with the number of bytes left of it.
-    Marker(Marker, usize),
-    /// No byte: the ends in the descriptor are to be returned.
-    BlockEnd(Descriptor),
-    /// No byte: the file has ended.
-    Ended,
 }
 
 impl Decoder {
     /// Takes the next frame from the front of `input`; `None` if that is exhausted, or the file has
     /// ended.
     pub fn next<'a>(&mut self, input: &mut &'a [u8]) -> Result<Option<Framed<'a>>, Malformed> {
-        loop {
-            match std::mem::take(&mut self.state) {
-                State::Data(descriptor, left) if left > 0 => {
-                    let bytes = take(input, left);
-                    self.state = State::Data(descriptor, left - bytes.len());
-                    return Ok((!bytes.is_empty()).then_some(Framed::Data(bytes)));
-                }
-                State::Data(descriptor, _) => self.state = State::BlockEnd(descriptor),
-                State::Marker(marker, 0) => return Ok(Some(Framed::Marker(marker))),
-                State::Marker(mut marker, left) => {
-                    let left = marker.fill(input, left)?;
-                    self.state = State::Marker(marker, left);
-                    if left > 0 {
-                        return Ok(None);
+        self.0.next(input, |frames, header, byte| {
+            frames.state = match header {
+                Header::Descriptor => State::Header(Header::CountHigh(Descriptor::parse(byte)?)),
+                Header::CountHigh(descriptor) => State::Header(Header::CountLow(descriptor, byte)),
+                Header::CountLow(descriptor, high) => {
+                    let count = usize::from(u16::from_be_bytes([high, byte]));
+                    if descriptor == Descriptor::MARKER {
+                        State::Marker(Marker::with_length(count)?, count)
+                    } else {
+                        frames.pending = descriptor;
+                        State::Data(count)
                     }
                 }
-                State::BlockEnd(mut descriptor) => {
-                    let end = descriptor.take_end();
-                    self.state = match end {
-                        None => State::Descriptor,
-                        Some(Framed::EndOfFile) => State::Ended,
-                        Some(_) => State::BlockEnd(descriptor),
-                    };
-                    if end.is_some() {
-                        return Ok(end);
-                    }
-                }
-                State::Ended => {
-                    self.state = State::Ended;
-                    return Ok(None);
-                }
-                state => {
-                    let Some(byte) = take_byte(input) else {
-                        self.state = state;
-                        return Ok(None);
-                    };
-                    self.state = after_header_byte(&state, byte)?;
-                }
-            }
-        }
+            };
+            Ok(None)
+        })
     }
-}
-
-/// The state after a byte of the header.
-fn after_header_byte(state: &State, byte: u8) -> Result<State, Malformed> {
-    match *state {
-        State::CountHigh(descriptor) => Ok(State::CountLow(descriptor, byte)),
-        State::CountLow(descriptor, high) => {
-            after_header(descriptor, u16::from_be_bytes([high, byte]))
-        }
-        _ => Ok(State::CountHigh(Descriptor::parse(byte)?)),
-    }
-}
-
-fn after_header(descriptor: Descriptor, count: u16) -> Result<State, Malformed> {
-    let count = usize::from(count);
-    Ok(if descriptor == Descriptor::MARKER {
-        State::Marker(Marker::with_length(count)?, count)
-    } else {
-        State::Data(descriptor, count)
-    })
 }
 
 #[cfg(test)]

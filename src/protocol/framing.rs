@@ -41,7 +41,7 @@ pub enum Part<'a> {
 pub struct Malformed;
 
 /// A descriptor code: the flags of a block, or of a string in MODE C.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Descriptor(u8);
 
 impl Descriptor {
@@ -123,6 +123,91 @@ impl Marker {
         }
         self.0.extend_from_slice(part);
         Ok(left - part.len())
+    }
+}
+
+/// The meaning of the next byte in MODE B and MODE C; `Header` is that in a header.
+///
+/// ```text
+///   Header ─┬──▶ Data ──▶ End ─┬──▶ Header
+///     ▲     └──▶ Marker ──┐    └─end of file─▶ Ended
+///     └───────────────────┘
+/// ```
+#[derive(Debug)]
+pub(super) enum State<Header> {
+    Header(Header),
+    /// Data, with the number of bytes left of it.
+    Data(usize),
+    /// A restart marker, with the number of bytes left of it.
+    Marker(Marker, usize),
+    /// No byte: the ends in the pending descriptor are to be returned.
+    End,
+    /// No byte: the file has ended.
+    Ended,
+}
+
+impl<Header: Default> Default for State<Header> {
+    fn default() -> Self {
+        Self::Header(Header::default())
+    }
+}
+
+/// Splits the wire of MODE B and MODE C into frames.
+#[derive(Debug, Default)]
+pub(super) struct Frames<Header: Default> {
+    /// The flags whose ends follow the data.
+    pub(super) pending: Descriptor,
+    pub(super) state: State<Header>,
+}
+
+impl<Header: Default> Frames<Header> {
+    /// Takes the next frame from the front of `input`; `None` if that is exhausted, or the file has
+    /// ended. `after_byte` updates the state after a byte of a header; it returns a run that the byte
+    /// completes.
+    pub(super) fn next<'a>(
+        &mut self,
+        input: &mut &'a [u8],
+        after_byte: impl Fn(&mut Self, Header, u8) -> Result<Option<Framed<'static>>, Malformed>,
+    ) -> Result<Option<Framed<'a>>, Malformed> {
+        loop {
+            match std::mem::take(&mut self.state) {
+                State::Header(header) => {
+                    let Some(byte) = take_byte(input) else {
+                        self.state = State::Header(header);
+                        return Ok(None);
+                    };
+                    if let Some(run) = after_byte(self, header, byte)? {
+                        return Ok(Some(run));
+                    }
+                }
+                State::Data(0) => self.state = State::End,
+                State::Data(left) => {
+                    let bytes = take(input, left);
+                    self.state = State::Data(left - bytes.len());
+                    return Ok((!bytes.is_empty()).then_some(Framed::Data(bytes)));
+                }
+                State::Marker(marker, 0) => return Ok(Some(Framed::Marker(marker))),
+                State::Marker(mut marker, left) => {
+                    let left = marker.fill(input, left)?;
+                    self.state = State::Marker(marker, left);
+                    if left > 0 {
+                        return Ok(None);
+                    }
+                }
+                State::End => match self.pending.take_end() {
+                    None => self.pending = Descriptor::NONE,
+                    end => {
+                        let is_last = end == Some(Framed::EndOfFile);
+                        self.state = if is_last { State::Ended } else { State::End };
+                        return Ok(end);
+                    }
+                },
+                State::Ended => {
+                    self.state = State::Ended;
+                    return Ok(None);
+                }
+            }
+        }
     }
 }
 

@@ -10,7 +10,7 @@
 //! after it. Some implementations apply it to the string before it, so the encoder writes it before an
 //! empty string (zero times the filler), which is right for both.
 
-use super::framing::{Descriptor, Framed, Malformed, Marker, Part, take, take_byte};
+use super::framing::{Descriptor, Framed, Frames, Malformed, Marker, Part, State};
 
 /// The maximum length of a literal string.
 const LITERAL_MAX: usize = 127;
@@ -92,133 +92,73 @@ fn write_literal(bytes: &[u8], out: &mut Vec<u8>) {
 #[derive(Debug)]
 pub struct Decoder {
     filler: u8,
-    /// The descriptors that precede the current string.
-    pending: Descriptor,
-    state: State,
+    frames: Frames<Header>,
 }
 
-/// The meaning of the next byte.
+/// The meaning of the next byte that is not literal. Descriptors are pending until the string after them.
 ///
 /// ```text
 ///             ┌──0──▶ Descriptor ─┬──▶ Lead, with a pending descriptor
-///             │                   └──▶ MarkerLead ──▶ Marker ──▶ Lead
-///   Lead ─────┼──0n─▶ Literal ──┐
-///    ▲        ├──10─▶ Run ──────┼──▶ StringEnd ──▶ Lead, or Ended after the end of the file
-///    └────    └──11─────────────┘
+///             │                   └──▶ MarkerLead ──▶ (marker) ──▶ Lead
+///   Lead ─────┼──0n─▶ (literal) ─┐
+///    ▲        ├──10─▶ Run ───────┼──▶ Lead, or the end of the file
+///    └────    └──11──────────────┘
 /// ```
 #[derive(Debug, Default)]
-enum State {
+enum Header {
     /// The leading byte of a string, or the zero before a descriptor.
     #[default]
     Lead,
     Descriptor,
-    /// A literal string, with the number of bytes left of it.
-    Literal(usize),
     /// The byte of a run, with its repeat count.
     Run(u8),
     /// The leading byte of a string that is a restart marker.
     MarkerLead,
-    /// A restart marker, with the number of bytes left of it.
-    Marker(Marker, usize),
-    /// No byte: the ends in the pending descriptor are to be returned.
-    StringEnd,
-    /// No byte: the file has ended.
-    Ended,
 }
 
 impl Decoder {
     /// With the filler of the TYPE.
-    pub const fn new(filler: u8) -> Self {
-        Self {
-            filler,
-            pending: Descriptor::NONE,
-            state: State::Lead,
-        }
+    pub fn new(filler: u8) -> Self {
+        let frames = Frames::default();
+        Self { filler, frames }
     }
 
     /// Takes the next frame from the front of `input`; `None` if that is exhausted, or the file has
     /// ended.
     pub fn next<'a>(&mut self, input: &mut &'a [u8]) -> Result<Option<Framed<'a>>, Malformed> {
-        loop {
-            let state = std::mem::take(&mut self.state);
-            match state {
-                State::StringEnd => {
-                    let end = self.pending.take_end();
-                    self.state = match end {
-                        None => State::Lead,
-                        Some(Framed::EndOfFile) => State::Ended,
-                        Some(_) => State::StringEnd,
-                    };
-                    if end.is_some() {
-                        return Ok(end);
+        let filler = self.filler;
+        self.frames.next(input, |frames, header, byte| {
+            let (state, run) = match (header, byte) {
+                (Header::Descriptor, _) => match Descriptor::parse(byte)? {
+                    Descriptor::MARKER => (State::Header(Header::MarkerLead), None),
+                    flags => {
+                        frames.pending = frames.pending.union(flags);
+                        (State::Header(Header::Lead), None)
                     }
-                    self.pending = Descriptor::NONE;
+                },
+                (Header::MarkerLead, 1..=0x7f) => {
+                    let count = usize::from(byte);
+                    (State::Marker(Marker::with_length(count)?, count), None)
                 }
-                State::Literal(left) if left > 0 => {
-                    let bytes = take(input, left);
-                    self.state = State::Literal(left - bytes.len());
-                    return Ok((!bytes.is_empty()).then_some(Framed::Data(bytes)));
-                }
-                State::Literal(_) => self.state = State::StringEnd,
-                State::Marker(marker, 0) => return Ok(Some(Framed::Marker(marker))),
-                State::Marker(mut marker, left) => {
-                    let left = marker.fill(input, left)?;
-                    self.state = State::Marker(marker, left);
-                    if left > 0 {
-                        return Ok(None);
-                    }
-                }
-                State::Ended => {
-                    self.state = State::Ended;
-                    return Ok(None);
-                }
-                state => {
-                    let Some(byte) = take_byte(input) else {
-                        self.state = state;
-                        return Ok(None);
-                    };
-                    if let Some(run) = self.after_byte(state, byte)? {
-                        return Ok(Some(run));
-                    }
-                }
-            }
-        }
+                (Header::MarkerLead, _) => return Err(Malformed),
+                (Header::Run(times), _) => (State::End, Some((byte, times))),
+                (Header::Lead, 0) => (State::Header(Header::Descriptor), None),
+                (Header::Lead, 1..=0x7f) => (State::Data(usize::from(byte)), None),
+                (Header::Lead, 0x80..=0xbf) => (State::Header(Header::Run(byte & 0x3f)), None),
+                (Header::Lead, 0xc0..) => (State::End, Some((filler, byte & 0x3f))),
+            };
+            frames.state = state;
+            let run = run.filter(|(_, times)| *times > 0);
+            Ok(run.map(|(byte, times)| Framed::Run(byte, times)))
+        })
     }
 
     /// Whether the connection may end here: an end of file is pending, and the string that it precedes
     /// has not begun.
     pub fn may_end(&self) -> bool {
-        let mut pending = self.pending;
+        let mut pending = self.frames.pending;
         let is_last = std::iter::from_fn(|| pending.take_end()).any(|end| end == Framed::EndOfFile);
-        is_last && matches!(self.state, State::Lead)
-    }
-
-    /// Updates the state after a byte that is not literal; returns a run that it completes.
-    fn after_byte(&mut self, state: State, byte: u8) -> Result<Option<Framed<'static>>, Malformed> {
-        let count = usize::from(byte);
-        match (state, byte) {
-            (State::Descriptor, _) => match Descriptor::parse(byte)? {
-                Descriptor::MARKER => self.state = State::MarkerLead,
-                flags => self.pending = self.pending.union(flags),
-            },
-            (State::MarkerLead, 1..=0x7f) => {
-                self.state = State::Marker(Marker::with_length(count)?, count);
-            }
-            (State::MarkerLead, _) => return Err(Malformed),
-            (State::Run(times), _) => {
-                self.state = State::StringEnd;
-                return Ok((times > 0).then_some(Framed::Run(byte, times)));
-            }
-            (_, 0) => self.state = State::Descriptor,
-            (_, 1..=0x7f) => self.state = State::Literal(count),
-            (_, 0x80..=0xbf) => self.state = State::Run(byte & 0x3f),
-            (_, 0xc0..) => {
-                self.state = State::StringEnd;
-                let times = byte & 0x3f;
-                return Ok((times > 0).then_some(Framed::Run(self.filler, times)));
-            }
-        }
-        Ok(None)
+        is_last && matches!(self.frames.state, State::Header(Header::Lead))
     }
 }
 
