@@ -119,6 +119,7 @@ fn uninterrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::net::sockets::new_socket;
     use crate::net::testing::{FakeFile, socket_pair};
     use crate::storage::{Disk, Error, Memory, Storage, VirtualPath};
 
@@ -184,12 +185,7 @@ mod tests {
         let (client, mut stream) = socket_pair();
         stream.connected().unwrap();
         assert_eq!(stream.local_address().unwrap(), client.peer_addr().unwrap());
-        let flags = rustix::net::SocketFlags::NONBLOCK;
-        let (family, kind) = (
-            rustix::net::AddressFamily::INET,
-            rustix::net::SocketType::STREAM,
-        );
-        let socket = rustix::net::socket_with(family, kind, flags, None).unwrap();
+        let socket = new_socket(client.peer_addr().unwrap()).unwrap();
         let mut unconnected = SystemStream::new(mio::net::TcpStream::from_std(socket.into()));
         let waiting = unconnected.connected().unwrap_err();
         assert_eq!(waiting.kind(), io::ErrorKind::WouldBlock);
