@@ -19,12 +19,15 @@ enum Never {}
 
 /// Defines a type without values, and methods that can therefore not be called.
 macro_rules! without_values {
-    ($(#[$derive:meta])* $name:ident, $self:ident: $(fn $method:ident $parameters:tt $(-> $result:ty)?;)*) => {
+    (
+        $(#[$derive:meta])* $name:ident, $self:ident:
+        $(fn $method:ident $parameters:tt $(-> $result:ty)?;)*
+    ) => {
         /// Has no values.
         $(#[$derive])*
         pub struct $name(Never);
 
-        #[allow(clippy::missing_const_for_fn, clippy::trivially_copy_pass_by_ref, reason = "as in tls")]
+        #[allow(clippy::missing_const_for_fn, reason = "the signatures are those of tls")]
         impl $name {
             $(
                 /// Never called.
@@ -64,5 +67,7 @@ without_values! { #[derive(Debug)] Security, self:
     fn client_name(&self) -> Option<Vec<u8>>;
     fn read(&mut self, _: &mut dyn Stream, _: &mut [u8]) -> io::Result<usize>;
     fn write(&mut self, _: &mut dyn Stream, _: &[u8]) -> io::Result<usize>;
-    fn send_file(&mut self, _: &mut dyn Stream, _: &dyn File, _: u64, _: usize) -> io::Result<usize>;
+    fn send_file(
+        &mut self, _: &mut dyn Stream, _: &dyn File, _: u64, _: usize
+    ) -> io::Result<usize>;
 }

@@ -123,17 +123,14 @@ mod tests {
             (b"x\xff", b"x"),
             (b"x\xff\xfd", b"x"),
             (b"", b""),
+            // A Data Mark without its IAC: one, before the verb.
+            (b"\xf2ABOR", b"ABOR"),
+            (b"\xff\xf4\xf2ABOR", b"ABOR"),
+            (b"\xf2\xf2ABOR", b"\xf2ABOR"),
+            (b"CWD \xf2", b"CWD \xf2"),
         ] {
             assert_eq!(text(raw), expected, "{raw:?}");
         }
-    }
-
-    #[test]
-    fn one_leading_data_mark_is_removed() {
-        assert_eq!(text(b"\xf2ABOR"), b"ABOR");
-        assert_eq!(text(b"\xff\xf4\xf2ABOR"), b"ABOR");
-        assert_eq!(text(b"\xf2\xf2ABOR"), b"\xf2ABOR");
-        assert_eq!(text(b"CWD \xf2"), b"CWD \xf2");
     }
 
     proptest! {

@@ -24,10 +24,8 @@ pub enum ClientCertificates {
     /// Not requested.
     #[default]
     Off,
-    /// Requested; a client may have none.
-    Optional(Arc<dyn ClientCertVerifier>),
-    /// Required.
-    Required(Arc<dyn ClientCertVerifier>),
+    /// Requested; the verifier knows whether one is required.
+    Requested(Arc<dyn ClientCertVerifier>),
 }
 
 impl ClientCertificates {
@@ -46,18 +44,14 @@ impl ClientCertificates {
         }
         // Fails only without authorities, and `certificates` returns at least one.
         let verifier = builder.build().map_err(|_| Problem::NoCertificate.of(ca))?;
-        Ok(if required {
-            Self::Required(verifier)
-        } else {
-            Self::Optional(verifier)
-        })
+        Ok(Self::Requested(verifier))
     }
 
     /// The verifier, for rustls.
     pub fn verifier(&self) -> Arc<dyn ClientCertVerifier> {
         match self {
             Self::Off => WebPkiClientVerifier::no_client_auth(),
-            Self::Optional(verifier) | Self::Required(verifier) => Arc::clone(verifier),
+            Self::Requested(verifier) => Arc::clone(verifier),
         }
     }
 
