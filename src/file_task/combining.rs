@@ -5,7 +5,9 @@
 
 use super::TaskResult;
 use crate::limits::WORKER_SLICE_BYTES;
-use crate::storage::{Answer, Error, File, Operation, Result, Storage, Upload, VirtualPath, Wait};
+use crate::storage::{
+    Answer, Error, File, Operation, Result, Storage, Upload, UploadFile, VirtualPath, Wait,
+};
 use crate::transfer::Scratch;
 
 /// ```text
@@ -22,7 +24,7 @@ pub(super) struct Combining {
 
 enum CombinePhase {
     Copying {
-        to: Box<dyn File>,
+        to: Box<dyn UploadFile>,
         /// The offset of the next byte in `to`.
         offset: u64,
         /// The open part, and the offset of its next byte.
@@ -98,7 +100,7 @@ fn identity(storage: &dyn Storage, path: &VirtualPath) -> Result<Option<(u64, u6
 fn copy(
     part: &dyn File,
     at: &mut u64,
-    to: &dyn File,
+    to: &dyn UploadFile,
     offset: &mut u64,
     scratch: &mut Scratch,
 ) -> Result<bool> {

@@ -119,9 +119,7 @@ fn uninterrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::storage::{
-        CommitState, Disk, Error, Memory, Metadata, Result, Storage, VirtualPath,
-    };
+    use crate::storage::{Disk, Error, Memory, Result, Storage, VirtualPath};
     use std::net::{Ipv4Addr, TcpListener, TcpStream};
 
     const DEADLINE: Duration = Duration::from_secs(10);
@@ -178,30 +176,6 @@ mod tests {
     impl File for Broken {
         fn read_at(&self, _: &mut [u8], _: u64, _: Wait) -> Result<usize> {
             Err(Error::Device)
-        }
-
-        fn write_at(&self, _: &[u8], _: u64) -> Result<()> {
-            Err(Error::Device)
-        }
-
-        fn metadata(&self) -> Result<Metadata> {
-            Err(Error::Device)
-        }
-
-        fn commit_state(&self) -> Result<CommitState> {
-            Err(Error::Device)
-        }
-
-        fn commit(&mut self) -> Result<()> {
-            Err(Error::Device)
-        }
-
-        fn forbid_replace(&mut self) -> Result<()> {
-            Ok(())
-        }
-
-        fn commit_truncated(&mut self, _: u64) -> Result<()> {
-            Ok(())
         }
 
         fn descriptor(&self) -> Option<BorrowedFd<'_>> {

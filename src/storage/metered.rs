@@ -5,13 +5,12 @@
 //! it is longer. While a count is in progress that may find free quota, it returns
 //! [`Error::NotCounted`] instead of refusing. It does no arithmetic of its own.
 
-use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
 use super::usage::{NamespaceLock, Reservation};
 use super::{
     Answer, CommitState, Directory, Entry, Error, File, Kind, Metadata, Operation, Placement,
-    Quota, Result, Storage, TreeUsage, Umask, Upload, UsageCounter, VirtualPath, Wait,
+    Quota, Result, Storage, TreeUsage, Umask, Upload, UploadFile, UsageCounter, VirtualPath, Wait,
 };
 
 /// A storage with a quota. Clones share the usage.
@@ -257,14 +256,14 @@ impl Storage for QuotaStorage {
 
 /// A file whose bytes are reserved before they are written.
 struct QuotaFile {
-    inner: Box<dyn File>,
+    inner: Box<dyn UploadFile>,
     /// Dropped after `inner`: released only when a temporary file is removed.
     reservation: Reservation,
     check: QuotaCheck,
 }
 
 impl QuotaFile {
-    fn commit_by(&mut self, commit: impl FnOnce(&mut dyn File) -> Result<()>) -> Result<()> {
+    fn commit_by(&mut self, commit: impl FnOnce(&mut dyn UploadFile) -> Result<()>) -> Result<()> {
         let namespace = self.reservation.lock_namespace();
         let CommitState::Uncommitted(replaced) = self.inner.commit_state()? else {
             drop(namespace);
@@ -285,11 +284,7 @@ impl QuotaFile {
     }
 }
 
-impl File for QuotaFile {
-    fn read_at(&self, buffer: &mut [u8], offset: u64, wait: Wait) -> Result<usize> {
-        self.inner.read_at(buffer, offset, wait)
-    }
-
+impl UploadFile for QuotaFile {
     fn write_at(&self, bytes: &[u8], offset: u64) -> Result<()> {
         let end = offset.saturating_add(bytes.len() as u64);
         let reserve = |quota| self.reservation.reserve(quota, end);
@@ -325,10 +320,6 @@ impl File for QuotaFile {
 
     fn commit_truncated(&mut self, size: u64) -> Result<()> {
         self.commit_by(|file| file.commit_truncated(size))
-    }
-
-    fn descriptor(&self) -> Option<BorrowedFd<'_>> {
-        self.inner.descriptor()
     }
 }
 

@@ -1,5 +1,5 @@
-//! The storage interface: operations on files as plain data, and the traits [`Storage`], [`File`] and
-//! [`Directory`].
+//! The storage interface: operations on files as plain data, and the traits [`Storage`], [`File`],
+//! [`UploadFile`] and [`Directory`].
 //!
 //! [`Disk`] serves one directory and relies on the kernel against path traversal; [`Memory`] keeps a
 //! tree in memory for tests and the simulator; [`QuotaStorage`] adds a quota. This module knows neither
@@ -136,7 +136,7 @@ pub enum Answer {
 /// How a file is opened for writing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Placement {
-    /// Write a temporary file, and rename it over the target at [`File::commit`]; the old file is
+    /// Write a temporary file, and rename it over the target at [`UploadFile::commit`]; the old file is
     /// untouched until then. If the target cannot be replaced, write it [in place](InPlace).
     Replace,
     /// As `Replace`, but the target must not exist, now or at the commit ([`Error::Exists`]).
@@ -157,7 +157,7 @@ pub enum Placement {
 /// A file opened for writing.
 pub struct Upload {
     /// The file; if dropped before the commit, a temporary file is removed.
-    pub file: Box<dyn File>,
+    pub file: Box<dyn UploadFile>,
     /// The offset of the first byte to write.
     pub offset: u64,
     /// The final path: differs from the requested one for [`Placement::Unique`].
@@ -220,11 +220,17 @@ pub trait Storage: Send + Sync {
     fn entry(&self, path: &VirtualPath) -> Result<Entry>;
 }
 
-/// An open file.
+/// A file open for reading.
 pub trait File: Send {
     /// Reads up to the buffer's length; 0 is the end of the file.
     fn read_at(&self, buffer: &mut [u8], offset: u64, wait: Wait) -> Result<usize>;
 
+    /// The file descriptor, for sendfile(2), if there is one.
+    fn descriptor(&self) -> Option<BorrowedFd<'_>>;
+}
+
+/// A file open for writing.
+pub trait UploadFile: Send {
     /// Writes all of `bytes`. Blocks.
     fn write_at(&self, bytes: &[u8], offset: u64) -> Result<()>;
 
@@ -256,9 +262,6 @@ pub trait File: Send {
     /// Truncates an upload to `size` bytes and commits it. A file written in place is not truncated.
     /// Blocks.
     fn commit_truncated(&mut self, size: u64) -> Result<()>;
-
-    /// The file descriptor, for sendfile(2), if there is one.
-    fn descriptor(&self) -> Option<BorrowedFd<'_>>;
 }
 
 /// An open directory.

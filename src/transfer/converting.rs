@@ -120,7 +120,7 @@ mod tests {
     use std::os::fd::BorrowedFd;
 
     use super::*;
-    use crate::storage::{self, CommitState, File, Memory, Metadata, Storage as _, VirtualPath};
+    use crate::storage::{self, File, Memory, Storage as _, VirtualPath};
     use crate::transfer::{DataType, Mode};
 
     /// Returns short reads, as the page cache does.
@@ -130,30 +130,6 @@ mod tests {
         fn read_at(&self, room: &mut [u8], offset: u64, wait: Wait) -> storage::Result<usize> {
             let count = room.len().min(7_001);
             self.0.read_at(&mut room[..count], offset, wait)
-        }
-
-        fn write_at(&self, _: &[u8], _: u64) -> storage::Result<()> {
-            Err(storage::Error::Denied)
-        }
-
-        fn metadata(&self) -> storage::Result<Metadata> {
-            self.0.metadata()
-        }
-
-        fn commit_state(&self) -> storage::Result<CommitState> {
-            self.0.commit_state()
-        }
-
-        fn commit(&mut self) -> storage::Result<()> {
-            Err(storage::Error::Denied)
-        }
-
-        fn forbid_replace(&mut self) -> storage::Result<()> {
-            Err(storage::Error::Denied)
-        }
-
-        fn commit_truncated(&mut self, _: u64) -> storage::Result<()> {
-            Err(storage::Error::Denied)
         }
 
         fn descriptor(&self) -> Option<BorrowedFd<'_>> {

@@ -15,10 +15,10 @@ use super::{
 use crate::limits::{CONVERTED_BYTES, READ_BYTES_NEAR_QUOTA, UNCOUNTED_BYTES};
 use crate::net::Stream;
 use crate::protocol::framing::Marker;
-use crate::storage::{CommitState, CutUploads, Error, File, Result, Upload, VirtualPath};
+use crate::storage::{CommitState, CutUploads, Error, Result, Upload, UploadFile, VirtualPath};
 
 pub(super) struct Inbound {
-    file: Box<dyn File>,
+    file: Box<dyn UploadFile>,
     path: VirtualPath,
     /// The offset of the first byte of this upload.
     begin: u64,
@@ -352,7 +352,7 @@ impl MarkerState {
     }
 }
 
-fn append(file: &dyn File, offset: &mut u64, bytes: &[u8]) -> Result<()> {
+fn append(file: &dyn UploadFile, offset: &mut u64, bytes: &[u8]) -> Result<()> {
     if bytes.is_empty() {
         return Ok(());
     }

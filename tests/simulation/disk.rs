@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use mioftpd::internals::storage::{
     Answer, CommitState, Directory, Entry, Error, File, Memory, Metadata, Operation, Placement,
-    Result, Storage, Upload, Wait,
+    Result, Storage, Upload, UploadFile, Wait,
 };
 use mioftpd::{Umask, VirtualPath};
 
@@ -72,17 +72,6 @@ fn count(world: &Shared<World>) -> Result<()> {
 }
 
 impl FaultyStorage {
-    fn wrap(&self, file: Box<dyn File>, path: &VirtualPath, begin: Option<u64>) -> Box<dyn File> {
-        Box::new(FaultyFile {
-            file,
-            is_upload: begin.is_some(),
-            world: self.world.clone(),
-            open: self.opened(path),
-            end: AtomicU64::new(begin.unwrap_or_default()),
-            is_prepared: false,
-        })
-    }
-
     fn opened(&self, path: &VirtualPath) -> Open {
         let (path, record) = (path.to_string(), self.record.clone());
         record.lock().opened(&path);
@@ -99,7 +88,12 @@ impl Storage for FaultyStorage {
     fn open(&self, path: &VirtualPath, wait: Wait) -> Result<(Box<dyn File>, Metadata)> {
         strike(&self.world, wait)?;
         let (file, metadata) = self.memory.open(path, wait)?;
-        Ok((self.wrap(file, path, None), metadata))
+        let faulty = FaultyFile {
+            file,
+            world: self.world.clone(),
+            _open: self.opened(path),
+        };
+        Ok((Box::new(faulty), metadata))
     }
 
     fn create(
@@ -113,7 +107,13 @@ impl Storage for FaultyStorage {
         count(&self.world)?;
         let upload = self.memory.create(path, placement, umask)?;
         Ok(Upload {
-            file: self.wrap(upload.file, &upload.path, Some(upload.offset)),
+            file: Box::new(FaultyUpload {
+                file: upload.file,
+                world: self.world.clone(),
+                open: self.opened(&upload.path),
+                end: AtomicU64::new(upload.offset),
+                is_prepared: false,
+            }),
             ..upload
         })
     }
@@ -148,39 +148,8 @@ impl Drop for Open {
 
 struct FaultyFile {
     file: Box<dyn File>,
-    is_upload: bool,
     world: Shared<World>,
-    open: Open,
-    /// End of the written bytes.
-    end: AtomicU64,
-    is_prepared: bool,
-}
-
-/// Closing a written file, or removing an unwanted one, may block.
-impl Drop for FaultyFile {
-    fn drop(&mut self) {
-        let is_on_worker = self.world.lock().tally.is_on_worker();
-        if self.is_upload && !is_on_worker {
-            self.violate("is closed by the event loop");
-        }
-    }
-}
-
-impl FaultyFile {
-    fn violate(&self, what: &str) {
-        let path = &self.open.path;
-        self.world.lock().violate(format!("{path} {what}"));
-    }
-
-    /// It is or was committed.
-    fn note_place(&self) {
-        let written = self.world.lock().written_by_server();
-        self.open.record.lock().placed(&self.open.path, written);
-    }
-
-    fn is_invisible(&self) -> bool {
-        matches!(self.file.commit_state(), Ok(CommitState::Uncommitted(_)))
-    }
+    _open: Open,
 }
 
 impl File for FaultyFile {
@@ -199,6 +168,48 @@ impl File for FaultyFile {
         Ok(last.filter(|_| is_cut).map_or(count, |last| last + 1))
     }
 
+    fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        self.file.descriptor()
+    }
+}
+
+struct FaultyUpload {
+    file: Box<dyn UploadFile>,
+    world: Shared<World>,
+    open: Open,
+    /// End of the written bytes.
+    end: AtomicU64,
+    is_prepared: bool,
+}
+
+/// Closing a written file, or removing an unwanted one, may block.
+impl Drop for FaultyUpload {
+    fn drop(&mut self) {
+        let is_on_worker = self.world.lock().tally.is_on_worker();
+        if !is_on_worker {
+            self.violate("is closed by the event loop");
+        }
+    }
+}
+
+impl FaultyUpload {
+    fn violate(&self, what: &str) {
+        let path = &self.open.path;
+        self.world.lock().violate(format!("{path} {what}"));
+    }
+
+    /// It is or was committed.
+    fn note_place(&self) {
+        let written = self.world.lock().written_by_server();
+        self.open.record.lock().placed(&self.open.path, written);
+    }
+
+    fn is_invisible(&self) -> bool {
+        matches!(self.file.commit_state(), Ok(CommitState::Uncommitted(_)))
+    }
+}
+
+impl UploadFile for FaultyUpload {
     fn write_at(&self, bytes: &[u8], offset: u64) -> Result<()> {
         let end = self.end.load(Ordering::Relaxed);
         if end != offset {
@@ -254,10 +265,6 @@ impl File for FaultyFile {
         strike(&self.world, Wait::Allowed)?;
         fill(&self.world)?;
         self.file.commit_truncated(size)
-    }
-
-    fn descriptor(&self) -> Option<BorrowedFd<'_>> {
-        self.file.descriptor()
     }
 }
 

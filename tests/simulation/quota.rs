@@ -5,12 +5,11 @@
 //! other uploads a refusal that is too early may pass. Without a limit nothing is checked.
 
 use std::collections::BTreeMap;
-use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
 use mioftpd::internals::storage::{
     Answer, CommitState, Directory, Entry, Error, File, Kind, Memory, Metadata, Operation,
-    Placement, Quota, QuotaStorage, Result, Storage, TreeUsage, Upload, Wait,
+    Placement, Quota, QuotaStorage, Result, Storage, TreeUsage, Upload, UploadFile, Wait,
 };
 use mioftpd::{Umask, VirtualPath};
 
@@ -275,12 +274,12 @@ impl Drop for OpenUploadGuard {
 
 struct CheckedFile {
     /// Dropped before the guard, so that its reservation is released first.
-    file: Box<dyn File>,
+    file: Box<dyn UploadFile>,
     guard: OpenUploadGuard,
 }
 
 impl CheckedFile {
-    fn commit_by(&mut self, commit: impl FnOnce(&mut dyn File) -> Result<()>) -> Result<()> {
+    fn commit_by(&mut self, commit: impl FnOnce(&mut dyn UploadFile) -> Result<()>) -> Result<()> {
         let model = &self.guard.model;
         let path = self
             .guard
@@ -303,11 +302,7 @@ impl CheckedFile {
     }
 }
 
-impl File for CheckedFile {
-    fn read_at(&self, buffer: &mut [u8], offset: u64, wait: Wait) -> Result<usize> {
-        self.file.read_at(buffer, offset, wait)
-    }
-
+impl UploadFile for CheckedFile {
     fn write_at(&self, bytes: &[u8], offset: u64) -> Result<()> {
         let end = offset + bytes.len() as u64;
         let written = self.file.write_at(bytes, offset);
@@ -349,9 +344,5 @@ impl File for CheckedFile {
 
     fn commit_truncated(&mut self, size: u64) -> Result<()> {
         self.commit_by(|file| file.commit_truncated(size))
-    }
-
-    fn descriptor(&self) -> Option<BorrowedFd<'_>> {
-        self.file.descriptor()
     }
 }

@@ -1,12 +1,11 @@
 //! A storage in memory with a hook after each step, which may change the storage or make the step return
 //! an error although it took effect.
 
-use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
 use mioftpd::internals::storage::{
     Answer, CommitState, Directory, Entry, Error, File, Memory, Metadata, Operation, Placement,
-    Result, Storage, Upload, Wait,
+    Result, Storage, Upload, UploadFile, Wait,
 };
 use mioftpd::{Umask, VirtualPath};
 
@@ -88,15 +87,11 @@ impl Storage for Hooked {
 }
 
 struct HookedFile {
-    file: Box<dyn File>,
+    file: Box<dyn UploadFile>,
     hook: Hook,
 }
 
-impl File for HookedFile {
-    fn read_at(&self, buffer: &mut [u8], offset: u64, wait: Wait) -> Result<usize> {
-        self.file.read_at(buffer, offset, wait)
-    }
-
+impl UploadFile for HookedFile {
     fn write_at(&self, bytes: &[u8], offset: u64) -> Result<()> {
         let half = self.file.write_at(&bytes[..bytes.len() / 2], offset);
         after(&self.hook, Step::HalfWritten, half)?;
@@ -129,9 +124,5 @@ impl File for HookedFile {
             Step::Committed,
             self.file.commit_truncated(size),
         )
-    }
-
-    fn descriptor(&self) -> Option<BorrowedFd<'_>> {
-        self.file.descriptor()
     }
 }

@@ -1,7 +1,7 @@
 //! Files opened for writing: replacements, in-place writes and unique names.
 
 use mioftpd::internals::storage::{
-    CommitState, Disk, Error, File, InPlace, Kind, PathLookup, Placement, Wait,
+    CommitState, Disk, Error, InPlace, Kind, PathLookup, Placement, UploadFile, Wait,
 };
 
 use crate::{
@@ -257,12 +257,11 @@ fn overwrite_and_append_existing_require_file() {
 fn open_file_reports_its_link_count() {
     each(|storage| {
         furnish(storage);
-        let about = |file: &dyn File| {
+        let about = |file: &dyn UploadFile| {
             let metadata = file.metadata().unwrap();
             (metadata.kind, metadata.size, metadata.links)
         };
-        let (read, opened) = storage.open(&at("/file"), Wait::Allowed).unwrap();
-        assert_eq!(read.metadata().unwrap().unique, opened.unique);
+        let (_, opened) = storage.open(&at("/file"), Wait::Allowed).unwrap();
         for placement in [Placement::Append, Placement::At(0)] {
             let upload = create(storage, "/file", placement).unwrap();
             upload.file.write_at(b"newer", 0).unwrap();
@@ -272,14 +271,16 @@ fn open_file_reports_its_link_count() {
             assert_eq!(about(upload.file.as_ref()), (Kind::File, 5, 1));
             rename(storage, "/other", "/file").unwrap();
         }
+        let upload = create(storage, "/file", Placement::Append).unwrap();
+        assert_eq!(upload.file.metadata().unwrap().unique, opened.unique);
         remove_file(storage, "/file").unwrap();
-        assert_eq!(about(read.as_ref()), (Kind::File, 5, 0));
-        assert_eq!(read.commit_state(), Ok(CommitState::InPlace));
+        assert_eq!(about(upload.file.as_ref()), (Kind::File, 5, 0));
+        assert_eq!(upload.file.commit_state(), Ok(CommitState::InPlace));
     });
 }
 
 /// The size of what an upload would replace.
-fn replaced(file: &dyn File) -> Option<u64> {
+fn replaced(file: &dyn UploadFile) -> Option<u64> {
     match file.commit_state() {
         Ok(CommitState::Uncommitted(there)) => there.map(|metadata| metadata.size),
         other => panic!("{other:?}"),

@@ -24,38 +24,34 @@ pub(super) fn set(root: &Root, path: &VirtualPath, attributes: Attributes) -> Re
         return Err(Error::Forbidden);
     }
     let found = root.find(path.from_root(), OFlags::PATH, Wait::Allowed)?;
-    let metadata = super::metadata(&rustix::fs::fstat(&found)?);
+    let metadata = super::stat(&found)?;
     let kept = match metadata.kind {
         Kind::File => 0,
         Kind::Directory => metadata.mode & DIRECTORY_BITS,
         Kind::Link | Kind::Other(_) => return Err(Error::NotRegular),
     };
+    // Without /proc (a bare chroot), and on Linux before 5.8, the file has to be opened.
+    let open = || root.find(path.from_root(), OFlags::RDONLY | HARMLESS, Wait::Allowed);
     if let Some(mode) = attributes.mode {
         let mode = Mode::from_raw_mode(mode | kept);
-        change(
-            || set_mode(found.as_fd(), mode),
-            || {
-                let open = root.find(path.from_root(), OFlags::RDONLY | HARMLESS, Wait::Allowed)?;
-                Ok(rustix::fs::fchmod(open, mode)?)
-            },
-        )?;
+        match set_mode(found.as_fd(), mode) {
+            Err(Errno::NOENT | Errno::INVAL) => rustix::fs::fchmod(open()?, mode)?,
+            result => result?,
+        }
     }
     if let Some(modified) = attributes.modified {
         let times = timestamps(modified);
-        change(
-            || rustix::fs::utimensat(&found, "", &times, AtFlags::EMPTY_PATH),
-            || {
-                let open = root.find(path.from_root(), OFlags::RDONLY | HARMLESS, Wait::Allowed)?;
-                Ok(rustix::fs::futimens(open, &times)?)
-            },
-        )?;
+        match rustix::fs::utimensat(&found, "", &times, AtFlags::EMPTY_PATH) {
+            Err(Errno::NOENT | Errno::INVAL) => rustix::fs::futimens(open()?, &times)?,
+            result => result?,
+        }
     }
     Ok(())
 }
 
 /// Sets the permissions of a new directory, unaffected by the process's umask.
 pub(super) fn set_permissions(directory: BorrowedFd<'_>, mode: u32) -> Result<()> {
-    let inherited = super::metadata(&rustix::fs::fstat(directory)?).mode & DIRECTORY_BITS;
+    let inherited = super::stat(directory)?.mode & DIRECTORY_BITS;
     Ok(set_mode(directory, Mode::from_raw_mode(mode | inherited))?)
 }
 
@@ -64,17 +60,6 @@ pub(super) fn set_permissions(directory: BorrowedFd<'_>, mode: u32) -> Result<()
 fn set_mode(found: BorrowedFd<'_>, mode: Mode) -> rustix::io::Result<()> {
     let name = format!("/proc/self/fd/{}", found.as_raw_fd());
     rustix::fs::chmodat(CWD, name, mode, AtFlags::empty())
-}
-
-/// Falls back to `by_opening` without /proc (a bare chroot) and on Linux before 5.8.
-fn change(
-    by_path: impl FnOnce() -> rustix::io::Result<()>,
-    by_opening: impl FnOnce() -> Result<()>,
-) -> Result<()> {
-    match by_path() {
-        Err(Errno::NOENT | Errno::INVAL) => by_opening(),
-        result => Ok(result?),
-    }
 }
 
 const fn timestamps((seconds, nanoseconds): (i64, u32)) -> Timestamps {

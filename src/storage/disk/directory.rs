@@ -10,11 +10,13 @@ use std::sync::Arc;
 use rustix::fs::{Dir, OFlags};
 
 use super::lookup::Root;
+use super::parent::Parent;
 use super::permissions::{self, RemovableNames};
+use super::statx::stat_at;
 use super::temporary::is_reserved;
-use super::{HARMLESS, operations, statx};
+use super::{HARMLESS, operations};
 use crate::protocol::permissions::Permissions;
-use crate::storage::{Directory, Entry, Kind, Metadata, Result, VirtualPath, Wait};
+use crate::storage::{Directory, Durability, Entry, Kind, Metadata, Result, VirtualPath, Wait};
 
 /// A directory being listed.
 pub(super) struct DiskDirectory {
@@ -63,14 +65,14 @@ impl Directory for DiskDirectory {
 
 /// Returns one entry as the listing of its directory would.
 pub(super) fn entry(root: &Root, path: &VirtualPath) -> Result<Entry> {
-    match root.parent(path)? {
+    match Parent::of(root, path, Durability::None)? {
         Some((parent, name)) => {
             let removable = RemovableNames::within(parent.as_fd());
             examine(root, &path.parent(), parent, name, Some(removable))
         }
         None => Ok(Entry {
             name: Vec::new(),
-            metadata: statx::metadata_at(root, b"")?,
+            metadata: stat_at(root, b"")?.0,
             target: None,
             followed: None,
             allowed: permissions::of_root(root.as_fd()),
@@ -85,7 +87,7 @@ fn examine(
     name: &[u8],
     removable: Option<RemovableNames>,
 ) -> Result<Entry> {
-    let (metadata, attributes) = statx::stat_at(&directory, name)?;
+    let (metadata, attributes) = stat_at(&directory, name)?;
     let is_link = metadata.kind == Kind::Link;
     let mut entry = Entry {
         name: name.to_vec(),
@@ -107,5 +109,5 @@ fn examine(
 fn followed(root: &Root, directory: &VirtualPath, name: &[u8]) -> Option<Metadata> {
     let path = [directory.from_root(), b"/", name].concat();
     let found: OwnedFd = root.find(&path, OFlags::PATH, Wait::Allowed).ok()?;
-    statx::metadata_at(found, b"").ok()
+    Some(stat_at(found, b"").ok()?.0)
 }

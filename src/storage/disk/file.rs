@@ -1,7 +1,8 @@
-//! An open file: reads that need not block, complete writes, and the commit of an upload.
+//! Open files: reads that need not block, complete writes, and the commit of an upload.
 //!
-//! It owns the descriptor and, for an upload, the pending replacement and the allowance of free space. It
-//! does not know the path by which it was opened.
+//! A commit syncs the bytes, renames, and syncs the name, as far as [`Durability`] says: in this order, so
+//! that after a crash the name has either contents, complete. An upload owns the pending replacement and
+//! the allowance of free space. Nothing here knows the path by which a file was opened.
 
 use std::cell::Cell;
 use std::io::IoSliceMut;
@@ -10,38 +11,64 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::Mode;
 use rustix::io::{Errno, ReadWriteFlags, retry_on_intr};
 
-use super::commit::{CommitStep, run_steps, sync_file};
 use super::space::SpaceAllowance;
 use super::temporary::Replacement;
-use crate::storage::{CommitState, Durability, Error, File, Metadata, Policy, Result, Wait};
+use crate::storage::{
+    CommitState, Durability, Error, File, Metadata, Policy, Result, UploadFile, Wait,
+};
 
-/// A regular file.
-pub(super) struct DiskFile {
+/// A regular file that is read.
+pub(super) struct DiskFile(pub(super) OwnedFd);
+
+impl File for DiskFile {
+    fn read_at(&self, buffer: &mut [u8], offset: u64, wait: Wait) -> Result<usize> {
+        match wait {
+            Wait::Never => read_cached(self.0.as_fd(), buffer, offset),
+            Wait::Allowed => {
+                let read = || rustix::io::pread(&self.0, &mut *buffer, offset);
+                retry_on_intr(read).map_err(blocking_error)
+            }
+        }
+    }
+
+    fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        Some(self.0.as_fd())
+    }
+}
+
+/// A regular file that is written.
+pub(super) struct DiskUpload {
     descriptor: OwnedFd,
-    state: FileState,
+    state: UploadState,
     space: SpaceAllowance,
     durability: Durability,
 }
 
 /// ```text
-///   InPlace ──commit──▶ Settled ◀──commit──┐
-///   Pending ──commit──────▲                │
-///      ├──prepare──▶ Prepared ─────────────┘
-///      └──sync failed──▶ SyncFailed
-///   Pending, Prepared, SyncFailed ──drop──▶ the temporary file is removed
+///   InPlace ──commit──▶ Committed ◀──commit── Pending ──drop──▶ the temporary file is removed
 /// ```
-enum FileState {
-    /// Read-only, or committed.
-    Settled,
+pub(super) enum UploadState {
+    /// It has its final name, and is as durable as required.
+    Committed,
     /// Written under its final name.
     InPlace(PriorContents),
     /// A temporary file that replaces the target at the commit.
-    Pending(Replacement),
-    /// As `Pending`, and synced as the durability requires.
-    Prepared(Replacement),
-    /// The sync failed. The kernel reports that once and then considers the pages clean (fsync(2)): a
-    /// retry would succeed, and replace a complete file by a damaged one.
-    SyncFailed(Replacement),
+    Pending(Replacement, SyncState),
+}
+
+/// Whether the bytes of a temporary file are synced, where the durability requires it.
+///
+/// ```text
+///   Unsynced ──sync──▶ Synced ──truncate──▶ Unsynced
+///      └──sync failed──▶ Failed
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum SyncState {
+    Unsynced,
+    Synced,
+    /// The kernel reports a failure once and then considers the pages clean (fsync(2)): a retry would
+    /// succeed, and replace a complete file by a damaged one.
+    Failed,
 }
 
 /// The contents that a file written in place had before.
@@ -70,39 +97,11 @@ impl PriorContents {
     }
 }
 
-impl DiskFile {
-    pub(super) const fn read_only(descriptor: OwnedFd) -> Self {
+impl DiskUpload {
+    pub(super) const fn new(descriptor: OwnedFd, state: UploadState, policy: Policy) -> Self {
         Self {
             descriptor,
-            state: FileState::Settled,
-            space: SpaceAllowance::new(0),
-            durability: Durability::None,
-        }
-    }
-
-    /// A file written under its final name.
-    pub(super) const fn in_place(
-        descriptor: OwnedFd,
-        prior: PriorContents,
-        policy: Policy,
-    ) -> Self {
-        Self {
-            descriptor,
-            state: FileState::InPlace(prior),
-            space: SpaceAllowance::new(policy.free_space_floor),
-            durability: policy.durability,
-        }
-    }
-
-    /// A temporary file.
-    pub(super) const fn pending(
-        descriptor: OwnedFd,
-        replacement: Replacement,
-        policy: Policy,
-    ) -> Self {
-        Self {
-            descriptor,
-            state: FileState::Pending(replacement),
+            state,
             space: SpaceAllowance::new(policy.free_space_floor),
             durability: policy.durability,
         }
@@ -113,54 +112,25 @@ impl DiskFile {
         Ok(rustix::fs::fchmod(&self.descriptor, mode)?)
     }
 
-    fn commit_replacement(
-        &mut self,
-        replacement: Replacement,
-        sync_bytes: impl Fn(BorrowedFd<'_>) -> Result<()>,
-    ) -> Result<()> {
-        let result = run_steps(self.durability, |step| match step {
-            CommitStep::SyncFile => sync_bytes(self.descriptor.as_fd()),
-            CommitStep::Rename => replacement.rename_to_target(),
-            CommitStep::SyncName => replacement.sync_name(),
-        });
-        self.state = match result {
-            Ok(()) | Err((CommitStep::SyncName, _)) => FileState::Settled,
-            Err((CommitStep::SyncFile, _)) => FileState::SyncFailed(replacement),
-            Err((CommitStep::Rename, _)) => FileState::Pending(replacement),
-        };
-        result.map_err(|(_, error)| error)
-    }
-
     fn commit_in_place(&self, prior: &PriorContents) -> Result<()> {
         // Not truncated yet if the upload is empty.
         prior.truncate(self.descriptor.as_fd())?;
-        match self.durability {
-            Durability::None | Durability::Rename => Ok(()),
-            Durability::Fsync if matches!(prior, PriorContents::Created) => {
-                // The file may have been created through a link, in a directory not known here.
-                sync_file(self.descriptor.as_fd())?;
-                Ok(retry_on_intr(|| rustix::fs::syncfs(&self.descriptor))?)
+        if self.durability == Durability::Fsync {
+            sync(&self.descriptor)?;
+            if matches!(prior, PriorContents::Created) {
+                // It may have been created through a link, in a directory not known here.
+                retry_on_intr(|| rustix::fs::syncfs(&self.descriptor))?;
             }
-            Durability::Fsync => sync_file(self.descriptor.as_fd()),
         }
+        Ok(())
     }
 }
 
-impl File for DiskFile {
-    fn read_at(&self, buffer: &mut [u8], offset: u64, wait: Wait) -> Result<usize> {
-        match wait {
-            Wait::Never => read_cached(self.descriptor.as_fd(), buffer, offset),
-            Wait::Allowed => {
-                let read = || rustix::io::pread(&self.descriptor, &mut *buffer, offset);
-                retry_on_intr(read).map_err(blocking_error)
-            }
-        }
-    }
-
+impl UploadFile for DiskUpload {
     fn write_at(&self, mut bytes: &[u8], mut offset: u64) -> Result<()> {
         self.space
             .take(self.descriptor.as_fd(), bytes.len() as u64)?;
-        if let FileState::InPlace(prior) = &self.state {
+        if let UploadState::InPlace(prior) = &self.state {
             prior.truncate(self.descriptor.as_fd())?;
         }
         while !bytes.is_empty() {
@@ -177,86 +147,85 @@ impl File for DiskFile {
     }
 
     fn metadata(&self) -> Result<Metadata> {
-        Ok(super::metadata(&rustix::fs::fstat(&self.descriptor)?))
+        Ok(super::stat(&self.descriptor)?)
     }
 
     fn commit_state(&self) -> Result<CommitState> {
         match &self.state {
-            FileState::Settled | FileState::InPlace(_) => Ok(CommitState::InPlace),
-            FileState::Pending(replacement)
-            | FileState::Prepared(replacement)
-            | FileState::SyncFailed(replacement) => {
+            UploadState::Committed | UploadState::InPlace(_) => Ok(CommitState::InPlace),
+            UploadState::Pending(replacement, _) => {
                 Ok(CommitState::Uncommitted(replacement.current_target()?))
             }
         }
     }
 
     fn prepare(&mut self) -> Result<()> {
-        if self.durability == Durability::None {
-            return Ok(());
-        }
-        let (state, prepared) = match std::mem::replace(&mut self.state, FileState::Settled) {
-            FileState::Pending(replacement) | FileState::Prepared(replacement) => {
-                match sync_file(self.descriptor.as_fd()) {
-                    Ok(()) => (FileState::Prepared(replacement), Ok(())),
-                    Err(error) => (FileState::SyncFailed(replacement), Err(error)),
-                }
+        match &mut self.state {
+            UploadState::Pending(_, state)
+                if self.durability != Durability::None && *state != SyncState::Failed =>
+            {
+                let synced = sync(&self.descriptor);
+                *state = match synced {
+                    Ok(()) => SyncState::Synced,
+                    Err(_) => SyncState::Failed,
+                };
+                synced
             }
-            state => (state, Ok(())),
-        };
-        self.state = state;
-        prepared
+            _ => Ok(()),
+        }
     }
 
     fn commit(&mut self) -> Result<()> {
-        match std::mem::replace(&mut self.state, FileState::Settled) {
-            FileState::Settled => Ok(()),
-            FileState::InPlace(prior) => self.commit_in_place(&prior),
-            FileState::Pending(replacement) => self.commit_replacement(replacement, sync_file),
-            FileState::Prepared(replacement) => self.commit_replacement(replacement, |_| Ok(())),
-            failed @ FileState::SyncFailed(_) => {
-                self.state = failed;
-                Err(Error::Device)
+        if let UploadState::Pending(_, SyncState::Unsynced) = &self.state {
+            self.prepare()?;
+        }
+        match std::mem::replace(&mut self.state, UploadState::Committed) {
+            UploadState::Committed => Ok(()),
+            UploadState::InPlace(prior) => self.commit_in_place(&prior),
+            UploadState::Pending(replacement, sync) => {
+                let renamed = match sync {
+                    SyncState::Failed => Err(Error::Device),
+                    SyncState::Unsynced | SyncState::Synced => replacement.rename_to_target(),
+                };
+                if renamed.is_err() {
+                    self.state = UploadState::Pending(replacement, sync);
+                    return renamed;
+                }
+                replacement.sync_name()
             }
         }
     }
 
     fn forbid_replace(&mut self) -> Result<()> {
         match &mut self.state {
-            FileState::Settled | FileState::InPlace(_) => Ok(()),
-            FileState::Pending(replacement)
-            | FileState::Prepared(replacement)
-            | FileState::SyncFailed(replacement) => replacement.forbid_replace(),
+            UploadState::Committed | UploadState::InPlace(_) => Ok(()),
+            UploadState::Pending(replacement, _) => replacement.forbid_replace(),
         }
     }
 
     fn commit_truncated(&mut self, size: u64) -> Result<()> {
-        self.state = match std::mem::replace(&mut self.state, FileState::Settled) {
-            FileState::Pending(replacement) | FileState::Prepared(replacement) => {
-                FileState::Pending(replacement)
+        match &mut self.state {
+            UploadState::Pending(_, sync) if *sync != SyncState::Failed => {
+                *sync = SyncState::Unsynced;
+                retry_on_intr(|| rustix::fs::ftruncate(&self.descriptor, size))?;
             }
-            state => state,
-        };
-        if let FileState::Pending(_) = &self.state {
-            retry_on_intr(|| rustix::fs::ftruncate(&self.descriptor, size))?;
+            _ => {}
         }
         self.commit()
     }
+}
 
-    fn descriptor(&self) -> Option<BorrowedFd<'_>> {
-        Some(self.descriptor.as_fd())
+impl Drop for DiskUpload {
+    fn drop(&mut self) {
+        if let UploadState::Pending(replacement, _) = &self.state {
+            replacement.discard();
+        }
     }
 }
 
-impl Drop for DiskFile {
-    fn drop(&mut self) {
-        match &self.state {
-            FileState::Settled | FileState::InPlace(_) => {}
-            FileState::Pending(replacement)
-            | FileState::Prepared(replacement)
-            | FileState::SyncFailed(replacement) => replacement.discard(),
-        }
-    }
+/// Syncs contents, length and mode.
+fn sync(file: &OwnedFd) -> Result<()> {
+    Ok(retry_on_intr(|| rustix::fs::fsync(file))?)
 }
 
 /// Reads from the page cache, or returns [`Error::WouldWait`].
@@ -267,7 +236,7 @@ fn read_cached(file: BorrowedFd<'_>, buffer: &mut [u8], offset: u64) -> Result<u
     };
     match retry_on_intr(read) {
         // Linux 5.9 and 5.10 may return 0 instead of EAGAIN, which is not the end of the file.
-        Ok(0) if offset < size(file)? => Err(Error::WouldWait),
+        Ok(0) if offset < super::stat(file)?.size => Err(Error::WouldWait),
         Ok(length) => Ok(length),
         // Not cached, or RWF_NOWAIT is not supported: a worker reads it.
         Err(Errno::AGAIN | Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => Err(Error::WouldWait),
@@ -284,15 +253,11 @@ fn blocking_error(errno: Errno) -> Error {
     }
 }
 
-fn size(file: BorrowedFd<'_>) -> Result<u64> {
-    Ok(super::metadata(&rustix::fs::fstat(file)?).size)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::storage::disk::commit::Parent;
     use crate::storage::disk::lookup::Root;
+    use crate::storage::disk::parent::Parent;
     use crate::storage::disk::temporary::TargetCondition;
     use rustix::fs::OFlags;
     use std::path::Path;
@@ -304,17 +269,40 @@ mod tests {
     }
 
     /// An upload with an `O_PATH` descriptor: fsync(2) fails as on a broken device.
-    fn unsyncable_upload(directory: &Path, durability: Durability) -> DiskFile {
+    fn unsyncable_upload(directory: &Path, durability: Durability) -> DiskUpload {
         let root = Root::open(directory, None).unwrap();
         let parent = Parent::open(&root, b".", durability).unwrap();
         let name = b"file".to_vec();
         let (_, replacement) = Replacement::create(parent, name, TargetCondition::Any).unwrap();
         let descriptor = root.find(b"file", OFlags::PATH, Wait::Allowed).unwrap();
-        let policy = Policy {
+        pending(descriptor, replacement, durability)
+    }
+
+    fn pending(file: OwnedFd, replacement: Replacement, durability: Durability) -> DiskUpload {
+        let state = UploadState::Pending(replacement, SyncState::Unsynced);
+        DiskUpload::new(file, state, policy(durability))
+    }
+
+    fn policy(durability: Durability) -> Policy {
+        Policy {
             durability,
             free_space_floor: 0,
-        };
-        DiskFile::pending(descriptor, replacement, policy)
+        }
+    }
+
+    #[test]
+    fn failed_sync_of_the_name_follows_the_rename() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = Root::open(directory.path(), None).unwrap();
+        let (parent, name) = (Parent::unsyncable(&root).unwrap(), b"file".to_vec());
+        let created = Replacement::create(parent, name, TargetCondition::Any);
+        let (descriptor, replacement) = created.unwrap();
+        let mut file = pending(descriptor, replacement, Durability::Fsync);
+        file.write_at(b"new", 0).unwrap();
+        assert_eq!(file.commit(), Err(Error::Device));
+        assert_eq!(file.commit_state(), Ok(CommitState::InPlace));
+        let path = directory.path().join("file");
+        assert_eq!(std::fs::read(path).unwrap(), b"new");
     }
 
     #[test]
@@ -381,17 +369,14 @@ mod tests {
             (Durability::Fsync, false, Err(Error::Device)),
             (Durability::Fsync, true, Err(Error::Device)),
         ] {
-            let policy = Policy {
-                durability,
-                free_space_floor: 0,
-            };
             let unsyncable = root.find(b".", OFlags::PATH, Wait::Allowed).unwrap();
             let prior = if created {
                 PriorContents::Created
             } else {
                 PriorContents::Kept
             };
-            let mut file = DiskFile::in_place(unsyncable, prior, policy);
+            let mut file =
+                DiskUpload::new(unsyncable, UploadState::InPlace(prior), policy(durability));
             assert_eq!(file.commit(), committed, "{durability:?}");
         }
     }

@@ -12,7 +12,7 @@ use std::path::Path;
 use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 
-use crate::storage::{Error, Result, VirtualPath, Wait};
+use crate::storage::{Error, Result, Wait};
 
 /// Retries of a lookup that concurrent renames disturb (openat2(2), `EAGAIN`).
 const RETRIES: usize = 64;
@@ -60,15 +60,6 @@ impl Root {
             (PathLookup::Walk, Wait::Allowed) => Ok(walk(self.as_fd(), path, flags)?),
             (PathLookup::Walk, Wait::Never) => Err(Error::WouldWait),
         }
-    }
-
-    /// Opens the parent directory of a path, and returns the last name; `None` for the root. Blocks.
-    pub(super) fn parent<'p>(&self, path: &'p VirtualPath) -> Result<Option<(OwnedFd, &'p [u8])>> {
-        if path.is_root() {
-            return Ok(None);
-        }
-        let parent = self.directory(path.parent().from_root())?;
-        Ok(Some((parent, path.name())))
     }
 
     /// Opens a directory with `O_PATH`, which needs no read permission. Blocks.
@@ -122,21 +113,25 @@ fn openat2(
 /// Opens each part relative to the one before it. `..` does not occur: paths are normalised and links
 /// are not followed.
 fn walk(root: BorrowedFd<'_>, path: &[u8], flags: OFlags) -> rustix::io::Result<OwnedFd> {
-    let (parents, name) = match path.iter().rposition(|&byte| byte == b'/') {
-        Some(slash) => path.split_at(slash),
-        None => (&[][..], path),
-    };
+    let (parents, name) = split(path);
     let mut directory: Option<OwnedFd> = None;
     for part in parents
         .split(|&byte| byte == b'/')
-        .filter(|part| !part.is_empty())
+        .filter(|part| !matches!(*part, b"" | b"."))
     {
         let from = directory.as_ref().map_or(root, AsFd::as_fd);
         directory = Some(step(from, part, OFlags::PATH | OFlags::DIRECTORY)?);
     }
     let from = directory.as_ref().map_or(root, AsFd::as_fd);
-    // No slash to strip if the path has one part.
-    step(from, name.strip_prefix(b"/").unwrap_or(name), flags)
+    step(from, name, flags)
+}
+
+/// Splits a relative path into the directory (`.` if there is none) and the last name.
+pub(super) fn split(path: &[u8]) -> (&[u8], &[u8]) {
+    let mut parts = path.rsplitn(2, |&byte| byte == b'/');
+    // There is always a last part, and it may be empty.
+    let name = parts.next().unwrap_or_default();
+    (parts.next().unwrap_or(b"."), name)
 }
 
 fn step(directory: BorrowedFd<'_>, part: &[u8], flags: OFlags) -> rustix::io::Result<OwnedFd> {

@@ -2,16 +2,16 @@
 //!
 //! It owns the descriptor of the root. [`lookup`] resolves paths (the jail), [`operations`] changes
 //! names, [`attributes`] changes times and modes, [`mod@file`] is an open file, [`upload`] opens one for
-//! writing, [`temporary`] makes it appear complete or not at all, [`commit`] syncs in a crash-safe order,
-//! [`space`] enforces the free space floor, [`sweep`] removes stale temporary files, [`directory`] lists.
+//! writing, [`temporary`] makes it appear complete or not at all, [`parent`] syncs names, [`space`] enforces
+//! the free space floor, [`sweep`] removes stale temporary files, [`directory`] lists.
 
 mod attributes;
-mod commit;
 mod directory;
 mod file;
 mod in_place;
 mod lookup;
 mod operations;
+mod parent;
 mod permissions;
 mod space;
 mod statx;
@@ -20,6 +20,7 @@ mod temporary;
 mod upload;
 
 use std::io;
+use std::os::fd::AsFd;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -31,6 +32,7 @@ pub use self::sweep::{Sweep, SweepResult};
 use self::directory::DiskDirectory;
 use self::file::DiskFile;
 use self::lookup::Root;
+use self::upload::UploadRequest;
 use super::{
     Answer, Directory, Entry, Error, File, Kind, Metadata, Operation, Placement, Policy, Result,
     Special, Storage, Umask, Upload, VirtualPath, Wait,
@@ -72,7 +74,7 @@ impl Disk {
 
     /// Device and inode of the root, to recognise one directory opened by different paths.
     pub fn identity(&self) -> io::Result<(u64, u64)> {
-        Ok(metadata(&rustix::fs::fstat(&self.root)?).unique)
+        Ok(stat(&self.root)?.unique)
     }
 
     /// Starts a removal of the temporary files that killed servers have left.
@@ -97,7 +99,13 @@ impl Storage for Disk {
         placement: Placement,
         umask: Option<Umask>,
     ) -> Result<Upload> {
-        upload::create(&self.root, self.policy, path, placement, umask)
+        let request = UploadRequest {
+            root: &self.root,
+            policy: self.policy,
+            path,
+            umask,
+        };
+        request.create(placement)
     }
 
     fn list(&self, path: &VirtualPath) -> Result<Box<dyn Directory>> {
@@ -116,9 +124,9 @@ impl Storage for Disk {
 fn open(root: &Root, path: &VirtualPath, wait: Wait) -> Result<(DiskFile, Metadata)> {
     refuse_reserved(path)?;
     let descriptor = root.find(path.from_root(), OFlags::RDONLY | HARMLESS, wait)?;
-    let metadata = metadata(&rustix::fs::fstat(&descriptor)?);
+    let metadata = stat(&descriptor)?;
     match metadata.kind {
-        Kind::File => Ok((DiskFile::read_only(descriptor), metadata)),
+        Kind::File => Ok((DiskFile(descriptor), metadata)),
         Kind::Directory => Err(Error::IsDirectory),
         Kind::Link | Kind::Other(_) => Err(Error::NotRegular),
     }
@@ -130,6 +138,11 @@ fn refuse_reserved(path: &VirtualPath) -> Result<()> {
         return Err(Error::NotFound);
     }
     Ok(())
+}
+
+/// The metadata of an open file.
+fn stat(file: impl AsFd) -> rustix::io::Result<Metadata> {
+    Ok(metadata(&rustix::fs::fstat(file)?))
 }
 
 #[allow(

@@ -6,15 +6,16 @@
 
 use std::os::fd::{AsFd, OwnedFd};
 
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, RenameFlags};
+use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 
-use super::commit::Parent;
 use super::lookup::Root;
+use super::parent::Parent;
+use super::statx::existing_at;
 use super::upload::refuse_new_reserved;
 use super::{attributes, refuse_reserved, space};
 use crate::storage::{
-    Answer, Durability, Error, File, Operation, Policy, Result, Umask, VirtualPath, Wait,
+    Answer, Durability, Error, File, Kind, Operation, Policy, Result, Umask, VirtualPath, Wait,
 };
 
 /// Bytes read at a time to count line ends.
@@ -32,8 +33,7 @@ pub(super) fn perform(
         (Operation::Metadata(path), wait) => {
             refuse_reserved(path)?;
             let found = root.find(path.from_root(), OFlags::PATH, wait)?;
-            let stat = rustix::fs::fstat(found)?;
-            return Ok(Answer::Metadata(super::metadata(&stat)));
+            return Ok(Answer::Metadata(super::stat(found)?));
         }
         (Operation::EnterDirectory(path), wait) => {
             refuse_reserved(path)?;
@@ -116,8 +116,8 @@ fn rename(
     let renamed = match rustix::fs::renameat_with(&from_parent, from, &to_parent, to, flags) {
         // The target exists, or the file system does not support the flag.
         Err(Errno::EXIST | Errno::INVAL | Errno::NOSYS) => {
-            match type_at(&to_parent, to)? {
-                Some(FileType::Directory) => return Err(Error::Exists),
+            match existing_at(&to_parent, to)? {
+                Some((found, _)) if found.kind == Kind::Directory => return Err(Error::Exists),
                 // Without support for the flag this check races with other processes (TOCTOU).
                 Some(_) if !replace => return Err(Error::Forbidden),
                 _ => {}
@@ -139,14 +139,6 @@ fn rename(
         from_parent.sync()?;
     }
     Ok(())
-}
-
-fn type_at(parent: &impl AsFd, name: &[u8]) -> Result<Option<FileType>> {
-    match rustix::fs::statat(parent, name, AtFlags::SYMLINK_NOFOLLOW) {
-        Ok(stat) => Ok(Some(FileType::from_raw_mode(stat.st_mode))),
-        Err(Errno::NOENT) => Ok(None),
-        Err(error) => Err(error.into()),
-    }
 }
 
 /// The size of the file with each LF sent as CRLF (RFC 3659 §4.1).

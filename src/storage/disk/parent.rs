@@ -1,7 +1,7 @@
-//! The order of sync and rename that makes a commit as durable as [`Durability`] says.
+//! A directory whose names change, and the sync of its names.
 //!
-//! It owns the order of the steps, and the descriptor of the directory whose names change, so that a lack
-//! of descriptors or permissions fails before anything is changed. It does not know what is committed.
+//! It owns the descriptor, which is opened first, so that a lack of descriptors or permissions fails before
+//! anything is changed. It does not know what is changed.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -10,39 +10,6 @@ use rustix::io::{Errno, retry_on_intr};
 
 use super::lookup::Root;
 use crate::storage::{Durability, Error, Result, VirtualPath, Wait};
-
-/// A step of a commit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum CommitStep {
-    /// Sync the file's contents and metadata.
-    SyncFile,
-    /// Give it its final name.
-    Rename,
-    /// Sync the directory.
-    SyncName,
-}
-
-/// Runs the steps up to the first that fails, which is returned with its error.
-pub(super) fn run_steps(
-    durability: Durability,
-    mut run: impl FnMut(CommitStep) -> Result<()>,
-) -> std::result::Result<(), (CommitStep, Error)> {
-    use CommitStep::{Rename, SyncFile, SyncName};
-    let steps: &[CommitStep] = match durability {
-        Durability::None => &[Rename],
-        Durability::Rename => &[SyncFile, Rename],
-        Durability::Fsync => &[SyncFile, Rename, SyncName],
-    };
-    for &step in steps {
-        run(step).map_err(|error| (step, error))?;
-    }
-    Ok(())
-}
-
-/// Syncs contents, length and mode.
-pub(super) fn sync_file(file: BorrowedFd<'_>) -> Result<()> {
-    Ok(retry_on_intr(|| rustix::fs::fsync(file))?)
-}
 
 /// A directory in which a name is created, removed or changed.
 pub(super) struct Parent {
@@ -63,19 +30,17 @@ enum NameSync {
 impl Parent {
     /// Opens a directory in order to change its entries. Blocks.
     pub(super) fn open(root: &Root, path: &[u8], durability: Durability) -> Result<Self> {
-        if durability == Durability::Fsync {
-            let flags = OFlags::RDONLY | OFlags::DIRECTORY;
-            match root.find(path, flags, Wait::Allowed) {
-                Err(Error::Denied) => return Self::open_path(root, path, NameSync::System),
-                directory => {
-                    return Ok(Self {
-                        directory: directory?,
-                        sync: NameSync::Directory,
-                    });
-                }
-            }
+        if durability != Durability::Fsync {
+            return Self::open_path(root, path, NameSync::Deferred);
         }
-        Self::open_path(root, path, NameSync::Deferred)
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY;
+        match root.find(path, flags, Wait::Allowed) {
+            Err(Error::Denied) => Self::open_path(root, path, NameSync::System),
+            directory => Ok(Self {
+                directory: directory?,
+                sync: NameSync::Directory,
+            }),
+        }
     }
 
     /// Opens the parent of a path, and returns the last name; `None` for the root. Blocks.
@@ -94,6 +59,12 @@ impl Parent {
     fn open_path(root: &Root, path: &[u8], sync: NameSync) -> Result<Self> {
         let directory = root.directory(path)?;
         Ok(Self { directory, sync })
+    }
+
+    /// The root as a directory whose sync fails: its `O_PATH` descriptor cannot be synced.
+    #[cfg(test)]
+    pub(super) fn unsyncable(root: &Root) -> Result<Self> {
+        Self::open_path(root, b".", NameSync::Directory)
     }
 
     /// Syncs its names, if the durability it was opened for says so.
@@ -123,42 +94,6 @@ impl AsFd for Parent {
 mod tests {
     use super::*;
 
-    /// The steps that are run if the `failing` step fails.
-    fn steps(durability: Durability, failing: Option<CommitStep>) -> Vec<CommitStep> {
-        let mut steps = Vec::new();
-        let result = run_steps(durability, |step| {
-            steps.push(step);
-            if Some(step) == failing {
-                return Err(Error::Device);
-            }
-            Ok(())
-        });
-        match failing.filter(|step| steps.contains(step)) {
-            Some(step) => assert_eq!(result, Err((step, Error::Device))),
-            None => assert_eq!(result, Ok(())),
-        }
-        steps
-    }
-
-    #[test]
-    fn file_is_synced_before_rename_and_name_after() {
-        use CommitStep::{Rename, SyncFile, SyncName};
-        assert_eq!(steps(Durability::None, None), [Rename]);
-        assert_eq!(steps(Durability::Rename, None), [SyncFile, Rename]);
-        let all = [SyncFile, Rename, SyncName];
-        assert_eq!(steps(Durability::Fsync, None), all);
-    }
-
-    #[test]
-    fn failed_sync_prevents_rename() {
-        use CommitStep::{Rename, SyncFile};
-        for durability in [Durability::Rename, Durability::Fsync] {
-            assert_eq!(steps(durability, Some(SyncFile)), [SyncFile]);
-        }
-        let until = [SyncFile, Rename];
-        assert_eq!(steps(Durability::Fsync, Some(Rename)), until);
-    }
-
     #[test]
     fn parent_is_synced_with_fsync_only() {
         let directory = tempfile::tempdir().unwrap();
@@ -169,8 +104,8 @@ mod tests {
             assert_eq!(synced, durability == Durability::Fsync);
             assert_eq!(parent.sync(), Ok(()));
         }
-        // An O_PATH descriptor cannot be synced: the error proves that fsync is called.
-        let unsyncable = Parent::open_path(&root, b".", NameSync::Directory).unwrap();
+        // The error proves that fsync is called.
+        let unsyncable = Parent::unsyncable(&root).unwrap();
         assert_eq!(unsyncable.sync(), Err(Error::Device));
         let system = Parent::open_path(&root, b".", NameSync::System).unwrap();
         assert_eq!(system.sync(), Ok(()));

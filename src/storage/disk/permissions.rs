@@ -76,37 +76,41 @@ pub(super) fn of_root(root: BorrowedFd<'_>) -> Permissions {
 }
 
 fn of_file(directory: BorrowedFd<'_>, name: &[u8]) -> Permissions {
-    if may(directory, name, Access::READ_OK | Access::WRITE_OK) {
-        return Permissions::UNLIMITED;
-    }
-    let mut allowed = Permissions::UNLIMITED;
-    if !may(directory, name, Access::READ_OK) {
-        allowed = allowed.without(Permissions::RETRIEVE);
-    }
-    if !may(directory, name, Access::WRITE_OK) {
-        allowed = allowed.without(Permissions::OVERWRITE | Permissions::APPEND);
-    }
-    allowed
+    let needs = [
+        (Access::READ_OK, Permissions::RETRIEVE),
+        (
+            Access::WRITE_OK,
+            Permissions::OVERWRITE | Permissions::APPEND,
+        ),
+    ];
+    allowed(directory, name, &needs)
 }
 
 fn of_directory(directory: BorrowedFd<'_>, name: &[u8]) -> Permissions {
-    if may(
-        directory,
-        name,
-        Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK,
-    ) {
-        return Permissions::UNLIMITED;
-    }
     let change = Permissions::CREATE | Permissions::MAKE_DIRECTORIES | Permissions::DELETE;
+    let needs = [
+        (Access::READ_OK, Permissions::LIST),
+        (Access::WRITE_OK, change),
+        (
+            Access::EXEC_OK,
+            change | Permissions::LIST | Permissions::ENTER,
+        ),
+    ];
+    allowed(directory, name, &needs)
+}
+
+/// All permissions but those that need an access which is denied.
+fn allowed(directory: BorrowedFd<'_>, name: &[u8], needs: &[(Access, Permissions)]) -> Permissions {
+    let all = needs
+        .iter()
+        .fold(Access::empty(), |all, (one, _)| all | *one);
     let mut allowed = Permissions::UNLIMITED;
-    if !may(directory, name, Access::EXEC_OK) {
-        return allowed.without(change | Permissions::LIST | Permissions::ENTER);
-    }
-    if !may(directory, name, Access::READ_OK) {
-        allowed = allowed.without(Permissions::LIST);
-    }
-    if !may(directory, name, Access::WRITE_OK) {
-        allowed = allowed.without(change);
+    if !may(directory, name, all) {
+        for (access, permissions) in needs {
+            if !may(directory, name, *access) {
+                allowed = allowed.without(*permissions);
+            }
+        }
     }
     allowed
 }

@@ -9,14 +9,10 @@ use std::os::fd::AsFd;
 use rustix::fs::{AtFlags, FileType, Statx, StatxAttributes, StatxFlags};
 use rustix::io::Errno;
 
-use crate::storage::{Metadata, Result};
+use crate::storage::{Error, Metadata, Result};
 
-/// The metadata of a name in a directory, links not followed; an empty name is the directory itself.
-pub(super) fn metadata_at(directory: impl AsFd, name: &[u8]) -> Result<Metadata> {
-    Ok(stat_at(directory, name)?.0)
-}
-
-/// As [`metadata_at`], with the attributes.
+/// The metadata and attributes of a name in a directory, links not followed; an empty name is the
+/// directory itself.
 pub(super) fn stat_at(directory: impl AsFd, name: &[u8]) -> Result<(Metadata, StatxAttributes)> {
     let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::EMPTY_PATH;
     let wanted = StatxFlags::BASIC_STATS | StatxFlags::BTIME;
@@ -27,6 +23,17 @@ pub(super) fn stat_at(directory: impl AsFd, name: &[u8]) -> Result<(Metadata, St
             Ok((super::metadata(&stat), StatxAttributes::empty()))
         }
         Err(error) => Err(error.into()),
+    }
+}
+
+/// As [`stat_at`]; `None` if the name does not exist.
+pub(super) fn existing_at(
+    directory: impl AsFd,
+    name: &[u8],
+) -> Result<Option<(Metadata, StatxAttributes)>> {
+    match stat_at(directory, name) {
+        Err(Error::NotFound) => Ok(None),
+        found => found.map(Some),
     }
 }
 

@@ -146,7 +146,7 @@ fn remove_unlocked(directory: BorrowedFd<'_>, name: &CStr) -> rustix::io::Result
         return Ok(false);
     }
     // Before it was locked it may have been committed; then the name is gone or another file's (TOCTOU).
-    let opened = super::metadata(&rustix::fs::fstat(&file)?);
+    let opened = super::stat(&file)?;
     let flags = AtFlags::SYMLINK_NOFOLLOW;
     let named = super::metadata(&rustix::fs::statat(directory, name, flags)?);
     if opened.unique != named.unique {

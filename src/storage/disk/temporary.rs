@@ -14,7 +14,8 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags, RenameFlags};
 use rustix::io::{Errno, retry_on_intr};
 
-use super::commit::Parent;
+use super::parent::Parent;
+use super::statx::existing_at;
 use crate::storage::{Error, Metadata, Result};
 
 const PREFIX: &[u8] = b".mioftpd-";
@@ -193,12 +194,8 @@ impl Replacement {
 
     /// The metadata of the target, if it exists; a link is not followed.
     pub(super) fn current_target(&self) -> Result<Option<Metadata>> {
-        let flags = AtFlags::SYMLINK_NOFOLLOW;
-        match rustix::fs::statat(&self.directory, &*self.target, flags) {
-            Ok(stat) => Ok(Some(super::metadata(&stat))),
-            Err(Errno::NOENT) => Ok(None),
-            Err(error) => Err(error.into()),
-        }
+        let found = existing_at(&self.directory, &self.target)?;
+        Ok(found.map(|(metadata, _)| metadata))
     }
 
     fn target_exists(&self) -> Result<bool> {
@@ -240,7 +237,7 @@ fn make_temporary(directory: &Parent, name: &[u8]) -> Result<Option<OwnedFd>> {
 /// Locks a new file. Returns false if a sweep was faster and has removed it or is about to.
 fn lock_new(file: &OwnedFd) -> Result<bool> {
     match lock(file.as_fd()) {
-        Ok(true) => Ok(super::metadata(&rustix::fs::fstat(file)?).links > 0),
+        Ok(true) => Ok(super::stat(file)?.links > 0),
         Ok(false) => Ok(false),
         // A file system without locks, where the sweep removes nothing.
         Err(_) => Ok(true),

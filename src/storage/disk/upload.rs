@@ -5,16 +5,16 @@
 //! stays a link; a file that cannot be replaced is written in place. It knows neither how paths are
 //! resolved ([`lookup`](super::lookup)) nor the temporary names ([`temporary`](super::temporary)).
 
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::fs::{Access, AtFlags, Mode, OFlags};
 use rustix::io::{Errno, retry_on_intr};
 
-use super::commit::Parent;
-use super::file::{DiskFile, PriorContents};
+use super::file::{DiskUpload, PriorContents, SyncState, UploadState};
 use super::in_place::{is_fixed, rename_obstacle};
-use super::lookup::Root;
-use super::statx::stat_at;
+use super::lookup::{Root, split};
+use super::parent::Parent;
+use super::statx::existing_at;
 use super::temporary::{Replacement, TargetCondition, is_reserved};
 use super::{HARMLESS, refuse_reserved, space};
 use crate::storage::{
@@ -24,32 +24,151 @@ use crate::storage::{
 /// The longest chain of links to the file that an upload replaces.
 const MAX_LINKS: usize = 16;
 
-/// Opens `path` for writing.
-pub(super) fn create(
-    root: &Root,
-    policy: Policy,
-    path: &VirtualPath,
-    placement: Placement,
-    umask: Option<Umask>,
-) -> Result<Upload> {
-    refuse_new_reserved(path)?;
-    if path.is_root() {
-        return Err(Error::IsDirectory);
+/// What is to be opened for writing.
+pub(super) struct UploadRequest<'a> {
+    pub(super) root: &'a Root,
+    pub(super) policy: Policy,
+    pub(super) path: &'a VirtualPath,
+    pub(super) umask: Option<Umask>,
+}
+
+impl UploadRequest<'_> {
+    /// Opens the path.
+    pub(super) fn create(&self, placement: Placement) -> Result<Upload> {
+        refuse_new_reserved(self.path)?;
+        if self.path.is_root() {
+            return Err(Error::IsDirectory);
+        }
+        let existing = || self.open(OFlags::empty());
+        match placement {
+            Placement::Replace => self.replace(TargetCondition::Any),
+            Placement::New => self.replace(TargetCondition::Absent),
+            Placement::Over => self.replace(TargetCondition::Present),
+            Placement::Unique => self.unique(),
+            Placement::Append => self.append(),
+            Placement::AppendExisting => self.in_place(existing()?, None, PriorContents::Kept),
+            Placement::At(offset) => self.in_place(existing()?, Some(offset), PriorContents::Kept),
+        }
     }
-    match placement {
-        Placement::Replace => replace(root, policy, path, TargetCondition::Any, umask),
-        Placement::New => replace(root, policy, path, TargetCondition::Absent, umask),
-        Placement::Over => replace(root, policy, path, TargetCondition::Present, umask),
-        Placement::Unique => unique(root, policy, path, umask),
-        Placement::Append => append(root, policy, path, umask),
-        Placement::AppendExisting => {
-            let descriptor = open(root, path, OFlags::empty())?;
-            in_place(descriptor, policy, path, None, PriorContents::Kept)
+
+    fn replace(&self, condition: TargetCondition) -> Result<Upload> {
+        let target = self.target()?;
+        match (condition, target.mode) {
+            (TargetCondition::Absent, Some(_)) => return Err(Error::Exists),
+            (TargetCondition::Present, None) => return Err(Error::NotFound),
+            _ => {}
         }
-        Placement::At(offset) => {
-            let descriptor = open(root, path, OFlags::empty())?;
-            in_place(descriptor, policy, path, Some(offset), PriorContents::Kept)
+        if let Some(why) = target.obstacle {
+            return self.overwrite(&target, why);
         }
+        self.refuse_full(&target.directory)?;
+        match Replacement::create(target.directory, target.name, condition) {
+            // The directory is not writable, but the file itself may be.
+            Err(Error::Denied | Error::ReadOnly) if target.mode.is_some() => {
+                self.overwrite(&self.target()?, InPlace::Directory)
+            }
+            created => self.pending(created?, target.mode, self.path.clone()),
+        }
+    }
+
+    /// Opens a file that cannot be replaced, to be truncated at the first write.
+    fn overwrite(&self, target: &Target, why: InPlace) -> Result<Upload> {
+        let flags = OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | HARMLESS;
+        let (directory, name) = (&target.directory, &*target.name);
+        let open = || rustix::fs::openat(directory, name, flags, Mode::empty());
+        let prior = PriorContents::truncate_on_write();
+        let upload = self.in_place(retry_on_intr(open)?, Some(0), prior)?;
+        let in_place = Some(why);
+        Ok(Upload { in_place, ..upload })
+    }
+
+    fn unique(&self) -> Result<Upload> {
+        let parent = self.path.parent();
+        let directory = Parent::open(self.root, parent.from_root(), self.policy.durability)?;
+        self.refuse_full(&directory)?;
+        let (descriptor, replacement) = Replacement::create_unique(directory, self.path.name())?;
+        let Ok(path) = parent.join(replacement.target()) else {
+            replacement.discard();
+            return Err(Error::BadName);
+        };
+        self.pending((descriptor, replacement), None, path)
+    }
+
+    fn append(&self) -> Result<Upload> {
+        match self.open(OFlags::empty()) {
+            Err(Error::NotFound) => {
+                // Check the free space before creating even an empty file.
+                self.refuse_full(self.root.directory(self.path.parent().from_root())?)?;
+                let descriptor = self.open(OFlags::CREATE)?;
+                if let Some(mode) = self.new_mode() {
+                    rustix::fs::fchmod(&descriptor, mode)?;
+                }
+                self.in_place(descriptor, None, PriorContents::Created)
+            }
+            existing => self.in_place(existing?, None, PriorContents::Kept),
+        }
+    }
+
+    fn open(&self, flags: OFlags) -> Result<OwnedFd> {
+        let flags = OFlags::WRONLY | HARMLESS | flags;
+        self.root.find(self.path.from_root(), flags, Wait::Allowed)
+    }
+
+    fn target(&self) -> Result<Target> {
+        Target::resolve(self.root, self.path, self.policy.durability)
+    }
+
+    fn new_mode(&self) -> Option<Mode> {
+        let mode = |umask: Umask| Mode::from_raw_mode(umask.file_mode());
+        self.umask.map(mode)
+    }
+
+    fn refuse_full(&self, file: impl AsFd) -> Result<()> {
+        space::refuse_full(file.as_fd(), self.policy.free_space_floor)
+    }
+
+    /// An upload to a temporary file, with the `mode` of the file that it replaces.
+    fn pending(
+        &self,
+        (descriptor, replacement): (OwnedFd, Replacement),
+        mode: Option<Mode>,
+        path: VirtualPath,
+    ) -> Result<Upload> {
+        let state = UploadState::Pending(replacement, SyncState::Unsynced);
+        let file = DiskUpload::new(descriptor, state, self.policy);
+        if let Some(mode) = mode.or_else(|| self.new_mode()) {
+            file.set_mode(mode)?;
+        }
+        Ok(Upload {
+            file: Box::new(file),
+            offset: 0,
+            path,
+            in_place: None,
+        })
+    }
+
+    fn in_place(
+        &self,
+        descriptor: OwnedFd,
+        offset: Option<u64>,
+        prior: PriorContents,
+    ) -> Result<Upload> {
+        let metadata = super::stat(&descriptor)?;
+        if metadata.kind != Kind::File {
+            return Err(Error::NotRegular);
+        }
+        let offset = offset.unwrap_or(metadata.size);
+        if offset > metadata.size {
+            return Err(Error::BeyondEnd);
+        }
+        self.refuse_full(&descriptor)?;
+        let state = UploadState::InPlace(prior);
+        Ok(Upload {
+            file: Box::new(DiskUpload::new(descriptor, state, self.policy)),
+            offset,
+            path: self.path.clone(),
+            in_place: None,
+        })
     }
 }
 
@@ -59,127 +178,6 @@ pub(super) fn refuse_new_reserved(path: &VirtualPath) -> Result<()> {
         return Err(Error::Forbidden);
     }
     refuse_reserved(path)
-}
-
-fn replace(
-    root: &Root,
-    policy: Policy,
-    path: &VirtualPath,
-    condition: TargetCondition,
-    umask: Option<Umask>,
-) -> Result<Upload> {
-    let target = Target::resolve(root, path, policy.durability)?;
-    match (condition, target.mode) {
-        (TargetCondition::Absent, Some(_)) => return Err(Error::Exists),
-        (TargetCondition::Present, None) => return Err(Error::NotFound),
-        _ => {}
-    }
-    if let Some(why) = target.obstacle {
-        return overwrite(&target, policy, path, why);
-    }
-    space::refuse_full(target.directory.as_fd(), policy.free_space_floor)?;
-    let Target {
-        directory,
-        name,
-        mode,
-        ..
-    } = target;
-    let (descriptor, replacement) = match Replacement::create(directory, name, condition) {
-        // The directory is not writable, but the file itself may be.
-        Err(Error::Denied | Error::ReadOnly) if mode.is_some() => {
-            let target = Target::resolve(root, path, policy.durability)?;
-            return overwrite(&target, policy, path, InPlace::Directory);
-        }
-        created => created?,
-    };
-    let file = DiskFile::pending(descriptor, replacement, policy);
-    if let Some(mode) = mode.or_else(|| umask.map(new_mode)) {
-        file.set_mode(mode)?;
-    }
-    Ok(Upload {
-        file: Box::new(file),
-        offset: 0,
-        path: path.clone(),
-        in_place: None,
-    })
-}
-
-/// Opens a file that cannot be replaced, to be truncated at the first write.
-fn overwrite(target: &Target, policy: Policy, path: &VirtualPath, why: InPlace) -> Result<Upload> {
-    let flags = OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | HARMLESS;
-    let (directory, name) = (&target.directory, &*target.name);
-    let open = || rustix::fs::openat(directory, name, flags, Mode::empty());
-    let prior = PriorContents::truncate_on_write();
-    let upload = in_place(retry_on_intr(open)?, policy, path, Some(0), prior)?;
-    let in_place = Some(why);
-    Ok(Upload { in_place, ..upload })
-}
-
-fn unique(root: &Root, policy: Policy, path: &VirtualPath, umask: Option<Umask>) -> Result<Upload> {
-    let parent = path.parent();
-    let directory = Parent::open(root, parent.from_root(), policy.durability)?;
-    space::refuse_full(directory.as_fd(), policy.free_space_floor)?;
-    let (descriptor, replacement) = Replacement::create_unique(directory, path.name())?;
-    let unique = parent.join(replacement.target());
-    let file = DiskFile::pending(descriptor, replacement, policy);
-    if let Some(umask) = umask {
-        file.set_mode(new_mode(umask))?;
-    }
-    Ok(Upload {
-        file: Box::new(file),
-        offset: 0,
-        path: unique.map_err(|_| Error::BadName)?,
-        in_place: None,
-    })
-}
-
-fn append(root: &Root, policy: Policy, path: &VirtualPath, umask: Option<Umask>) -> Result<Upload> {
-    match open(root, path, OFlags::empty()) {
-        Err(Error::NotFound) => {
-            // Check the free space before creating even an empty file.
-            let parent = root.directory(path.parent().from_root())?;
-            space::refuse_full(parent.as_fd(), policy.free_space_floor)?;
-            let descriptor = open(root, path, OFlags::CREATE)?;
-            if let Some(umask) = umask {
-                rustix::fs::fchmod(&descriptor, new_mode(umask))?;
-            }
-            in_place(descriptor, policy, path, None, PriorContents::Created)
-        }
-        existing => in_place(existing?, policy, path, None, PriorContents::Kept),
-    }
-}
-
-fn open(root: &Root, path: &VirtualPath, flags: OFlags) -> Result<OwnedFd> {
-    let flags = OFlags::WRONLY | HARMLESS | flags;
-    root.find(path.from_root(), flags, Wait::Allowed)
-}
-
-fn new_mode(umask: Umask) -> Mode {
-    Mode::from_raw_mode(umask.file_mode())
-}
-
-fn in_place(
-    descriptor: OwnedFd,
-    policy: Policy,
-    path: &VirtualPath,
-    offset: Option<u64>,
-    prior: PriorContents,
-) -> Result<Upload> {
-    let metadata = super::metadata(&rustix::fs::fstat(&descriptor)?);
-    if metadata.kind != Kind::File {
-        return Err(Error::NotRegular);
-    }
-    let offset = offset.unwrap_or(metadata.size);
-    if offset > metadata.size {
-        return Err(Error::BeyondEnd);
-    }
-    space::refuse_full(descriptor.as_fd(), policy.free_space_floor)?;
-    Ok(Upload {
-        file: Box::new(DiskFile::in_place(descriptor, prior, policy)),
-        offset,
-        path: path.clone(),
-        in_place: None,
-    })
 }
 
 /// The name that an upload will get, and the file that has it now.
@@ -201,11 +199,7 @@ impl Target {
                 return Err(Error::IsDirectory);
             }
             let directory = Parent::open(root, parent, durability)?;
-            let existing = match stat_at(&directory, name) {
-                Err(Error::NotFound) => None,
-                existing => Some(existing?),
-            };
-            let (mode, obstacle) = match existing {
+            let (mode, obstacle) = match existing_at(&directory, name)? {
                 None => (None, None),
                 Some((file, attributes)) => match file.kind {
                     Kind::File if is_fixed(attributes) => return Err(Error::Denied),
@@ -244,16 +238,6 @@ fn follow(root: &Root, parent: &[u8], directory: &Parent, name: &[u8]) -> Result
         return Err(Error::NotFound);
     }
     Ok([parent, b"/", text].concat())
-}
-
-/// Splits a relative path into the directory (`.` if there is none) and the last name.
-fn split(path: &[u8]) -> (&[u8], &[u8]) {
-    let slash = path.iter().rposition(|&byte| byte == b'/');
-    let parts = slash.and_then(|slash| path.split_at_checked(slash));
-    parts.map_or((b".", path), |(parent, name)| {
-        debug_assert!(name.starts_with(b"/"), "split at a slash");
-        (parent, name.strip_prefix(b"/").unwrap_or(name))
-    })
 }
 
 /// Refuses a write-protected file, as a rename over it checks only the directory.

@@ -10,10 +10,10 @@ mod tree;
 use std::os::fd::BorrowedFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use self::tree::{Contents, Tree};
+use self::tree::{Node, Tree};
 use super::{
     Answer, CommitState, Directory, Entry, Error, File, Metadata, Operation, Placement, Result,
-    Storage, Umask, Upload, VirtualPath, Wait,
+    Storage, Umask, Upload, UploadFile, VirtualPath, Wait,
 };
 
 /// The free space, a constant whatever is stored.
@@ -77,7 +77,7 @@ impl Memory {
     /// If `path` is invalid.
     pub fn read(&self, path: &str) -> Option<Vec<u8>> {
         let file = self.tree().file(&parse(path)).ok()?;
-        Some(file.bytes().clone())
+        Some(file.state().bytes.clone())
     }
 
     /// The paths of all files and directories except the root, sorted.
@@ -102,30 +102,6 @@ impl Memory {
     const fn space(&self) -> u64 {
         SPACE.saturating_sub(self.free_space_floor)
     }
-
-    fn refuse_full(&self) -> Result<()> {
-        if self.space() == 0 {
-            return Err(Error::NoSpace);
-        }
-        Ok(())
-    }
-
-    fn handle(&self, contents: Arc<Contents>, state: HandleState) -> Box<dyn File> {
-        Box::new(MemoryFile {
-            contents,
-            state,
-            _open: Arc::clone(&self.shared.open),
-            shared: Arc::clone(&self.shared),
-        })
-    }
-
-    fn pending(&self, target: &VirtualPath, placement: Placement) -> HandleState {
-        HandleState::Pending {
-            target: target.clone(),
-            placement,
-            _pending: Arc::clone(&self.shared.pending),
-        }
-    }
 }
 
 impl Shared {
@@ -143,7 +119,8 @@ impl Storage for Memory {
             (Operation::EnterDirectory(path), _) => tree.check_directory(path)?,
             (_, Wait::Never) => return Err(Error::WouldWait),
             (Operation::AsciiSize { path, limit }, _) => {
-                return ascii_size(&tree.file(path)?.bytes(), *limit).map(Answer::Size);
+                let file = tree.file(path)?;
+                return ascii_size(&file.state().bytes, *limit).map(Answer::Size);
             }
             (Operation::Space { path, .. }, _) => {
                 tree.metadata(path)?;
@@ -151,17 +128,18 @@ impl Storage for Memory {
             }
             (Operation::SetAttributes(path, new), _) => tree.set_attributes(path, *new)?,
             (Operation::MakeDirectory { path, umask }, _) => tree.make_directory(path, *umask)?,
-            (Operation::RemoveDirectory(path), _) => tree.remove_directory(path)?,
-            (Operation::RemoveFile(path), _) => tree.remove_file(path)?,
+            (Operation::RemoveDirectory(path), _) => tree.remove(path, true)?,
+            (Operation::RemoveFile(path), _) => tree.remove(path, false)?,
             (Operation::Rename { from, to, replace }, _) => tree.rename(from, to, *replace)?,
         }
         Ok(Answer::Done)
     }
 
     fn open(&self, path: &VirtualPath, _: Wait) -> Result<(Box<dyn File>, Metadata)> {
-        let tree = self.tree();
-        let (contents, metadata) = (tree.file(path)?, tree.metadata(path)?);
-        Ok((self.handle(contents, HandleState::Settled), metadata))
+        let node = self.tree().file(path)?;
+        let metadata = node.metadata();
+        let _open = Arc::clone(&self.shared.open);
+        Ok((Box::new(MemoryFile { node, _open }), metadata))
     }
 
     fn create(
@@ -171,42 +149,41 @@ impl Storage for Memory {
         umask: Option<Umask>,
     ) -> Result<Upload> {
         let mut tree = self.tree();
-        let mut path = path.clone();
-        let (contents, offset, state) = match placement {
-            Placement::Replace | Placement::New | Placement::Over => {
-                let existing = tree.file_to_replace(&path, placement)?;
-                self.refuse_full()?;
-                let mode = existing.map_or_else(|| file_mode(umask), |file| file.mode());
-                (tree.new_contents(mode), 0, self.pending(&path, placement))
+        let target = match placement {
+            Placement::Unique => tree.reserve_free_name(path)?,
+            _ => Arc::new(path.clone()),
+        };
+        let existing = tree.upload_target(&target, placement)?;
+        if self.space() == 0 {
+            return Err(Error::NoSpace);
+        }
+        let path = VirtualPath::clone(&target);
+        let mode = umask.map_or(0o644, Umask::file_mode);
+        let (node, offset, pending) = match placement {
+            Placement::Append | Placement::AppendExisting | Placement::At(_) => {
+                let node = existing.unwrap_or_else(|| tree.make_file(path.clone(), mode));
+                let offset = match placement {
+                    Placement::At(offset) => offset,
+                    _ => node.size(),
+                };
+                (node, offset, None)
             }
-            Placement::Unique => {
-                path = tree.free_name(&path)?;
-                self.refuse_full()?;
-                tree.reserve(&path);
-                let state = self.pending(&path, placement);
-                (tree.new_contents(file_mode(umask)), 0, state)
-            }
-            Placement::Append | Placement::AppendExisting => {
-                let existing = tree.file_to_write(&path)?;
-                if existing.is_none() && placement == Placement::AppendExisting {
-                    return Err(Error::NotFound);
-                }
-                self.refuse_full()?;
-                let contents =
-                    existing.unwrap_or_else(|| tree.make_file(path.clone(), file_mode(umask)));
-                let size = contents.size();
-                (contents, size, HandleState::Settled)
-            }
-            Placement::At(offset) => {
-                let contents = tree.file_to_write(&path)?.ok_or(Error::NotFound)?;
-                if offset > contents.size() {
-                    return Err(Error::BeyondEnd);
-                }
-                self.refuse_full()?;
-                (contents, offset, HandleState::Settled)
+            Placement::Replace | Placement::New | Placement::Over | Placement::Unique => {
+                let mode = existing.map_or(mode, |file| file.state().mode);
+                let pending = Pending {
+                    target,
+                    placement,
+                    _pending: Arc::clone(&self.shared.pending),
+                };
+                (tree.new_file(mode), 0, Some(pending))
             }
         };
-        let file = self.handle(contents, state);
+        let file = Box::new(MemoryUpload {
+            shared: Arc::clone(&self.shared),
+            node,
+            pending,
+            _open: Arc::clone(&self.shared.open),
+        });
         Ok(Upload {
             file,
             offset,
@@ -216,10 +193,8 @@ impl Storage for Memory {
     }
 
     fn list(&self, path: &VirtualPath) -> Result<Box<dyn Directory>> {
-        let tree = self.tree();
-        tree.check_directory(path)?;
         Ok(Box::new(MemoryDirectory {
-            entries: tree.entries(path).into_iter(),
+            entries: self.tree().entries(path)?.into_iter(),
             _open: Arc::clone(&self.shared.open),
         }))
     }
@@ -230,107 +205,18 @@ impl Storage for Memory {
 }
 
 struct MemoryFile {
-    shared: Arc<Shared>,
-    contents: Arc<Contents>,
-    state: HandleState,
+    node: Arc<Node>,
     _open: Arc<()>,
-}
-
-enum HandleState {
-    /// Read-only, written in place, or committed.
-    Settled,
-    /// An upload before its commit.
-    Pending {
-        target: VirtualPath,
-        placement: Placement,
-        _pending: Arc<()>,
-    },
 }
 
 impl File for MemoryFile {
     fn read_at(&self, buffer: &mut [u8], offset: u64, _: Wait) -> Result<usize> {
-        let bytes = self.contents.bytes();
+        let state = self.node.state();
         let start = usize::try_from(offset).unwrap_or(usize::MAX);
         // Empty beyond the end, as with an offset over 4 GiB on a 32-bit system.
-        let rest = bytes.get(start..).unwrap_or_default();
-        Ok(buffer
-            .iter_mut()
-            .zip(rest)
-            .map(|(to, from)| *to = *from)
-            .count())
-    }
-
-    fn write_at(&self, new: &[u8], offset: u64) -> Result<()> {
-        let start = usize::try_from(offset).map_err(|_| Error::TooLarge)?;
-        let end = start.checked_add(new.len()).ok_or(Error::TooLarge)?;
-        let mut bytes = self.contents.bytes();
-        if bytes.len() < end {
-            bytes.resize(end, 0);
-        }
-        if let Some(range) = bytes.get_mut(start..end) {
-            range.copy_from_slice(new);
-        }
-        drop(bytes);
-        Ok(())
-    }
-
-    fn metadata(&self) -> Result<Metadata> {
-        let links = self.shared.tree().links(&self.contents);
-        Ok(Metadata {
-            links,
-            ..self.contents.metadata()
-        })
-    }
-
-    fn commit_state(&self) -> Result<CommitState> {
-        let HandleState::Pending { target, .. } = &self.state else {
-            return Ok(CommitState::InPlace);
-        };
-        match self.shared.tree().metadata(target) {
-            Ok(metadata) => Ok(CommitState::Uncommitted(Some(metadata))),
-            Err(Error::NotFound) => Ok(CommitState::Uncommitted(None)),
-            Err(error) => Err(error),
-        }
-    }
-
-    fn commit(&mut self) -> Result<()> {
-        if let HandleState::Pending {
-            target, placement, ..
-        } = &self.state
-        {
-            let mut tree = self.shared.tree();
-            tree.put_file(target, &self.contents, *placement)?;
-            if *placement == Placement::Unique {
-                tree.release(target);
-            }
-            drop(tree);
-            self.state = HandleState::Settled;
-        }
-        Ok(())
-    }
-
-    fn forbid_replace(&mut self) -> Result<()> {
-        let HandleState::Pending {
-            target, placement, ..
-        } = &mut self.state
-        else {
-            return Ok(());
-        };
-        if *placement == Placement::Over || self.shared.tree().metadata(target).is_ok() {
-            return Err(Error::Exists);
-        }
-        if *placement == Placement::Replace {
-            *placement = Placement::New;
-        }
-        Ok(())
-    }
-
-    fn commit_truncated(&mut self, size: u64) -> Result<()> {
-        if let HandleState::Pending { .. } = &self.state {
-            let size = usize::try_from(size).map_err(|_| Error::TooLarge)?;
-            self.contents.bytes().truncate(size);
-        }
-        self.commit()
+        let rest = state.bytes.get(start..).unwrap_or_default();
+        let copied = buffer.iter_mut().zip(rest).map(|(to, from)| *to = *from);
+        Ok(copied.count())
     }
 
     fn descriptor(&self) -> Option<BorrowedFd<'_>> {
@@ -338,16 +224,86 @@ impl File for MemoryFile {
     }
 }
 
-impl Drop for MemoryFile {
-    fn drop(&mut self) {
-        if let HandleState::Pending {
-            target,
-            placement: Placement::Unique,
-            ..
-        } = &self.state
-        {
-            self.shared.tree().release(target);
+struct MemoryUpload {
+    shared: Arc<Shared>,
+    node: Arc<Node>,
+    /// `None` if it is written in place or committed.
+    pending: Option<Pending>,
+    _open: Arc<()>,
+}
+
+/// An upload before its commit.
+struct Pending {
+    /// Reserves the name of a unique upload.
+    target: Arc<VirtualPath>,
+    placement: Placement,
+    _pending: Arc<()>,
+}
+
+impl UploadFile for MemoryUpload {
+    fn write_at(&self, new: &[u8], offset: u64) -> Result<()> {
+        let start = usize::try_from(offset).map_err(|_| Error::TooLarge)?;
+        let end = start.checked_add(new.len()).ok_or(Error::TooLarge)?;
+        let mut state = self.node.state();
+        if state.bytes.len() < end {
+            state.bytes.resize(end, 0);
         }
+        if let Some(range) = state.bytes.get_mut(start..end) {
+            range.copy_from_slice(new);
+        }
+        drop(state);
+        Ok(())
+    }
+
+    fn metadata(&self) -> Result<Metadata> {
+        let links = self.shared.tree().links(&self.node);
+        Ok(Metadata {
+            links,
+            ..self.node.metadata()
+        })
+    }
+
+    fn commit_state(&self) -> Result<CommitState> {
+        let Some(pending) = &self.pending else {
+            return Ok(CommitState::InPlace);
+        };
+        match self.shared.tree().metadata(&pending.target) {
+            Ok(metadata) => Ok(CommitState::Uncommitted(Some(metadata))),
+            Err(Error::NotFound) => Ok(CommitState::Uncommitted(None)),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn commit(&mut self) -> Result<()> {
+        if let Some(pending) = &self.pending {
+            let mut tree = self.shared.tree();
+            tree.put_file(&pending.target, &self.node, pending.placement)?;
+            drop(tree);
+            self.pending = None;
+        }
+        Ok(())
+    }
+
+    fn forbid_replace(&mut self) -> Result<()> {
+        let Some(pending) = &mut self.pending else {
+            return Ok(());
+        };
+        let exists = self.shared.tree().metadata(&pending.target).is_ok();
+        if exists || pending.placement == Placement::Over {
+            return Err(Error::Exists);
+        }
+        if pending.placement == Placement::Replace {
+            pending.placement = Placement::New;
+        }
+        Ok(())
+    }
+
+    fn commit_truncated(&mut self, size: u64) -> Result<()> {
+        if self.pending.is_some() {
+            let size = usize::try_from(size).map_err(|_| Error::TooLarge)?;
+            self.node.state().bytes.truncate(size);
+        }
+        self.commit()
     }
 }
 
@@ -360,10 +316,6 @@ impl Directory for MemoryDirectory {
     fn next_entry(&mut self) -> Result<Option<Entry>> {
         Ok(self.entries.next())
     }
-}
-
-fn file_mode(umask: Option<Umask>) -> u32 {
-    umask.map_or(0o644, Umask::file_mode)
 }
 
 fn ascii_size(bytes: &[u8], limit: u64) -> Result<u64> {

@@ -1,10 +1,10 @@
 //! The names and contents of a [`Memory`](super::Memory).
 //!
 //! One ordered map of full paths: every operation is a look-up or a scan, as trees in tests are small. It
-//! knows no handles; they share the contents, which outlive their name.
+//! knows no handles; they share the nodes, which outlive their name.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use crate::protocol::permissions::Permissions;
 use crate::storage::{
@@ -20,75 +20,71 @@ const LAST_NUMBER: u32 = 9999;
 /// Nodes by path; the root always exists.
 #[derive(Debug)]
 pub(super) struct Tree {
-    nodes: BTreeMap<VirtualPath, Node>,
-    /// The names of pending unique uploads.
-    reserved: BTreeSet<VirtualPath>,
+    nodes: BTreeMap<VirtualPath, Arc<Node>>,
+    /// The names of pending unique uploads, which own them.
+    reserved: Vec<Weak<VirtualPath>>,
     next_id: u64,
 }
 
-#[derive(Clone, Debug)]
-enum Node {
-    Directory(u64, NodeAttributes),
-    File(Arc<Contents>),
-}
-
-#[derive(Clone, Copy, Debug)]
-struct NodeAttributes {
-    modified: (i64, u32),
-    mode: u32,
-}
-
-impl NodeAttributes {
-    const fn new(mode: u32) -> Self {
-        Self {
-            modified: (MODIFIED, 0),
-            mode,
-        }
-    }
-
-    fn set(&mut self, new: Attributes) {
-        self.modified = new.modified.unwrap_or(self.modified);
-        self.mode = new.mode.unwrap_or(self.mode);
-    }
-}
-
-/// A file, shared by the tree and open handles.
+/// A file or a directory.
 #[derive(Debug)]
-pub(super) struct Contents {
+pub(super) struct Node {
     id: u64,
-    bytes: Mutex<Vec<u8>>,
-    attributes: Mutex<NodeAttributes>,
+    kind: Kind,
+    state: Mutex<NodeState>,
 }
 
-impl Contents {
-    pub(super) fn mode(&self) -> u32 {
-        self.attributes().mode
+#[derive(Debug)]
+pub(super) struct NodeState {
+    /// Empty for a directory.
+    pub(super) bytes: Vec<u8>,
+    pub(super) mode: u32,
+    modified: (i64, u32),
+}
+
+impl Node {
+    fn new(id: u64, kind: Kind, mode: u32) -> Arc<Self> {
+        let state = Mutex::new(NodeState {
+            bytes: Vec::new(),
+            mode,
+            modified: (MODIFIED, 0),
+        });
+        Arc::new(Self { id, kind, state })
     }
 
-    /// The metadata of a file with one link.
-    pub(super) fn metadata(&self) -> Metadata {
-        metadata(Kind::File, *self.attributes(), self.size(), self.id)
-    }
-
-    fn attributes(&self) -> MutexGuard<'_, NodeAttributes> {
-        let attributes = self.attributes.lock();
-        attributes.unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(super) fn bytes(&self) -> MutexGuard<'_, Vec<u8>> {
-        self.bytes.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn state(&self) -> MutexGuard<'_, NodeState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn size(&self) -> u64 {
-        self.bytes().len() as u64
+        self.state().bytes.len() as u64
+    }
+
+    /// The metadata of a node with one name.
+    pub(super) fn metadata(&self) -> Metadata {
+        let state = self.state();
+        let (modified, modified_nanoseconds) = state.modified;
+        Metadata {
+            kind: self.kind,
+            size: state.bytes.len() as u64,
+            modified,
+            modified_nanoseconds,
+            created: None,
+            mode: state.mode,
+            links: 1,
+            owner: 0,
+            group: 0,
+            unique: (0, self.id),
+        }
     }
 }
 
 impl Default for Tree {
     fn default() -> Self {
+        let root = Node::new(0, Kind::Directory, directory_mode(None));
         Self {
-            nodes: BTreeMap::from([(VirtualPath::root(), directory(0, None))]),
-            reserved: BTreeSet::new(),
+            nodes: BTreeMap::from([(VirtualPath::root(), root)]),
+            reserved: Vec::new(),
             next_id: 1,
         }
     }
@@ -100,9 +96,14 @@ impl Tree {
         self.nodes.keys().filter(|path| !path.is_root())
     }
 
-    pub(super) fn entries(&self, directory: &VirtualPath) -> Vec<Entry> {
-        let children = self.paths().filter(|path| path.parent() == *directory);
-        children.filter_map(|path| self.entry(path).ok()).collect()
+    fn children(&self, directory: &VirtualPath) -> impl Iterator<Item = &VirtualPath> {
+        self.paths().filter(|path| path.parent() == *directory)
+    }
+
+    pub(super) fn entries(&self, directory: &VirtualPath) -> Result<Vec<Entry>> {
+        self.check_directory(directory)?;
+        let children = self.children(directory);
+        children.map(|path| self.entry(path)).collect()
     }
 
     pub(super) fn entry(&self, path: &VirtualPath) -> Result<Entry> {
@@ -116,58 +117,55 @@ impl Tree {
     }
 
     pub(super) fn metadata(&self, path: &VirtualPath) -> Result<Metadata> {
-        Ok(match self.node(path)? {
-            Node::Directory(id, attributes) => metadata(Kind::Directory, *attributes, 0, *id),
-            Node::File(file) => file.metadata(),
-        })
+        Ok(self.node(path)?.metadata())
     }
 
     /// The number of names of a file.
-    pub(super) fn links(&self, contents: &Arc<Contents>) -> u64 {
-        let is_it = |node: &&Node| matches!(node, Node::File(file) if Arc::ptr_eq(file, contents));
-        self.nodes.values().filter(is_it).count() as u64
+    pub(super) fn links(&self, file: &Arc<Node>) -> u64 {
+        let names = self.nodes.values().filter(|node| Arc::ptr_eq(node, file));
+        names.count() as u64
     }
 
     pub(super) fn check_directory(&self, path: &VirtualPath) -> Result<()> {
+        match self.node(path)?.kind {
+            Kind::Directory => Ok(()),
+            _ => Err(Error::NotDirectory),
+        }
+    }
+
+    pub(super) fn file(&self, path: &VirtualPath) -> Result<Arc<Node>> {
         match self.node(path)? {
-            Node::Directory(..) => Ok(()),
-            Node::File(_) => Err(Error::NotDirectory),
+            node if node.kind == Kind::Directory => Err(Error::IsDirectory),
+            file => Ok(Arc::clone(file)),
         }
     }
 
-    pub(super) fn file(&self, path: &VirtualPath) -> Result<Arc<Contents>> {
-        match self.node(path)? {
-            Node::Directory(..) => Err(Error::IsDirectory),
-            Node::File(file) => Ok(Arc::clone(file)),
-        }
-    }
-
-    /// The file at `path`; `None` if it can be created.
-    pub(super) fn file_to_write(&self, path: &VirtualPath) -> Result<Option<Arc<Contents>>> {
-        if !path.is_root() {
-            self.check_directory(&path.parent())?;
-        }
-        match self.file(path) {
-            Err(Error::NotFound) => Ok(None),
-            found => found.map(Some),
-        }
-    }
-
-    /// The file that an upload replaces; an error if the placement forbids it.
-    pub(super) fn file_to_replace(
+    /// The file that an upload finds at its path; an error if the placement forbids it.
+    pub(super) fn upload_target(
         &self,
         path: &VirtualPath,
         placement: Placement,
-    ) -> Result<Option<Arc<Contents>>> {
-        match (self.file_to_write(path)?, placement) {
+    ) -> Result<Option<Arc<Node>>> {
+        if !path.is_root() {
+            self.check_directory(&path.parent())?;
+        }
+        let existing = match self.file(path) {
+            Err(Error::NotFound) => None,
+            found => Some(found?),
+        };
+        match (&existing, placement) {
             (Some(_), Placement::New) => Err(Error::Exists),
-            (None, Placement::Over) => Err(Error::NotFound),
-            (existing, _) => Ok(existing),
+            (None, Placement::Over | Placement::AppendExisting | Placement::At(_)) => {
+                Err(Error::NotFound)
+            }
+            (Some(file), Placement::At(offset)) if offset > file.size() => Err(Error::BeyondEnd),
+            _ => Ok(existing),
         }
     }
 
-    /// The path itself, or the first with a number appended, that neither exists nor is reserved.
-    pub(super) fn free_name(&self, path: &VirtualPath) -> Result<VirtualPath> {
+    /// Reserves the path itself, or the first with a number appended, that neither exists nor is
+    /// reserved, until the result is dropped.
+    pub(super) fn reserve_free_name(&mut self, path: &VirtualPath) -> Result<Arc<VirtualPath>> {
         if path.is_root() {
             return Err(Error::IsDirectory);
         }
@@ -178,61 +176,51 @@ impl Tree {
             parent.join(&[path.name(), suffix.as_bytes()].concat()).ok()
         });
         let mut names = std::iter::once(path.clone()).chain(numbered);
-        let is_free =
-            |path: &VirtualPath| !self.nodes.contains_key(path) && !self.reserved.contains(path);
-        names.find(is_free).ok_or(Error::Exists)
-    }
-
-    /// Excludes a path from [`free_name`](Self::free_name).
-    pub(super) fn reserve(&mut self, path: &VirtualPath) {
-        self.reserved.insert(path.clone());
-    }
-
-    pub(super) fn release(&mut self, path: &VirtualPath) {
-        self.reserved.remove(path);
+        let reserved: Vec<_> = self.reserved.iter().filter_map(Weak::upgrade).collect();
+        let is_free = |path: &VirtualPath| {
+            !self.nodes.contains_key(path) && !reserved.iter().any(|name| **name == *path)
+        };
+        let name = Arc::new(names.find(is_free).ok_or(Error::Exists)?);
+        self.reserved.retain(|name| name.strong_count() > 0);
+        self.reserved.push(Arc::downgrade(&name));
+        Ok(name)
     }
 
     /// An empty file without a name.
-    pub(super) fn new_contents(&mut self, mode: u32) -> Arc<Contents> {
-        Arc::new(Contents {
-            id: self.new_id(),
-            bytes: Mutex::default(),
-            attributes: Mutex::new(NodeAttributes::new(mode)),
-        })
+    pub(super) fn new_file(&mut self, mode: u32) -> Arc<Node> {
+        Node::new(self.new_id(), Kind::File, mode)
     }
 
     /// Creates an empty file. The caller has checked that the path is free and the parent exists.
-    pub(super) fn make_file(&mut self, path: VirtualPath, mode: u32) -> Arc<Contents> {
-        let contents = self.new_contents(mode);
-        self.nodes.insert(path, Node::File(Arc::clone(&contents)));
-        contents
+    pub(super) fn make_file(&mut self, path: VirtualPath, mode: u32) -> Arc<Node> {
+        let file = self.new_file(mode);
+        self.nodes.insert(path, Arc::clone(&file));
+        file
     }
 
     /// Gives a file its name, and replaces the existing file if the placement allows it.
     pub(super) fn put_file(
         &mut self,
         path: &VirtualPath,
-        contents: &Arc<Contents>,
+        file: &Arc<Node>,
         placement: Placement,
     ) -> Result<()> {
         if placement == Placement::Unique && self.nodes.contains_key(path) {
             return Err(Error::Exists);
         }
-        self.file_to_replace(path, placement)?;
-        let node = Node::File(Arc::clone(contents));
-        self.nodes.insert(path.clone(), node);
+        self.upload_target(path, placement)?;
+        self.nodes.insert(path.clone(), Arc::clone(file));
         Ok(())
     }
 
-    pub(super) fn set_attributes(&mut self, path: &VirtualPath, new: Attributes) -> Result<()> {
+    pub(super) fn set_attributes(&self, path: &VirtualPath, new: Attributes) -> Result<()> {
         if path.is_root() && new.mode.is_some() {
             return Err(Error::Forbidden);
         }
-        let missing = self.why_missing(path);
-        match self.nodes.get_mut(path).ok_or(missing)? {
-            Node::Directory(_, attributes) => attributes.set(new),
-            Node::File(file) => file.attributes().set(new),
-        }
+        let mut state = self.node(path)?.state();
+        state.modified = new.modified.unwrap_or(state.modified);
+        state.mode = new.mode.unwrap_or(state.mode);
+        drop(state);
         Ok(())
     }
 
@@ -245,28 +233,28 @@ impl Tree {
             return Err(Error::Exists);
         }
         self.check_directory(&path.parent())?;
-        let id = self.new_id();
-        self.nodes.insert(path.clone(), directory(id, umask));
+        self.insert_directory(path.clone(), umask);
         Ok(())
     }
 
-    pub(super) fn remove_directory(&mut self, path: &VirtualPath) -> Result<()> {
-        if path.is_root() {
-            return Err(Error::Forbidden);
-        }
-        self.check_directory(path)?;
-        if self.paths().any(|child| child.parent() == *path) {
-            return Err(Error::NotEmpty);
-        }
-        self.nodes.remove(path);
-        Ok(())
+    fn insert_directory(&mut self, path: VirtualPath, umask: Option<Umask>) {
+        let node = Node::new(self.new_id(), Kind::Directory, directory_mode(umask));
+        self.nodes.insert(path, node);
     }
 
-    pub(super) fn remove_file(&mut self, path: &VirtualPath) -> Result<()> {
+    /// Removes a directory, or else a file.
+    pub(super) fn remove(&mut self, path: &VirtualPath, is_directory: bool) -> Result<()> {
         if path.is_root() {
             return Err(Error::Forbidden);
         }
-        self.file(path)?;
+        if is_directory {
+            self.check_directory(path)?;
+            if self.children(path).next().is_some() {
+                return Err(Error::NotEmpty);
+            }
+        } else {
+            self.file(path)?;
+        }
         self.nodes.remove(path);
         Ok(())
     }
@@ -280,26 +268,27 @@ impl Tree {
         if from.is_root() || to.is_root() {
             return Err(Error::Forbidden);
         }
-        let moving = self.node(from)?.clone();
+        let moving = self.node(from)?.kind;
         self.check_directory(&to.parent())?;
-        match (&moving, self.nodes.get(to)) {
-            (_, Some(Node::File(_))) if !replace => return Err(Error::Forbidden),
-            (_, None) | (Node::File(_), Some(Node::File(_))) => {}
+        match (moving, self.nodes.get(to).map(|node| node.kind)) {
+            (_, Some(Kind::File)) if !replace => return Err(Error::Forbidden),
+            (_, None) | (Kind::File, Some(Kind::File)) => {}
             (_, Some(_)) => return Err(Error::Exists),
         }
         if below(to, from).is_some() {
             return Err(Error::BadName);
         }
-        let mut moved = vec![(from.clone(), to.clone(), moving)];
-        for (path, node) in &self.nodes {
+        let mut moved = vec![(from.clone(), to.clone())];
+        for path in self.nodes.keys() {
             if let Some(rest) = below(path, from) {
                 let new = to.join(rest).map_err(|_| Error::BadName)?;
-                moved.push((path.clone(), new, node.clone()));
+                moved.push((path.clone(), new));
             }
         }
-        for (old, new, node) in moved {
-            self.nodes.remove(&old);
-            self.nodes.insert(new, node);
+        for (old, new) in moved {
+            if let Some(node) = self.nodes.remove(&old) {
+                self.nodes.insert(new, node);
+            }
         }
         Ok(())
     }
@@ -307,20 +296,19 @@ impl Tree {
     /// Creates a file and the directories above it; replaces what is in the way.
     pub(super) fn plant_file(&mut self, path: VirtualPath, bytes: Vec<u8>) {
         self.plant_directory(path.parent());
-        *self.make_file(path, 0o644).bytes() = bytes;
+        self.make_file(path, 0o644).state().bytes = bytes;
     }
 
     /// Creates a directory and those above it; replaces files that are in the way.
     pub(super) fn plant_directory(&mut self, mut path: VirtualPath) {
         while self.check_directory(&path).is_err() {
             let parent = path.parent();
-            let id = self.new_id();
-            self.nodes.insert(path, directory(id, None));
+            self.insert_directory(path, None);
             path = parent;
         }
     }
 
-    fn node(&self, path: &VirtualPath) -> Result<&Node> {
+    fn node(&self, path: &VirtualPath) -> Result<&Arc<Node>> {
         self.nodes.get(path).ok_or_else(|| self.why_missing(path))
     }
 
@@ -329,8 +317,8 @@ impl Tree {
         let mut parent = path.parent();
         loop {
             match self.nodes.get(&parent) {
-                Some(Node::File(_)) => return Error::NotDirectory,
-                Some(Node::Directory(..)) => return Error::NotFound,
+                Some(node) if node.kind == Kind::Directory => return Error::NotFound,
+                Some(_) => return Error::NotDirectory,
                 None => parent = parent.parent(),
             }
         }
@@ -343,25 +331,8 @@ impl Tree {
     }
 }
 
-const fn metadata(kind: Kind, attributes: NodeAttributes, size: u64, id: u64) -> Metadata {
-    let (modified, modified_nanoseconds) = attributes.modified;
-    Metadata {
-        kind,
-        size,
-        modified,
-        modified_nanoseconds,
-        created: None,
-        mode: attributes.mode,
-        links: 1,
-        owner: 0,
-        group: 0,
-        unique: (0, id),
-    }
-}
-
-fn directory(id: u64, umask: Option<Umask>) -> Node {
-    let mode = umask.map_or(0o755, Umask::directory_mode);
-    Node::Directory(id, NodeAttributes::new(mode))
+fn directory_mode(umask: Option<Umask>) -> u32 {
+    umask.map_or(0o755, Umask::directory_mode)
 }
 
 /// The part of `path` strictly below `above`.

@@ -2,13 +2,12 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::*;
 use crate::net::Channel;
-use crate::storage::{Memory, Metadata, Placement, Storage, Wait};
+use crate::storage::{File, Memory, Metadata, Placement, Storage, Wait};
 use crate::transfer::{Direction, FormatControl, Mode, Plan, Transfer};
 
 const BUDGET: usize = 1 << 20;
@@ -63,15 +62,11 @@ impl Stream for Pieces {
 
 /// A file with a quota that is not counted yet.
 struct Uncounted {
-    file: Box<dyn File>,
+    file: Box<dyn UploadFile>,
     is_counted: Arc<AtomicBool>,
 }
 
-impl File for Uncounted {
-    fn read_at(&self, room: &mut [u8], offset: u64, wait: Wait) -> Result<usize> {
-        self.file.read_at(room, offset, wait)
-    }
-
+impl UploadFile for Uncounted {
     fn write_at(&self, bytes: &[u8], offset: u64) -> Result<()> {
         if !self.is_counted.load(Ordering::Relaxed) {
             return Err(Error::NotCounted);
@@ -97,10 +92,6 @@ impl File for Uncounted {
 
     fn commit_truncated(&mut self, size: u64) -> Result<()> {
         self.file.commit_truncated(size)
-    }
-
-    fn descriptor(&self) -> Option<BorrowedFd<'_>> {
-        None
     }
 }
 
