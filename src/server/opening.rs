@@ -30,7 +30,7 @@ pub(super) struct DeferredStart {
 
 impl DeferredStart {
     pub(super) fn start(self) -> io::Result<Option<Sweeper>> {
-        if let Some(threads) = self.threads {
+        if let Some(mut threads) = self.threads {
             threads.start()?;
         }
         self.observers.start()?;

@@ -39,6 +39,7 @@ pub struct PoolThreads {
     queue: Arc<JobQueue>,
     finished: Sender<Completion>,
     threads: usize,
+    started: usize,
     name: &'static str,
     waker: Waker,
 }
@@ -53,6 +54,7 @@ impl Pool {
             queue: Arc::clone(&queue),
             finished: sender,
             threads,
+            started: 0,
             name,
             waker,
         };
@@ -70,17 +72,17 @@ impl PoolThreads {
     /// the creation of the pool.
     ///
     /// # Errors
-    /// When the system cannot create a thread.
-    pub fn start(self) -> io::Result<()> {
-        let name = self.name;
-        for number in 1..=self.threads {
+    /// When the system cannot create a thread. The next call starts those that are left.
+    pub fn start(&mut self) -> io::Result<()> {
+        while self.started < self.threads {
             let queue = Arc::clone(&self.queue);
             let waker = Arc::clone(&self.waker);
             let sender = self.finished.clone();
             thread::Builder::new()
-                .name(format!("{name}-{number}"))
+                .name(format!("{}-{}", self.name, self.started + 1))
                 .stack_size(THREAD_STACK_BYTES)
                 .spawn(move || work(&queue, &sender, &waker))?;
+            self.started += 1;
         }
         Ok(())
     }

@@ -17,53 +17,34 @@ pub struct WorkerPools {
     pam: LazyPool,
 }
 
-/// A thread pool that starts with its first job.
-enum LazyPool {
-    NotStarted {
-        threads: usize,
-        name: &'static str,
-        waker: Waker,
-    },
-    Started(Pool),
+/// A thread pool whose threads start with its first job.
+struct LazyPool {
+    pool: Pool,
+    /// `None` once all are started.
+    to_start: Option<PoolThreads>,
 }
 
 impl LazyPool {
-    const fn new(threads: usize, name: &'static str, waker: Waker) -> Self {
-        Self::NotStarted {
-            threads,
-            name,
-            waker,
-        }
+    fn new(threads: usize, name: &'static str, waker: &Waker) -> Self {
+        let (pool, threads) = Pool::new(threads, name, Waker::clone(waker));
+        let to_start = Some(threads);
+        Self { pool, to_start }
     }
 
     /// The pool, started if necessary; `None` if the system cannot create its threads. The next call
     /// tries again.
     fn pool(&mut self) -> Option<&mut Pool> {
-        if let Self::NotStarted {
-            threads,
-            name,
-            waker,
-        } = self
-        {
-            let (pool, threads) = Pool::new(*threads, name, Waker::clone(waker));
-            match threads.start() {
-                Ok(()) => *self = Self::Started(pool),
-                Err(error) => log::warn!(
-                    "Cannot start a thread for logins, which use the storage threads: {}",
-                    cause(&error)
-                ),
+        if let Some(threads) = &mut self.to_start {
+            if let Err(error) = threads.start() {
+                let why = cause(&error);
+                log::warn!(
+                    "Cannot start a thread for logins, which use the storage threads: {why}"
+                );
+                return None;
             }
+            self.to_start = None;
         }
-        match self {
-            Self::Started(pool) => Some(pool),
-            Self::NotStarted { .. } => None,
-        }
-    }
-
-    fn collect(&mut self, into: &mut Vec<Completion>) {
-        if let Self::Started(pool) = self {
-            pool.collect(into);
-        }
+        Some(&mut self.pool)
     }
 }
 
@@ -74,8 +55,8 @@ impl WorkerPools {
         let (storage, threads) = Pool::new(threads, "worker", Waker::clone(waker));
         let pools = Self {
             storage,
-            hashing: LazyPool::new(LOGIN_WORKERS, "login", Waker::clone(waker)),
-            pam: LazyPool::new(PAM_WORKERS, "pam", Waker::clone(waker)),
+            hashing: LazyPool::new(LOGIN_WORKERS, "login", waker),
+            pam: LazyPool::new(PAM_WORKERS, "pam", waker),
         };
         (pools, threads)
     }
@@ -94,8 +75,8 @@ impl Runner for WorkerPools {
 
     fn collect(&mut self, into: &mut Vec<Completion>) {
         self.storage.collect(into);
-        self.hashing.collect(into);
-        self.pam.collect(into);
+        self.hashing.pool.collect(into);
+        self.pam.pool.collect(into);
     }
 
     // Logins can be abandoned at a shutdown.
