@@ -47,78 +47,60 @@ impl Algorithm {
     }
 }
 
-#[cfg(not(feature = "digests"))]
-pub(super) use disabled::Hasher;
-#[cfg(feature = "digests")]
-pub(super) use enabled::Hasher;
+/// A digest in progress.
+pub(super) trait Hasher: Send {
+    fn update(&mut self, bytes: &[u8]);
 
-#[cfg(feature = "digests")]
-mod enabled {
-    use super::Algorithm;
-    use sha2::Digest as _;
-
-    /// A digest in progress.
-    pub(in crate::file_task) enum Hasher {
-        Sha256(sha2::Sha256),
-        Sha512(Box<sha2::Sha512>),
-        Sha1(sha1::Sha1),
-        Md5(md5::Md5),
-        Crc32(crc32fast::Hasher),
-    }
-
-    impl Hasher {
-        #[allow(clippy::unnecessary_wraps, reason = "None without the feature")]
-        pub(in crate::file_task) fn new(algorithm: Algorithm) -> Option<Self> {
-            Some(match algorithm {
-                Algorithm::Sha256 => Self::Sha256(sha2::Sha256::new()),
-                Algorithm::Sha512 => Self::Sha512(Box::default()),
-                Algorithm::Sha1 => Self::Sha1(sha1::Sha1::new()),
-                Algorithm::Md5 => Self::Md5(md5::Md5::new()),
-                Algorithm::Crc32 => Self::Crc32(crc32fast::Hasher::new()),
-            })
-        }
-
-        pub(in crate::file_task) fn update(&mut self, bytes: &[u8]) {
-            match self {
-                Self::Sha256(hasher) => hasher.update(bytes),
-                Self::Sha512(hasher) => hasher.update(bytes),
-                Self::Sha1(hasher) => hasher.update(bytes),
-                Self::Md5(hasher) => hasher.update(bytes),
-                Self::Crc32(hasher) => hasher.update(bytes),
-            }
-        }
-
-        /// Returns the digest and resets the hasher.
-        pub(in crate::file_task) fn finish(&mut self) -> Vec<u8> {
-            match self {
-                Self::Sha256(hasher) => hasher.finalize_reset().to_vec(),
-                Self::Sha512(hasher) => hasher.finalize_reset().to_vec(),
-                Self::Sha1(hasher) => hasher.finalize_reset().to_vec(),
-                Self::Md5(hasher) => hasher.finalize_reset().to_vec(),
-                Self::Crc32(hasher) => std::mem::take(hasher).finalize().to_be_bytes().to_vec(),
-            }
-        }
-    }
+    /// Returns the digest and resets the hasher.
+    fn finish(&mut self) -> Vec<u8>;
 }
 
 #[cfg(not(feature = "digests"))]
-mod disabled {
-    use super::Algorithm;
+pub(super) const fn hasher(_: Algorithm) -> Option<Box<dyn Hasher>> {
+    None
+}
 
-    /// Cannot be constructed.
-    pub(in crate::file_task) enum Hasher {}
+#[cfg(feature = "digests")]
+pub(super) use enabled::hasher;
 
-    impl Hasher {
-        pub(in crate::file_task) const fn new(_: Algorithm) -> Option<Self> {
-            None
+#[cfg(feature = "digests")]
+mod enabled {
+    use sha2::Digest;
+    use sha2::digest::FixedOutputReset;
+
+    use super::{Algorithm, Hasher};
+
+    #[allow(clippy::unnecessary_wraps, reason = "None without the feature")]
+    pub(in crate::file_task) fn hasher(algorithm: Algorithm) -> Option<Box<dyn Hasher>> {
+        Some(match algorithm {
+            Algorithm::Sha256 => Box::new(sha2::Sha256::new()),
+            Algorithm::Sha512 => Box::new(sha2::Sha512::new()),
+            Algorithm::Sha1 => Box::new(sha1::Sha1::new()),
+            Algorithm::Md5 => Box::new(md5::Md5::new()),
+            Algorithm::Crc32 => Box::new(Crc32(crc32fast::Hasher::new())),
+        })
+    }
+
+    impl<D: Digest + FixedOutputReset + Send> Hasher for D {
+        fn update(&mut self, bytes: &[u8]) {
+            Digest::update(self, bytes);
         }
 
-        pub(in crate::file_task) const fn update(&self, _: &[u8]) {
-            match *self {}
+        fn finish(&mut self) -> Vec<u8> {
+            self.finalize_reset().to_vec()
+        }
+    }
+
+    struct Crc32(crc32fast::Hasher);
+
+    impl Hasher for Crc32 {
+        fn update(&mut self, bytes: &[u8]) {
+            self.0.update(bytes);
         }
 
-        pub(in crate::file_task) const fn finish(&self) -> Vec<u8> {
-            match *self {}
+        fn finish(&mut self) -> Vec<u8> {
+            let crc = std::mem::take(&mut self.0);
+            crc.finalize().to_be_bytes().to_vec()
         }
     }
 }
@@ -147,7 +129,7 @@ mod tests {
             (Algorithm::Md5, "abc", [0x90, 0x01, 0x50, 0x98]),
             (Algorithm::Crc32, "123456789", [0xcb, 0xf4, 0x39, 0x26]),
         ] {
-            let mut hasher = Hasher::new(algorithm).unwrap();
+            let mut hasher = hasher(algorithm).unwrap();
             for byte in text.as_bytes() {
                 hasher.update(&[*byte]);
             }

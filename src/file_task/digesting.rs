@@ -4,7 +4,7 @@
 //! shrinks is an error.
 
 use super::TaskResult;
-use super::algorithm::{Algorithm, Hasher};
+use super::algorithm::{Algorithm, Hasher, hasher};
 use crate::limits::WORKER_SLICE_BYTES;
 use crate::protocol::byte_range::ByteRange;
 use crate::storage::{Error, File, Result, Storage, VirtualPath, Wait};
@@ -12,7 +12,7 @@ use crate::transfer::Scratch;
 
 pub(super) struct Digesting {
     file: Box<dyn File>,
-    hasher: Hasher,
+    hasher: Box<dyn Hasher>,
     first: u64,
     length: u64,
     /// The bytes digested so far, up to `length`.
@@ -34,7 +34,7 @@ impl Digesting {
         }
         Ok(Self {
             file,
-            hasher: Hasher::new(algorithm).ok_or(Error::Forbidden)?,
+            hasher: hasher(algorithm).ok_or(Error::Forbidden)?,
             first,
             length,
             done: 0,

@@ -100,35 +100,19 @@ fn measure_sums_files_of_whole_tree() {
 }
 
 #[test]
-fn measure_refuses_too_many_pending_directories() {
-    for (width, is_measured) in [(0, true), (1, false)] {
-        let mut memory = Memory::new();
-        for number in 0..DIRECTORIES_PENDING + width {
-            memory = memory.with_directory(&format!("/d{number}"));
-        }
-        let found = run(&memory, TaskSpec::Measure(at("/"))).0;
-        let expected = if is_measured {
-            Ok(TaskResult::Size(0))
-        } else {
-            Err(Error::TooLarge)
-        };
-        assert_eq!(found, expected);
-    }
-}
-
-#[test]
-fn measure_refuses_too_many_bytes_of_pending_paths() {
-    let name = "x".repeat(3000);
-    for (width, is_measured) in [
-        (DIRECTORIES_BYTES / 8000, true),
-        (DIRECTORIES_BYTES / 3000, false),
+fn measure_bounds_number_and_bytes_of_pending_directories() {
+    let long = "x".repeat(3000);
+    for (directories, name, expected) in [
+        (DIRECTORIES_PENDING, "d", Ok(TaskResult::Size(0))),
+        (DIRECTORIES_PENDING + 1, "d", Err(Error::TooLarge)),
+        (DIRECTORIES_BYTES / 8000, &long, Ok(TaskResult::Size(0))),
+        (DIRECTORIES_BYTES / 3000, &long, Err(Error::TooLarge)),
     ] {
-        let mut memory = Memory::new();
-        for number in 0..width {
-            memory = memory.with_directory(&format!("/{number}{name}"));
-        }
+        let memory = (0..directories).fold(Memory::new(), |memory, number| {
+            memory.with_directory(&format!("/{number}{name}"))
+        });
         let found = run(&memory, TaskSpec::Measure(at("/"))).0;
-        assert_eq!(found.is_ok(), is_measured, "{width}: {found:?}");
+        assert_eq!(found, expected, "{directories}");
     }
 }
 
