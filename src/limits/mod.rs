@@ -26,6 +26,7 @@ pub use timings::Timings;
 /// not yet executed. Room for four of the longest lines, which is enough for pipelining; 4096 full
 /// buffers take 64 MiB.
 pub const INPUT_BYTES: usize = 16 * 1024;
+const _: () = assert!(INPUT_BYTES > crate::protocol::line::LINE_MAX + 2);
 
 /// Bytes of unread replies beyond which a client's further commands are not executed (backpressure).
 /// A listing in a reply (STAT, MLST) may exceed it once, up to [`STAT_LISTING_BYTES`].
@@ -345,13 +346,3 @@ pub const RESOLVER_STACK_BYTES: usize = 1024 * 1024;
 
 /// How long a listener stops accepting after accept(2) has failed, such as with EMFILE.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn input_buffer_holds_the_longest_line() {
-        const { assert!(INPUT_BYTES > crate::protocol::line::LINE_MAX + 2) };
-    }
-}

@@ -72,16 +72,19 @@ impl SandboxPlan {
             let path = resolved(path);
             paths.iter().any(|one| path.starts_with(resolved(one)))
         };
-        let unread = other.readable.iter().chain(&other.writable);
-        let unread = unread
-            .filter(|path| !is_below(&self.readable, path) && !is_below(&self.writable, path));
-        let unread = unread.map(|path| format!("{} cannot be read", path.display()));
-        let unchanged = other.writable.iter();
-        let unchanged = unchanged
-            .filter(|path| is_below(&self.readable, path) && !is_below(&self.writable, path));
-        let unchanged =
-            unchanged.map(|path| format!("nothing in {} can be changed", path.display()));
-        let mut lacking: Vec<String> = unread.chain(unchanged).collect();
+        let is_readable = |path| is_below(&self.readable, path);
+        let is_writable = |path| is_below(&self.writable, path);
+        let mut lacking = Vec::new();
+        for path in other.readable.iter().chain(&other.writable) {
+            if !is_readable(path) && !is_writable(path) {
+                lacking.push(format!("{} cannot be read", path.display()));
+            }
+        }
+        for path in &other.writable {
+            if is_readable(path) && !is_writable(path) {
+                lacking.push(format!("nothing in {} can be changed", path.display()));
+            }
+        }
         if other.names && !self.names {
             lacking.push("names of hosts cannot be looked up".to_owned());
         }
