@@ -11,6 +11,7 @@ use super::usage::{NamespaceLock, Reservation};
 use super::{
     Answer, CommitState, Directory, Entry, Error, File, Kind, Metadata, Operation, Placement,
     Quota, Result, Storage, TreeUsage, Umask, Upload, UploadFile, UsageCounter, VirtualPath, Wait,
+    existing,
 };
 
 /// A storage with a quota. Clones share the usage.
@@ -82,20 +83,16 @@ impl QuotaStorage {
     /// The file that an upload to this path replaces; links are followed.
     fn target(&self, path: &VirtualPath) -> Result<Option<Metadata>> {
         let operation = Operation::Metadata(path.clone());
-        match self.inner.perform(&operation, Wait::Allowed) {
-            Ok(Answer::Metadata(metadata)) => Ok(Some(metadata)),
-            Ok(_) | Err(Error::NotFound) => Ok(None),
-            Err(error) => Err(error),
+        match existing(self.inner.perform(&operation, Wait::Allowed))? {
+            Some(Answer::Metadata(metadata)) => Ok(Some(metadata)),
+            _ => Ok(None),
         }
     }
 
     /// The file of this name; links are not followed, as they are not charged.
     fn file(&self, path: &VirtualPath) -> Result<Option<Metadata>> {
-        match self.inner.entry(path) {
-            Ok(entry) => Ok(Some(entry.metadata).filter(|found| found.kind == Kind::File)),
-            Err(Error::NotFound) => Ok(None),
-            Err(error) => Err(error),
-        }
+        let found = existing(self.inner.entry(path))?.map(|entry| entry.metadata);
+        Ok(found.filter(|found| found.kind == Kind::File))
     }
 
     /// Performs an operation that removes the file at `path`, or replaces it by `source` (a rename). If

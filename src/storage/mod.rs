@@ -27,6 +27,7 @@ use std::os::fd::BorrowedFd;
 pub use counter::UsageCounter;
 pub use disk::{Disk, PathLookup, Sweep, SweepResult};
 pub use error::Error;
+use error::existing;
 pub use ledger::Quota;
 pub use memory::Memory;
 pub use metered::QuotaStorage;
@@ -99,17 +100,14 @@ pub enum Operation {
 impl Operation {
     /// Whether it modifies the tree on success.
     pub const fn is_change(&self) -> bool {
-        match self {
+        matches!(
+            self,
             Self::MakeDirectory { .. }
-            | Self::RemoveDirectory(_)
-            | Self::RemoveFile(_)
-            | Self::Rename { .. }
-            | Self::SetAttributes(..) => true,
-            Self::Metadata(_)
-            | Self::AsciiSize { .. }
-            | Self::EnterDirectory(_)
-            | Self::Space { .. } => false,
-        }
+                | Self::RemoveDirectory(_)
+                | Self::RemoveFile(_)
+                | Self::Rename { .. }
+                | Self::SetAttributes(..)
+        )
     }
 }
 

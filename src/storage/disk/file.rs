@@ -363,20 +363,19 @@ mod tests {
     fn in_place_file_is_synced_with_fsync_only() {
         let directory = tempfile::tempdir().unwrap();
         let root = Root::open(directory.path(), None).unwrap();
-        for (durability, created, committed) in [
-            (Durability::None, false, Ok(())),
-            (Durability::Rename, true, Ok(())),
-            (Durability::Fsync, false, Err(Error::Device)),
-            (Durability::Fsync, true, Err(Error::Device)),
+        for (durability, prior, committed) in [
+            (Durability::None, PriorContents::Kept, Ok(())),
+            (Durability::Rename, PriorContents::Created, Ok(())),
+            (Durability::Fsync, PriorContents::Kept, Err(Error::Device)),
+            (
+                Durability::Fsync,
+                PriorContents::Created,
+                Err(Error::Device),
+            ),
         ] {
             let unsyncable = root.find(b".", OFlags::PATH, Wait::Allowed).unwrap();
-            let prior = if created {
-                PriorContents::Created
-            } else {
-                PriorContents::Kept
-            };
-            let mut file =
-                DiskUpload::new(unsyncable, UploadState::InPlace(prior), policy(durability));
+            let state = UploadState::InPlace(prior);
+            let mut file = DiskUpload::new(unsyncable, state, policy(durability));
             assert_eq!(file.commit(), committed, "{durability:?}");
         }
     }

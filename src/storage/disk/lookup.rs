@@ -170,56 +170,38 @@ const fn mode(flags: OFlags) -> Mode {
 mod tests {
     use super::*;
 
-    fn found(root: &Root, path: &str) -> Result<()> {
-        root.find(path.as_bytes(), OFlags::PATH, Wait::Allowed)
-            .map(drop)
-    }
-
+    /// A path of a client has no `..`; the text of a link may have it.
     #[test]
-    fn kernel_lookup_follows_links_within_root_and_walk_none() {
+    fn parts_above_the_root_are_not_found() {
         let directory = tempfile::tempdir().unwrap();
         let at = |name: &str| directory.path().join(name);
         std::fs::create_dir_all(at("root/a/b")).unwrap();
         std::fs::write(at("outside"), "secret").unwrap();
         std::fs::write(at("root/a/file"), "").unwrap();
-        for (link, target) in [
-            ("root/inside", "a/../a/b"),
-            ("root/a/up", "../a/file"),
-            ("root/out", "../outside"),
-            ("root/absolute", "/etc/passwd"),
-            ("root/proc", "/proc/self/cwd"),
-            ("root/loop", "loop"),
-        ] {
-            std::os::unix::fs::symlink(target, at(link)).unwrap();
-        }
-        let kernel = Root::open(&at("root"), Some(PathLookup::Kernel)).unwrap();
-        let walk = Root::open(&at("root"), Some(PathLookup::Walk)).unwrap();
-        for path in ["inside", "a/up", "inside/../file"] {
-            assert_eq!(found(&kernel, path), Ok(()), "{path}");
-            assert_eq!(found(&walk, path), Err(Error::NotFound), "{path}");
-        }
-        for root in [kernel, walk] {
-            for path in [".", "a", "a/b", "a/file"] {
-                assert_eq!(found(&root, path), Ok(()), "{path}");
-            }
-            for path in [
-                "out",
-                "absolute",
-                "proc",
-                "loop",
-                "proc/x",
-                "..",
-                "a/../../outside",
+        std::os::unix::fs::symlink("a/../a/b", at("root/inside")).unwrap();
+        for lookup in [PathLookup::Kernel, PathLookup::Walk] {
+            let root = Root::open(&at("root"), Some(lookup)).unwrap();
+            let is_kernel = lookup == PathLookup::Kernel;
+            for (path, expected) in [
+                (&b"."[..], Ok(())),
+                (b"a/b", Ok(())),
+                (b"a/file/x", Err(Error::NotDirectory)),
+                (b"absent/x", Err(Error::NotFound)),
+                (b"..", Err(Error::NotFound)),
+                (b"a/../../outside", Err(Error::NotFound)),
+                (
+                    b"inside/../file",
+                    is_kernel.then_some(()).ok_or(Error::NotFound),
+                ),
             ] {
-                assert_eq!(found(&root, path), Err(Error::NotFound), "{path}");
+                let found = root.find(path, OFlags::PATH, Wait::Allowed).map(drop);
+                assert_eq!(found, expected, "{}", path.escape_ascii());
             }
             for flags in [OFlags::DIRECTORY, OFlags::PATH | OFlags::DIRECTORY] {
                 let found = |path: &[u8]| root.find(path, flags, Wait::Allowed).map(drop);
                 assert_eq!(found(b"a/b"), Ok(()));
                 assert_eq!(found(b"a/file"), Err(Error::NotDirectory));
             }
-            assert_eq!(found(&root, "a/file/x"), Err(Error::NotDirectory));
-            assert_eq!(found(&root, "absent/x"), Err(Error::NotFound));
         }
     }
 
@@ -232,12 +214,5 @@ mod tests {
             PathLookup::Kernel => assert!(matches!(found, Ok(()) | Err(Error::WouldWait))),
             PathLookup::Walk => assert_eq!(found, Err(Error::WouldWait)),
         }
-    }
-
-    #[test]
-    fn root_that_is_not_a_directory_is_refused() {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        let error = Root::open(file.path(), None).unwrap_err();
-        assert_eq!(error.kind(), io::ErrorKind::NotADirectory);
     }
 }

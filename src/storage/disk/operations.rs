@@ -11,11 +11,12 @@ use rustix::io::Errno;
 
 use super::lookup::Root;
 use super::parent::Parent;
-use super::statx::existing_at;
+use super::statx::stat_at;
 use super::upload::refuse_new_reserved;
 use super::{attributes, refuse_reserved, space};
 use crate::storage::{
     Answer, Durability, Error, File, Kind, Operation, Policy, Result, Umask, VirtualPath, Wait,
+    existing,
 };
 
 /// Bytes read at a time to count line ends.
@@ -116,7 +117,7 @@ fn rename(
     let renamed = match rustix::fs::renameat_with(&from_parent, from, &to_parent, to, flags) {
         // The target exists, or the file system does not support the flag.
         Err(Errno::EXIST | Errno::INVAL | Errno::NOSYS) => {
-            match existing_at(&to_parent, to)? {
+            match existing(stat_at(&to_parent, to))? {
                 Some((found, _)) if found.kind == Kind::Directory => return Err(Error::Exists),
                 // Without support for the flag this check races with other processes (TOCTOU).
                 Some(_) if !replace => return Err(Error::Forbidden),

@@ -9,7 +9,7 @@ use std::os::fd::AsFd;
 use rustix::fs::{AtFlags, FileType, Statx, StatxAttributes, StatxFlags};
 use rustix::io::Errno;
 
-use crate::storage::{Error, Metadata, Result};
+use crate::storage::{Metadata, Result};
 
 /// The metadata and attributes of a name in a directory, links not followed; an empty name is the
 /// directory itself.
@@ -23,17 +23,6 @@ pub(super) fn stat_at(directory: impl AsFd, name: &[u8]) -> Result<(Metadata, St
             Ok((super::metadata(&stat), StatxAttributes::empty()))
         }
         Err(error) => Err(error.into()),
-    }
-}
-
-/// As [`stat_at`]; `None` if the name does not exist.
-pub(super) fn existing_at(
-    directory: impl AsFd,
-    name: &[u8],
-) -> Result<Option<(Metadata, StatxAttributes)>> {
-    match stat_at(directory, name) {
-        Err(Error::NotFound) => Ok(None),
-        found => found.map(Some),
     }
 }
 

@@ -21,17 +21,9 @@ use crate::storage::Wait;
 /// A walk of the whole tree, in steps.
 pub struct Sweep {
     root: Arc<Root>,
-    state: SweepState,
+    /// The open directories from the root down to the current one; `None` before the first step.
+    open: Option<Vec<Dir>>,
     swept: SweepResult,
-}
-
-/// ```text
-///   NotStarted ──▶ Walking ──no directory left──▶ done
-/// ```
-enum SweepState {
-    NotStarted,
-    /// The open directories from the root down to the current one.
-    Walking(Vec<Dir>),
 }
 
 /// The result of a sweep.
@@ -49,7 +41,7 @@ impl Sweep {
     pub(super) const fn new(root: Arc<Root>) -> Self {
         Self {
             root,
-            state: SweepState::NotStarted,
+            open: None,
             swept: SweepResult {
                 removed: 0,
                 kept: 0,
@@ -61,27 +53,21 @@ impl Sweep {
     /// Examines up to `entries` entries. Returns the result at the end of the walk. Blocks.
     pub fn step(&mut self, entries: usize) -> Option<SweepResult> {
         for _ in 0..entries {
-            match &mut self.state {
-                SweepState::NotStarted => {
-                    let flags = OFlags::RDONLY | OFlags::DIRECTORY | HARMLESS;
-                    let root = self.root.find(b".", flags, Wait::Allowed);
-                    self.state = SweepState::Walking(Vec::new());
-                    self.push(root.ok());
-                }
-                SweepState::Walking(open) => {
-                    let Some(directory) = open.last_mut() else {
-                        return Some(self.swept);
-                    };
-                    match directory.read() {
-                        Some(Ok(entry)) => self.examine(&entry),
-                        Some(Err(_)) => {
-                            open.pop();
-                            self.swept.skipped_directories += 1;
-                        }
-                        None => {
-                            open.pop();
-                        }
-                    }
+            let Some(open) = &mut self.open else {
+                let flags = OFlags::RDONLY | OFlags::DIRECTORY | HARMLESS;
+                let root = self.root.find(b".", flags, Wait::Allowed);
+                self.open = Some(Vec::new());
+                self.push(root.ok());
+                continue;
+            };
+            let Some(directory) = open.last_mut() else {
+                return Some(self.swept);
+            };
+            match directory.read() {
+                Some(Ok(entry)) => self.examine(&entry),
+                end => {
+                    open.pop();
+                    self.swept.skipped_directories += u64::from(end.is_some());
                 }
             }
         }
@@ -99,10 +85,7 @@ impl Sweep {
     }
 
     fn current(&self) -> Option<BorrowedFd<'_>> {
-        match &self.state {
-            SweepState::Walking(open) => open.last()?.fd().ok(),
-            SweepState::NotStarted => None,
-        }
+        self.open.as_ref()?.last()?.fd().ok()
     }
 
     fn descend(&mut self, name: &CStr) {
@@ -120,8 +103,8 @@ impl Sweep {
     /// Continues in this directory; counts it as skipped if it could not be opened or is too deep.
     fn push(&mut self, directory: Option<OwnedFd>) {
         let directory = directory.and_then(|directory| Dir::new(directory).ok());
-        match (&mut self.state, directory) {
-            (SweepState::Walking(open), Some(directory)) if open.len() < SWEEP_DEPTH => {
+        match (&mut self.open, directory) {
+            (Some(open), Some(directory)) if open.len() < SWEEP_DEPTH => {
                 open.push(directory);
             }
             _ => self.swept.skipped_directories += 1,
@@ -164,7 +147,7 @@ fn open_at(directory: BorrowedFd<'_>, name: &CStr, flags: OFlags) -> rustix::io:
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::storage::{Disk, Placement, Storage as _, VirtualPath};
+    use crate::storage::Disk;
     use std::fs;
     use std::os::unix::fs::symlink;
     use std::path::Path;
@@ -211,26 +194,6 @@ mod tests {
             assert_eq!(fs::read(at(folder).join("file")).unwrap(), b"whole");
         }
         assert_eq!(sweep(&at("root")), SweepResult::default());
-    }
-
-    #[test]
-    fn sweep_keeps_upload_of_another_server() {
-        let directory = tempfile::tempdir().unwrap();
-        let other = Disk::open_root(directory.path()).unwrap();
-        let path = VirtualPath::root().join(b"file").unwrap();
-        let mut upload = other.create(&path, Placement::Replace, None).unwrap();
-        upload.file.write_at(b"half", 0).unwrap();
-        let kept = SweepResult {
-            kept: 1,
-            ..SweepResult::default()
-        };
-        assert_eq!(sweep(directory.path()), kept);
-        upload.file.write_at(b" and half", 4).unwrap();
-        upload.file.commit().unwrap();
-        drop(upload);
-        let file = fs::read(directory.path().join("file")).unwrap();
-        assert_eq!(file, b"half and half");
-        assert_eq!(sweep(directory.path()), SweepResult::default());
     }
 
     #[test]

@@ -15,8 +15,8 @@ use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags, RenameFlags};
 use rustix::io::{Errno, retry_on_intr};
 
 use super::parent::Parent;
-use super::statx::existing_at;
-use crate::storage::{Error, Metadata, Result};
+use super::statx::stat_at;
+use crate::storage::{Error, Metadata, Result, existing};
 
 const PREFIX: &[u8] = b".mioftpd-";
 const SUFFIX: &[u8] = b".tmp";
@@ -194,7 +194,7 @@ impl Replacement {
 
     /// The metadata of the target, if it exists; a link is not followed.
     pub(super) fn current_target(&self) -> Result<Option<Metadata>> {
-        let found = existing_at(&self.directory, &self.target)?;
+        let found = existing(stat_at(&self.directory, &self.target))?;
         Ok(found.map(|(metadata, _)| metadata))
     }
 
@@ -222,9 +222,14 @@ fn stable_hash(name: &[u8]) -> u64 {
 
 /// Creates and locks a temporary file; `None` if the name is taken. Retries if a sweep removes the file
 /// before it is locked.
+///
+/// `O_TMPFILE` would leave no stale file, but such a file needs a temporary name before it can replace
+/// another, and not all file systems support it: the sweep would be needed all the same.
 fn make_temporary(directory: &Parent, name: &[u8]) -> Result<Option<OwnedFd>> {
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let mode = Mode::from_raw_mode(0o666);
     for _ in 0..ATTEMPTS {
-        match make_new(directory, name) {
+        match retry_on_intr(|| rustix::fs::openat(directory, name, flags, mode)) {
             Ok(file) if lock_new(&file)? => return Ok(Some(file)),
             Ok(_) => {}
             Err(Errno::EXIST) => return Ok(None),
@@ -253,14 +258,6 @@ pub(super) fn lock(file: BorrowedFd<'_>) -> rustix::io::Result<bool> {
         Err(Errno::WOULDBLOCK) => Ok(false),
         Err(error) => Err(error),
     }
-}
-
-/// `O_TMPFILE` would leave no stale file, but such a file needs a temporary name before it can replace
-/// another, and not all file systems support it: the sweep would be needed all the same.
-fn make_new(directory: &impl AsFd, name: &[u8]) -> rustix::io::Result<OwnedFd> {
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let mode = Mode::from_raw_mode(0o666);
-    retry_on_intr(|| rustix::fs::openat(directory, name, flags, mode))
 }
 
 #[cfg(test)]

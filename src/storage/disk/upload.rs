@@ -14,11 +14,12 @@ use super::file::{DiskUpload, PriorContents, SyncState, UploadState};
 use super::in_place::{is_fixed, rename_obstacle};
 use super::lookup::{Root, split};
 use super::parent::Parent;
-use super::statx::existing_at;
+use super::statx::stat_at;
 use super::temporary::{Replacement, TargetCondition, is_reserved};
 use super::{HARMLESS, refuse_reserved, space};
 use crate::storage::{
     Durability, Error, InPlace, Kind, Placement, Policy, Result, Umask, Upload, VirtualPath, Wait,
+    existing,
 };
 
 /// The longest chain of links to the file that an upload replaces.
@@ -147,6 +148,7 @@ impl UploadRequest<'_> {
         })
     }
 
+    /// An upload in place from an offset, or else at the end.
     fn in_place(
         &self,
         descriptor: OwnedFd,
@@ -199,7 +201,7 @@ impl Target {
                 return Err(Error::IsDirectory);
             }
             let directory = Parent::open(root, parent, durability)?;
-            let (mode, obstacle) = match existing_at(&directory, name)? {
+            let (mode, obstacle) = match existing(stat_at(&directory, name))? {
                 None => (None, None),
                 Some((file, attributes)) => match file.kind {
                     Kind::File if is_fixed(attributes) => return Err(Error::Denied),

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use self::tree::{Node, Tree};
 use super::{
     Answer, CommitState, Directory, Entry, Error, File, Metadata, Operation, Placement, Result,
-    Storage, Umask, Upload, UploadFile, VirtualPath, Wait,
+    Storage, Umask, Upload, UploadFile, VirtualPath, Wait, existing,
 };
 
 /// The free space, a constant whatever is stored.
@@ -267,11 +267,8 @@ impl UploadFile for MemoryUpload {
         let Some(pending) = &self.pending else {
             return Ok(CommitState::InPlace);
         };
-        match self.shared.tree().metadata(&pending.target) {
-            Ok(metadata) => Ok(CommitState::Uncommitted(Some(metadata))),
-            Err(Error::NotFound) => Ok(CommitState::Uncommitted(None)),
-            Err(error) => Err(error),
-        }
+        let target = existing(self.shared.tree().metadata(&pending.target))?;
+        Ok(CommitState::Uncommitted(target))
     }
 
     fn commit(&mut self) -> Result<()> {

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use crate::protocol::permissions::Permissions;
 use crate::storage::{
-    Attributes, Entry, Error, Kind, Metadata, Placement, Result, Umask, VirtualPath,
+    Attributes, Entry, Error, Kind, Metadata, Placement, Result, Umask, VirtualPath, existing,
 };
 
 /// The modification time of everything new: 2001-09-09 01:46:40 UTC.
@@ -149,10 +149,7 @@ impl Tree {
         if !path.is_root() {
             self.check_directory(&path.parent())?;
         }
-        let existing = match self.file(path) {
-            Err(Error::NotFound) => None,
-            found => Some(found?),
-        };
+        let existing = existing(self.file(path))?;
         match (&existing, placement) {
             (Some(_), Placement::New) => Err(Error::Exists),
             (None, Placement::Over | Placement::AppendExisting | Placement::At(_)) => {
