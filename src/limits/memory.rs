@@ -73,23 +73,19 @@ pub const fn permits(connections: usize) -> usize {
 /// The most memory, in bytes, that a server with so many connections allocates for buffers; the
 /// number that is logged at the start. The kernel's socket buffers are not included.
 pub const fn worst_case_bytes(connections: usize, profile: MemoryProfile) -> usize {
-    let MemoryProfile {
-        workers,
-        tls,
-        verification,
-    } = profile;
-    let shared = (workers + 1) * PER_WORKER
+    let shared = (profile.workers + 1) * PER_WORKER
         + (LOG_RECORDS + LOG_SECURITY_RECORDS + LOG_AUDIT_RECORDS) * (LOG_RECORD_BYTES + 64)
         + (RECORDS_QUEUED + EVENTS_QUEUED) * 512
         + ADDRESS_TABLE_ENTRIES * 48;
-    let for_passwords = if verification == 0 {
-        0
-    } else {
-        let each = CHUNK_BYTES + THREAD_STACK_BYTES;
-        LOGIN_WORKERS.saturating_mul(verification.saturating_add(each))
+    let for_passwords = match profile.verification {
+        0 => 0,
+        bytes => {
+            let each = bytes.saturating_add(CHUNK_BYTES + THREAD_STACK_BYTES);
+            LOGIN_WORKERS.saturating_mul(each)
+        }
     };
     let for_permits = permits(connections).saturating_mul(PERMIT_BYTES);
-    let for_each = if tls {
+    let for_each = if profile.tls {
         PER_CONNECTION + PER_SECURED_CONNECTION
     } else {
         PER_CONNECTION

@@ -33,7 +33,7 @@ pub use names::resolver_paths;
 
 use crate::cause::{cause, of_identity};
 use files::PathRules;
-use privileges::{IdentitySwitch, KeptCapabilities};
+use privileges::KeptCapabilities;
 
 /// The privileges that the process keeps; it gives up all others.
 #[allow(
@@ -187,10 +187,10 @@ pub fn enforce(plan: &SandboxPlan) -> Result<Report, Error> {
     let mut report = Report::default();
     // Opened before the switch: the new user may not be able to reach the paths.
     let rules = plan.confine.then(|| PathRules::of(plan));
-    let switch = match &plan.run_as {
+    let identity = match &plan.run_as {
         Some(user) => {
-            let switch = user.resolve().and_then(IdentitySwitch::to);
-            Some((user, switch.map_err(|reason| user.failed(reason))?))
+            let checked = user.resolve().and_then(privileges::check_switch);
+            checked.map_err(|reason| user.failed(reason))?
         }
         None => None,
     };
@@ -198,15 +198,10 @@ pub fn enforce(plan: &SandboxPlan) -> Result<Report, Error> {
     if plan.confine {
         privileges::shrink_bounding_set(kept);
     }
-    let switched = match switch {
-        Some((user, switch)) => {
-            let switched = switch.apply(kept, &plan.made);
-            switched.map_err(|reason| user.failed(reason))?
-        }
-        None => None,
-    };
-    if let Some(identity) = switched {
-        report.in_force.push(identity);
+    if let (Some(user), Some(identity)) = (&plan.run_as, identity) {
+        let switched = privileges::switch(identity, kept, &plan.made);
+        let switched = switched.map_err(|reason| user.failed(reason))?;
+        report.in_force.push(switched);
     } else if privileges::is_root() {
         let text = "the process keeps the privileges of root; --run-as USER drops them";
         report.lacking.push(text.to_owned());

@@ -33,55 +33,46 @@ impl KeptCapabilities {
     }
 }
 
-/// A switch of identity that has been checked.
-pub(super) enum IdentitySwitch {
-    None,
-    To(UserIdentity),
+/// Checks a switch of identity; `None` if there is nothing to switch.
+pub(super) fn check_switch(wanted: UserIdentity) -> Result<Option<UserIdentity>, Reason> {
+    // An unprivileged process that runs as this user already needs no switch.
+    if !is_root() && rustix::process::geteuid().as_raw() == wanted.uid {
+        return Ok(None);
+    }
+    match other_threads() {
+        0 => Ok(Some(wanted)),
+        others => Err(Reason::Threads(others)),
+    }
 }
 
-impl IdentitySwitch {
-    pub(super) fn to(wanted: UserIdentity) -> Result<Self, Reason> {
-        // An unprivileged process that runs as this user already needs no switch.
-        if !is_root() && rustix::process::geteuid().as_raw() == wanted.uid {
-            return Ok(Self::None);
-        }
-        match other_threads() {
-            0 => Ok(Self::To(wanted)),
-            others => Err(Reason::Threads(others)),
-        }
+/// Sets the supplementary groups, then the group, then the user: each needs a privilege that the
+/// next step drops. Then it verifies the result. Returns the new identity for the report.
+pub(super) fn switch(
+    to: UserIdentity,
+    kept: KeptCapabilities,
+    made: &[PathBuf],
+) -> Result<String, Reason> {
+    use rustix::thread::{
+        set_keep_capabilities, set_thread_groups, set_thread_res_gid, set_thread_res_uid,
+    };
+    let UserIdentity { uid, gid, groups } = to;
+    let refused = |call| move |errno: Errno| Reason::Refused(call, errno.into());
+    let groups: Vec<Gid> = groups.into_iter().map(Gid::from_raw).collect();
+    let (user, group) = (Uid::from_raw(uid), Gid::from_raw(gid));
+    change_owner(made, uid, gid);
+    set_thread_groups(&groups).map_err(refused("setgroups"))?;
+    set_thread_res_gid(group, group, group).map_err(refused("setresgid"))?;
+    // Otherwise the kernel clears all capabilities when the user changes.
+    let keeps = !kept.0.is_empty();
+    set_keep_capabilities(keeps).map_err(refused("keeping capabilities"))?;
+    set_thread_res_uid(user, user, user).map_err(refused("setresuid"))?;
+    if keeps {
+        // CAP_SETUID, which is as good as root, has survived too: drop it before `verify`.
+        set(kept).map_err(refused("capset"))?;
+        set_keep_capabilities(false).map_err(refused("keeping capabilities"))?;
     }
-
-    /// Sets the supplementary groups, then the group, then the user: each needs a privilege that the
-    /// next step drops. Then it verifies the result. Returns the new identity for the report.
-    pub(super) fn apply(
-        self,
-        kept: KeptCapabilities,
-        made: &[PathBuf],
-    ) -> Result<Option<String>, Reason> {
-        use rustix::thread::{
-            set_keep_capabilities, set_thread_groups, set_thread_res_gid, set_thread_res_uid,
-        };
-        let Self::To(UserIdentity { uid, gid, groups }) = self else {
-            return Ok(None);
-        };
-        let refused = |call| move |errno: Errno| Reason::Refused(call, errno.into());
-        let groups: Vec<Gid> = groups.into_iter().map(Gid::from_raw).collect();
-        let (user, group) = (Uid::from_raw(uid), Gid::from_raw(gid));
-        change_owner(made, uid, gid);
-        set_thread_groups(&groups).map_err(refused("setgroups"))?;
-        set_thread_res_gid(group, group, group).map_err(refused("setresgid"))?;
-        // Otherwise the kernel clears all capabilities when the user changes.
-        let keeps = !kept.0.is_empty();
-        set_keep_capabilities(keeps).map_err(refused("keeping capabilities"))?;
-        set_thread_res_uid(user, user, user).map_err(refused("setresuid"))?;
-        if keeps {
-            // CAP_SETUID, which is as good as root, has survived too: drop it before `verify`.
-            set(kept).map_err(refused("capset"))?;
-            set_keep_capabilities(false).map_err(refused("keeping capabilities"))?;
-        }
-        verify(user, group, &groups)?;
-        Ok(Some(format!("user {uid}, group {gid}")))
-    }
+    verify(user, group, &groups)?;
+    Ok(format!("user {uid}, group {gid}"))
 }
 
 /// Gives files that root has created for the server to the user that has to open them again.

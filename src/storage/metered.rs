@@ -44,15 +44,6 @@ impl QuotaCheck {
         // A count may have ended since.
         charge(self.quota).map_err(|_| refused)
     }
-
-    /// As [`charge`](Self::charge), for a caller that cannot retry.
-    fn charge_once<T>(&self, charge: impl Fn(Quota) -> Result<T>) -> Result<T> {
-        let result = self.charge(charge);
-        result.map_err(|error| match error {
-            Error::NotCounted => Error::QuotaExceeded,
-            error => error,
-        })
-    }
 }
 
 impl QuotaStorage {
@@ -268,7 +259,11 @@ impl QuotaFile {
         };
         let metadata = self.inner.metadata()?;
         let recheck = |quota| namespace.recheck(&self.reservation, quota, replaced.as_ref());
-        self.check.charge_once(recheck)?;
+        self.check.charge(recheck).map_err(|error| match error {
+            // A commit cannot be retried.
+            Error::NotCounted => Error::QuotaExceeded,
+            error => error,
+        })?;
         let committed = commit(self.inner.as_mut());
         // If only the sync of the name failed, the file is visible.
         if committed.is_ok() || self.inner.commit_state() == Ok(CommitState::InPlace) {

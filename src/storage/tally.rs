@@ -70,11 +70,6 @@ impl InodeClasses {
         }
     }
 
-    /// The intersection.
-    pub(super) fn and(self, other: Self) -> Self {
-        Self(std::array::from_fn(|at| self.word(at) & other.word(at)))
-    }
-
     /// The union.
     pub(super) fn or(self, other: Self) -> Self {
         Self(std::array::from_fn(|at| self.word(at) | other.word(at)))
@@ -181,7 +176,6 @@ mod tests {
     fn inode_classes_are_a_set() {
         let [a, b, c] = [(0, 1), (0, 2), (0, 200)];
         let (left, right) = (marked(&[a, b]), marked(&[b, c]));
-        assert_eq!(left.and(right), marked(&[b]));
         assert_eq!(left.or(right), marked(&[a, b, c]));
         assert_eq!(left.without(right), marked(&[a]));
     }

@@ -24,24 +24,15 @@ pub struct TreeUsage {
 
 #[derive(Debug, Default)]
 struct Accounting {
-    state: CountState,
+    /// The classes whose sums are known, and kept up to date.
+    ///
+    /// ```text
+    ///   none ──walks of the first count──▶ all
+    /// ```
+    known: InodeClasses,
+    /// The walk in progress.
+    walk: Option<CountWalk>,
     ledger: Ledger,
-}
-
-/// ```text
-///   Unknown ──▶ Counting ──▶ Known ◀──▶ Recounting
-///      ▲──failed───┘
-/// ```
-#[derive(Debug, Default)]
-enum CountState {
-    #[default]
-    Unknown,
-    /// A walk is in progress; the sums of these classes are still unknown.
-    Counting(CountWalk, InodeClasses),
-    /// The sums are kept up to date.
-    Known,
-    /// As `Known`, with a walk in progress.
-    Recounting(CountWalk),
 }
 
 /// The files for which the result of a walk is not used.
@@ -78,7 +69,8 @@ impl CountWalk {
 impl TreeUsage {
     /// Whether the tree was never counted and no count is in progress.
     pub fn is_unknown(&self) -> bool {
-        matches!(self.accounting().state, CountState::Unknown)
+        let accounting = self.accounting();
+        !accounting.is_counted() && accounting.walk.is_none()
     }
 
     /// Counts the tree if it was never counted.
@@ -112,14 +104,7 @@ impl TreeUsage {
     fn begin_walk(&self) -> Option<Vec<FileId>> {
         let _namespace = lock(&self.namespace);
         let accounting = &mut *self.accounting();
-        let walk = CountWalk::begin(&accounting.ledger);
-        let skipped = walk.skipped.clone();
-        accounting.state = match accounting.state {
-            CountState::Unknown => CountState::Counting(walk, InodeClasses::ALL),
-            CountState::Known => CountState::Recounting(walk),
-            CountState::Counting(..) | CountState::Recounting(_) => return None,
-        };
-        Some(skipped)
+        accounting.walk.is_none().then(|| accounting.begin_walk())
     }
 
     /// Applies the result of a walk. Returns the files to skip in the next walk, if one is needed. The
@@ -127,28 +112,21 @@ impl TreeUsage {
     fn end_walk(&self, result: Result<WalkResult>, is_last: bool) -> Result<Option<Vec<FileId>>> {
         let _namespace = lock(&self.namespace);
         let accounting = &mut *self.accounting();
-        let (walk, unknown) = match std::mem::take(&mut accounting.state) {
-            CountState::Counting(walk, unknown) => (walk, unknown),
-            CountState::Recounting(walk) => {
-                accounting.state = CountState::Known;
-                (walk, InodeClasses::NONE)
-            }
-            CountState::Unknown | CountState::Known => return Ok(None),
+        let Some(walk) = accounting.walk.take() else {
+            return Ok(None);
         };
         let mut result = result?;
         let inexact = walk.finish(&mut result, &accounting.ledger);
-        let still_unknown = unknown.and(inexact);
-        if still_unknown.is_empty() || is_last {
-            let except = inexact.without(still_unknown);
+        let unknown = inexact.without(accounting.known);
+        if unknown.is_empty() || is_last {
+            let except = inexact.without(unknown);
             accounting.ledger.apply_walk(&result.tally, except);
-            accounting.state = CountState::Known;
+            accounting.known = InodeClasses::ALL;
             return Ok(None);
         }
         accounting.ledger.apply_walk(&result.tally, inexact);
-        let walk = CountWalk::begin(&accounting.ledger);
-        let skipped = walk.skipped.clone();
-        accounting.state = CountState::Counting(walk, still_unknown);
-        Ok(Some(skipped))
+        accounting.known = InodeClasses::ALL.without(unknown);
+        Ok(Some(accounting.begin_walk()))
     }
 
     /// The remaining bytes of a quota.
@@ -192,21 +170,26 @@ impl TreeUsage {
 }
 
 impl Accounting {
+    fn is_counted(&self) -> bool {
+        self.known == InodeClasses::ALL
+    }
+
     fn check_counted(&self, quota: Quota) -> Result<()> {
-        match self.state {
-            CountState::Unknown | CountState::Counting(..) if quota.is_limited() => {
-                Err(Error::NotCounted)
-            }
-            _ => Ok(()),
+        if quota.is_limited() && !self.is_counted() {
+            return Err(Error::NotCounted);
         }
+        Ok(())
+    }
+
+    /// Returns the files that the walk skips.
+    fn begin_walk(&mut self) -> Vec<FileId> {
+        let walk = CountWalk::begin(&self.ledger);
+        self.walk.insert(walk).skipped.clone()
     }
 
     /// The changed classes of the walk in progress.
-    const fn changed(&mut self) -> Option<&mut InodeClasses> {
-        match &mut self.state {
-            CountState::Counting(walk, _) | CountState::Recounting(walk) => Some(&mut walk.changed),
-            CountState::Unknown | CountState::Known => None,
-        }
+    fn changed(&mut self) -> Option<&mut InodeClasses> {
+        self.walk.as_mut().map(|walk| &mut walk.changed)
     }
 
     /// Marks a file as changed during the walk, which may have seen it or not.

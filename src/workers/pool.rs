@@ -126,19 +126,13 @@ impl JobQueue {
 
     /// Waits for a job; `None` when the pool has been dropped.
     fn take(&self) -> Option<Job> {
-        let mut state = self.lock();
-        loop {
-            if state.closed {
-                return None;
-            }
-            if let Some(job) = state.jobs.pop_front() {
-                return Some(job);
-            }
-            state = self
-                .arrived
-                .wait(state)
-                .unwrap_or_else(PoisonError::into_inner);
+        let is_idle = |state: &mut JobQueueState| state.jobs.is_empty() && !state.closed;
+        let state = self.arrived.wait_while(self.lock(), is_idle);
+        let mut state = state.unwrap_or_else(PoisonError::into_inner);
+        if state.closed {
+            return None;
         }
+        state.jobs.pop_front()
     }
 }
 

@@ -4,6 +4,7 @@
 //! relative to that descriptor; only the target of a link is resolved in the jail. It does not know how
 //! an entry is formatted.
 
+use std::ffi::CString;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
@@ -89,13 +90,11 @@ fn examine(
 ) -> Result<Entry> {
     let (metadata, attributes) = stat_at(&directory, name)?;
     let is_link = metadata.kind == Kind::Link;
+    let target = is_link.then(|| rustix::fs::readlinkat(&directory, name, Vec::new()));
     let mut entry = Entry {
         name: name.to_vec(),
         metadata,
-        target: match is_link.then(|| rustix::fs::readlinkat(&directory, name, Vec::new())) {
-            Some(text) => Some(text?.into_bytes()),
-            None => None,
-        },
+        target: target.transpose()?.map(CString::into_bytes),
         followed: is_link.then(|| followed(root, path, name)).flatten(),
         allowed: Permissions::UNLIMITED,
     };

@@ -138,8 +138,11 @@ impl Storage for Memory {
     fn open(&self, path: &VirtualPath, _: Wait) -> Result<(Box<dyn File>, Metadata)> {
         let node = self.tree().file(path)?;
         let metadata = node.metadata();
-        let _open = Arc::clone(&self.shared.open);
-        Ok((Box::new(MemoryFile { node, _open }), metadata))
+        let file = MemoryFile {
+            node,
+            _open: Arc::clone(&self.shared.open),
+        };
+        Ok((Box::new(file), metadata))
     }
 
     fn create(
@@ -173,7 +176,7 @@ impl Storage for Memory {
                 let pending = Pending {
                     target,
                     placement,
-                    _pending: Arc::clone(&self.shared.pending),
+                    _counted: Arc::clone(&self.shared.pending),
                 };
                 (tree.new_file(mode), 0, Some(pending))
             }
@@ -237,7 +240,7 @@ struct Pending {
     /// Reserves the name of a unique upload.
     target: Arc<VirtualPath>,
     placement: Placement,
-    _pending: Arc<()>,
+    _counted: Arc<()>,
 }
 
 impl UploadFile for MemoryUpload {
