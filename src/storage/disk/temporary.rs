@@ -142,7 +142,7 @@ impl Replacement {
         }
     }
 
-    /// See [`File::forbid_replace`](crate::storage::File::forbid_replace).
+    /// See [`UploadFile::forbid_replace`](crate::storage::UploadFile::forbid_replace).
     pub(super) fn forbid_replace(&mut self) -> Result<()> {
         if self.condition == TargetCondition::Present || self.target_exists()? {
             return Err(Error::Exists);
