@@ -17,10 +17,10 @@ use crate::protocol::path::PATH_MAX;
 /// The most permits: for sorting a listing, listing or measuring a tree, concatenating files, and
 /// transfers in MODE Z. Without a permit a listing is not sorted, and the other operations are
 /// refused with 450. Few clients do this at the same time.
-pub const PERMITS_MAX: usize = 64;
+const PERMITS_MAX: usize = 64;
 
 /// The most memory, in bytes, that the holder of a permit uses for it.
-pub const PERMIT_BYTES: usize = SORTED_BYTES + DIRECTORIES_BYTES + deflate::STATE_BYTES;
+const PERMIT_BYTES: usize = SORTED_BYTES + DIRECTORIES_BYTES + deflate::STATE_BYTES;
 
 /// There is one permit for so many connections, up to [`PERMITS_MAX`]: with little memory most of it
 /// stays available for connections.
@@ -30,11 +30,11 @@ const CONNECTIONS_PER_PERMIT: usize = 16;
 pub const CONNECTION_BYTES: usize = 2 * 1024 + 400;
 
 /// TLS of a control connection: two records of 16 KiB, incomplete or unread, and the keys.
-pub const TLS_CONTROL_BYTES: usize = 40 * 1024;
+const TLS_CONTROL_BYTES: usize = 40 * 1024;
 
 /// TLS of a data connection: a chunk of plaintext, as many bytes of records, one more record, and
 /// the keys.
-pub const TLS_DATA_BYTES: usize = 2 * CHUNK_BYTES + 20 * 1024;
+const TLS_DATA_BYTES: usize = 2 * CHUNK_BYTES + 20 * 1024;
 
 /// The properties of a server, besides connections, that its memory depends on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

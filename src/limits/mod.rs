@@ -12,10 +12,7 @@ mod timings;
 use std::time::Duration;
 
 pub use connection_limit::{ConnectionLimit, LimitCause};
-pub use memory::{
-    CONNECTION_BYTES, MemoryProfile, PERMIT_BYTES, PERMITS_MAX, TLS_CONTROL_BYTES, TLS_DATA_BYTES,
-    connections_within, permits, worst_case_bytes,
-};
+pub use memory::{CONNECTION_BYTES, MemoryProfile, connections_within, permits, worst_case_bytes};
 pub use throttling::{
     ADDRESS_TABLE_ENTRIES, ADDRESSES_PER_SET, LINES_LOGGED, LOGINS_LOGGED, REFUSALS_AUDITED,
     REFUSALS_LOGGED, Rate, Throttling,

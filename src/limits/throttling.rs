@@ -13,6 +13,12 @@ pub struct Rate {
     pub burst: u32,
 }
 
+impl Rate {
+    const fn new(interval: Duration, burst: u32) -> Self {
+        Self { interval, burst }
+    }
+}
+
 /// Limits per client address. An IPv6 client counts as its /64.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Throttling {
@@ -42,14 +48,8 @@ impl Default for Throttling {
             window: Duration::from_secs(600),
             ban: Duration::from_secs(900),
             longest_penalty: Duration::from_secs(5),
-            connections: Rate {
-                interval: Duration::from_millis(10),
-                burst: 4096,
-            },
-            commands: Rate {
-                interval: Duration::from_millis(50),
-                burst: 100,
-            },
+            connections: Rate::new(Duration::from_millis(10), 4096),
+            commands: Rate::new(Duration::from_millis(50), 100),
         }
     }
 }
@@ -63,27 +63,15 @@ pub const ADDRESS_TABLE_ENTRIES: usize = 4096;
 pub const ADDRESSES_PER_SET: usize = 32;
 
 /// Log lines about refused connections; further ones are counted, and the count is logged.
-pub const REFUSALS_LOGGED: Rate = Rate {
-    interval: Duration::from_secs(1),
-    burst: 10,
-};
+pub const REFUSALS_LOGGED: Rate = Rate::new(Duration::from_secs(1), 10);
 
 /// Log lines about the commands of one session. A user, or a client that mirrors a tree of some
 /// hundred files, stays below; a flood of commands adds some kilobytes a second, and a count.
-pub const LINES_LOGGED: Rate = Rate {
-    interval: Duration::from_millis(50),
-    burst: 200,
-};
+pub const LINES_LOGGED: Rate = Rate::new(Duration::from_millis(50), 200);
 
 /// Log lines about successful logins of one session, which may log in again without limit.
-pub const LOGINS_LOGGED: Rate = Rate {
-    interval: Duration::from_secs(1),
-    burst: 20,
-};
+pub const LOGINS_LOGGED: Rate = Rate::new(Duration::from_secs(1), 20);
 
 /// Audit records of refused commands of one session. Clients test for a file before each transfer and
 /// get a refusal if it does not exist: those of a whole directory fit.
-pub const REFUSALS_AUDITED: Rate = Rate {
-    interval: Duration::from_millis(100),
-    burst: 200,
-};
+pub const REFUSALS_AUDITED: Rate = Rate::new(Duration::from_millis(100), 200);

@@ -27,23 +27,19 @@ pub struct UsageCounter {
 ///   Idle ──▶ Counting ──▶ CoolingDown ──▶ Idle
 ///             ▲  └──requested──▶ Stale ─┐
 ///             └─────────────────────────┘
+///   Idle ──▶ CountingSlowly ──▶ Idle, or Counting when an upload waits
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum CounterState {
     Idle,
-    Counting(WalkSpeed),
+    /// An upload waits for the result.
+    Counting,
+    /// As `Counting`, with pauses between steps that leave the disk to transfers.
+    CountingSlowly,
     /// Counting, and again afterwards, because a request came after the start.
     Stale,
     /// Refusals of a quota are final.
     CoolingDown,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum WalkSpeed {
-    /// An upload waits for the result.
-    Full,
-    /// Pauses between steps leave the disk to transfers.
-    Slow,
 }
 
 impl UsageCounter {
@@ -76,8 +72,10 @@ impl UsageCounter {
         let mut state = self.state();
         match *state {
             CounterState::Idle => self.begin(&mut state),
-            CounterState::CoolingDown => *state = CounterState::Counting(WalkSpeed::Full),
-            CounterState::Counting(_) | CounterState::Stale => *state = CounterState::Stale,
+            CounterState::CoolingDown => *state = CounterState::Counting,
+            CounterState::Counting | CounterState::CountingSlowly | CounterState::Stale => {
+                *state = CounterState::Stale;
+            }
         }
         drop(state);
         self.changed.notify_all();
@@ -89,14 +87,12 @@ impl UsageCounter {
         let mut state = self.state();
         match *state {
             CounterState::Idle => self.begin(&mut state),
-            CounterState::Counting(WalkSpeed::Slow) => {
-                *state = CounterState::Counting(WalkSpeed::Full);
+            CounterState::CountingSlowly => {
+                *state = CounterState::Counting;
             }
-            CounterState::Counting(WalkSpeed::Full)
-            | CounterState::Stale
-            | CounterState::CoolingDown => {}
+            CounterState::Counting | CounterState::Stale | CounterState::CoolingDown => {}
         }
-        let may = matches!(*state, CounterState::Counting(_) | CounterState::Stale);
+        let may = matches!(*state, CounterState::Counting | CounterState::Stale);
         drop(state);
         self.changed.notify_all();
         may
@@ -107,14 +103,14 @@ impl UsageCounter {
     pub fn recount_slowly(&self, goes_on: &dyn Fn() -> bool) {
         let mut state = self.state();
         if *state == CounterState::Idle {
-            *state = CounterState::Counting(WalkSpeed::Slow);
+            *state = CounterState::CountingSlowly;
             drop(state);
             self.run(goes_on);
         }
     }
 
     fn begin(self: &Arc<Self>, state: &mut CounterState) {
-        *state = CounterState::Counting(WalkSpeed::Full);
+        *state = CounterState::Counting;
         let counter = Arc::clone(self);
         let thread = thread::Builder::new()
             .name("quota".to_owned())
@@ -132,9 +128,9 @@ impl UsageCounter {
             let steps = self.walk(goes_on);
             let mut state = self.state();
             match *state {
-                CounterState::Stale => *state = CounterState::Counting(WalkSpeed::Full),
+                CounterState::Stale => *state = CounterState::Counting,
                 // No upload was refused meanwhile, so the next refusal may start a count at once.
-                CounterState::Counting(WalkSpeed::Slow) => return *state = CounterState::Idle,
+                CounterState::CountingSlowly => return *state = CounterState::Idle,
                 _ => {
                     let cooldown = self.cooldown + self.cooldown / COUNT_COOLDOWN_STEPS * steps;
                     *state = CounterState::CoolingDown;
@@ -155,7 +151,7 @@ impl UsageCounter {
                 return Err(Error::Busy);
             }
             steps = steps.saturating_add(1);
-            let slow = CounterState::Counting(WalkSpeed::Slow);
+            let slow = CounterState::CountingSlowly;
             drop(self.wait_while(self.state(), COUNT_PAUSE, slow));
             Ok(())
         });

@@ -126,26 +126,11 @@ impl QuotaStorage {
         create: impl FnOnce() -> Result<Upload>,
     ) -> Result<Upload> {
         let namespace = self.usage.lock_namespace();
-        if placement == Placement::Append && self.target(path)?.is_none() {
-            return self.create_new_in_place(&namespace, path, create);
+        if placement != Placement::Append || self.target(path)?.is_some() {
+            let upload = create()?;
+            let reservation = self.open_in_place(&namespace, &upload)?;
+            return Ok(self.metered(upload, reservation));
         }
-        let upload = create()?;
-        let reservation = self.open_in_place(&namespace, &upload)?;
-        Ok(self.metered(upload, reservation))
-    }
-
-    fn open_in_place(&self, namespace: &NamespaceLock<'_>, upload: &Upload) -> Result<Reservation> {
-        let metadata = upload.file.metadata()?;
-        let open = |quota| namespace.open_in_place(quota, &metadata);
-        self.check.charge(open)
-    }
-
-    fn create_new_in_place(
-        &self,
-        namespace: &NamespaceLock<'_>,
-        path: &VirtualPath,
-        create: impl FnOnce() -> Result<Upload>,
-    ) -> Result<Upload> {
         let begin = |quota| self.usage.begin_upload(quota, None);
         let reservation = self.check.charge(begin)?;
         let created = create();
@@ -158,6 +143,12 @@ impl QuotaStorage {
             namespace.commit(&reservation, &metadata);
         }
         Ok(self.metered(created?, reservation))
+    }
+
+    fn open_in_place(&self, namespace: &NamespaceLock<'_>, upload: &Upload) -> Result<Reservation> {
+        let metadata = upload.file.metadata()?;
+        let open = |quota| namespace.open_in_place(quota, &metadata);
+        self.check.charge(open)
     }
 
     /// The remaining bytes of the quota, recounted first if there are fewer than `wanted`.

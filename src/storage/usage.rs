@@ -36,7 +36,7 @@ struct Accounting {
 }
 
 /// The files for which the result of a walk is not used.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct CountWalk {
     /// The classes of files that have changed during the walk.
     changed: InodeClasses,
@@ -46,13 +46,6 @@ struct CountWalk {
 }
 
 impl CountWalk {
-    fn begin(ledger: &Ledger) -> Self {
-        Self {
-            changed: InodeClasses::NONE,
-            skipped: ledger.visible_open_files(),
-        }
-    }
-
     /// Adds the charges of the skipped files to the result. Returns the classes in which it is inexact.
     fn finish(self, result: &mut WalkResult, ledger: &Ledger) -> InodeClasses {
         let mut inexact = self.changed.or(result.inexact);
@@ -183,8 +176,12 @@ impl Accounting {
 
     /// Returns the files that the walk skips.
     fn begin_walk(&mut self) -> Vec<FileId> {
-        let walk = CountWalk::begin(&self.ledger);
-        self.walk.insert(walk).skipped.clone()
+        let skipped = self.ledger.visible_open_files();
+        self.walk = Some(CountWalk {
+            changed: InodeClasses::NONE,
+            skipped: skipped.clone(),
+        });
+        skipped
     }
 
     /// The changed classes of the walk in progress.

@@ -28,6 +28,13 @@ pub trait Runner: Send {
     fn outstanding(&self) -> usize;
 
     /// Whether [`collect`](Self::collect) would return a completion now, so that the event loop must
-    /// not sleep. A runner that wakes the loop may always return false.
-    fn has_finished(&self) -> bool;
+    /// not sleep. Always false for a runner that wakes the loop.
+    fn has_finished(&self) -> bool {
+        false
+    }
+}
+
+/// Raises the nice value of the calling thread (on Linux, of that alone). A failure costs latency only.
+fn lower_priority(niceness: i32) {
+    let _ = rustix::process::setpriority_process(None, niceness);
 }

@@ -9,7 +9,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 
-use super::{Completion, Job, Runner};
+use super::{Completion, Job, Runner, lower_priority};
 use crate::limits::{CHUNK_BYTES, THREAD_STACK_BYTES, WORKER_NICENESS};
 use crate::net::Waker;
 use crate::transfer::Scratch;
@@ -105,10 +105,6 @@ impl Runner for Pool {
     fn outstanding(&self) -> usize {
         self.outstanding
     }
-
-    fn has_finished(&self) -> bool {
-        false
-    }
 }
 
 impl Drop for Pool {
@@ -137,7 +133,9 @@ impl JobQueue {
 }
 
 fn work(queue: &JobQueue, finished: &Sender<Completion>, waker: &Waker) {
-    lower_priority();
+    // With fewer processors than threads the scheduler prefers the event loop, so that a command is
+    // answered before the next slice of a transfer.
+    lower_priority(WORKER_NICENESS);
     let mut scratch = Scratch::new(CHUNK_BYTES);
     while let Some(job) = queue.take() {
         if finished.send(job.run(&mut scratch)).is_err() {
@@ -145,13 +143,6 @@ fn work(queue: &JobQueue, finished: &Sender<Completion>, waker: &Waker) {
         }
         waker();
     }
-}
-
-/// With fewer processors than threads the scheduler prefers the event loop, so that a command is
-/// answered before the next slice of a transfer.
-fn lower_priority() {
-    // On Linux this affects the calling thread only. Failure just costs latency.
-    let _ = rustix::process::setpriority_process(None, WORKER_NICENESS);
 }
 
 /// Runs each job in [`submit`](Runner::submit), without threads: for small devices, and for tests.

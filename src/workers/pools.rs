@@ -83,8 +83,4 @@ impl Runner for WorkerPools {
     fn outstanding(&self) -> usize {
         self.storage.outstanding()
     }
-
-    fn has_finished(&self) -> bool {
-        false
-    }
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
+use super::lower_priority;
 use crate::limits::{SWEEP_ENTRIES, SWEEPER_NICENESS, THREAD_STACK_BYTES};
 use crate::storage::{Sweep, SweepResult};
 
@@ -29,8 +30,7 @@ impl Sweeper {
             .name("sweeper".to_owned())
             .stack_size(THREAD_STACK_BYTES)
             .spawn(move || {
-                // On Linux this affects the calling thread only. Failure is harmless.
-                let _ = rustix::process::setpriority_process(None, SWEEPER_NICENESS);
+                lower_priority(SWEEPER_NICENESS);
                 for mut sweep in sweeps {
                     let swept = loop {
                         if stop.load(Ordering::Relaxed) {
@@ -53,12 +53,12 @@ impl Drop for Sweeper {
     }
 }
 
-fn report(swept: SweepResult) {
+fn report(result: SweepResult) {
     let SweepResult {
         removed,
         kept,
         skipped_directories,
-    } = swept;
+    } = result;
     if removed > 0 {
         log::info!("Removed {removed} unfinished uploads; {kept} are in use");
     } else {

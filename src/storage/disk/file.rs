@@ -294,7 +294,7 @@ mod tests {
     fn failed_sync_of_the_name_follows_the_rename() {
         let directory = tempfile::tempdir().unwrap();
         let root = Root::open(directory.path(), None).unwrap();
-        let (parent, name) = (Parent::unsyncable(&root), b"file".to_vec());
+        let (parent, name) = (Parent::unsyncable(&root).unwrap(), b"file".to_vec());
         let created = Replacement::create(parent, name, TargetCondition::Any);
         let (descriptor, replacement) = created.unwrap();
         let mut file = pending(descriptor, replacement, Durability::Fsync);

@@ -8,7 +8,7 @@ use std::os::fd::AsFd;
 
 use rustix::fs::StatxAttributes;
 use rustix::process::geteuid;
-use rustix::thread::{CapabilitySet, capabilities};
+use rustix::thread::{CapabilitySet, CapabilitySets, capabilities};
 
 use super::statx::stat_at;
 use crate::storage::{InPlace, Metadata, Result};
@@ -40,12 +40,7 @@ pub(super) fn rename_obstacle(
 
 /// Whether the process may remove and rename only its own files in this directory.
 pub(super) fn is_sticky(directory: &Metadata) -> bool {
+    let has_fowner = |own: CapabilitySets| own.effective.contains(CapabilitySet::FOWNER);
     let is_own = directory.owner == geteuid().as_raw();
-    directory.mode & STICKY != 0 && !is_own && !may_act_as_owner()
-}
-
-/// Whether the process has `CAP_FOWNER`.
-fn may_act_as_owner() -> bool {
-    let own = capabilities(None);
-    own.is_ok_and(|own| own.effective.contains(CapabilitySet::FOWNER))
+    directory.mode & STICKY != 0 && !is_own && !capabilities(None).is_ok_and(has_fowner)
 }

@@ -63,8 +63,8 @@ impl Parent {
 
     /// The root as a directory whose sync fails: its `O_PATH` descriptor cannot be synced.
     #[cfg(test)]
-    pub(super) fn unsyncable(root: &Root) -> Self {
-        Self::open_path(root, b".", NameSync::Directory).unwrap()
+    pub(super) fn unsyncable(root: &Root) -> Result<Self> {
+        Self::open_path(root, b".", NameSync::Directory)
     }
 
     /// Syncs its names, if the durability it was opened for says so.
@@ -105,7 +105,8 @@ mod tests {
             assert_eq!(parent.sync(), Ok(()));
         }
         // The error proves that fsync is called.
-        assert_eq!(Parent::unsyncable(&root).sync(), Err(Error::Device));
+        let unsyncable = Parent::unsyncable(&root).unwrap();
+        assert_eq!(unsyncable.sync(), Err(Error::Device));
         let system = Parent::open_path(&root, b".", NameSync::System).unwrap();
         assert_eq!(system.sync(), Ok(()));
     }

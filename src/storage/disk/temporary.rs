@@ -127,8 +127,7 @@ impl Replacement {
 
     /// Renames the temporary file to its target.
     pub(super) fn rename_to_target(&self) -> Result<()> {
-        let directory = self.directory.as_fd();
-        let (from, to) = (&*self.temporary, &*self.target);
+        let (directory, from, to) = self.names();
         match self.condition {
             TargetCondition::Absent => {
                 let flags = RenameFlags::NOREPLACE;
@@ -143,7 +142,7 @@ impl Replacement {
         }
     }
 
-    /// See [`File::forbid_replace`](crate::storage::File::forbid_replace).
+    /// See [`UploadFile::forbid_replace`](crate::storage::UploadFile::forbid_replace).
     pub(super) fn forbid_replace(&mut self) -> Result<()> {
         if self.condition == TargetCondition::Present || self.target_exists()? {
             return Err(Error::Exists);
@@ -152,16 +151,18 @@ impl Replacement {
         Ok(())
     }
 
+    fn names(&self) -> (BorrowedFd<'_>, &[u8], &[u8]) {
+        (self.directory.as_fd(), &self.temporary, &self.target)
+    }
+
     fn rename(&self) -> Result<()> {
-        let directory = self.directory.as_fd();
-        let (from, to) = (&*self.temporary, &*self.target);
+        let (directory, from, to) = self.names();
         Ok(rustix::fs::renameat(directory, from, directory, to)?)
     }
 
     /// Emulates `RENAME_NOREPLACE` by link(2) and unlink(2).
     fn link(&self) -> Result<()> {
-        let directory = self.directory.as_fd();
-        let (from, to) = (&*self.temporary, &*self.target);
+        let (directory, from, to) = self.names();
         match rustix::fs::linkat(directory, from, directory, to, AtFlags::empty()) {
             // The file system has no hard links either.
             Err(Errno::PERM | Errno::OPNOTSUPP | Errno::NOSYS) => self.rename_if_absent(),

@@ -47,7 +47,11 @@ impl Memory {
     /// If `path` is invalid.
     #[must_use]
     pub fn with_file(self, path: &str, bytes: &[u8]) -> Self {
-        self.tree().plant_file(parse(path), bytes.to_vec());
+        let path = parse(path);
+        let mut tree = self.tree();
+        tree.plant_directory(path.parent());
+        tree.make_file(path, 0o644).state().bytes = bytes.to_vec();
+        drop(tree);
         self
     }
 

@@ -188,7 +188,7 @@ impl Tree {
         Node::new(self.new_id(), Kind::File, mode)
     }
 
-    /// Creates an empty file. The caller has checked that the path is free and the parent exists.
+    /// Creates an empty file, or replaces what is there. The parent must exist.
     pub(super) fn make_file(&mut self, path: VirtualPath, mode: u32) -> Arc<Node> {
         let file = self.new_file(mode);
         self.nodes.insert(path, Arc::clone(&file));
@@ -288,12 +288,6 @@ impl Tree {
             }
         }
         Ok(())
-    }
-
-    /// Creates a file and the directories above it; replaces what is in the way.
-    pub(super) fn plant_file(&mut self, path: VirtualPath, bytes: Vec<u8>) {
-        self.plant_directory(path.parent());
-        self.make_file(path, 0o644).state().bytes = bytes;
     }
 
     /// Creates a directory and those above it; replaces files that are in the way.
