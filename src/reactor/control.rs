@@ -53,8 +53,6 @@ impl Connection {
         }
         request
     }
-
-    /// Executes the next complete line, if there is one.
     fn execute_next(&mut self, context: &mut LoopContext) -> bool {
         for refusal in self.input.refusals() {
             self.outbox.telnet(refusal);
@@ -97,8 +95,6 @@ impl Connection {
         }
         Ok(())
     }
-
-    /// Everything that the client has sent is read.
     fn input_is_drained(&mut self) {
         self.ready.clear(crate::event_loop::Interest::Readable);
         if let Some(data) = self.data.as_deref_mut() {

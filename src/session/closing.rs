@@ -8,8 +8,6 @@ use std::time::Duration;
 use super::{Context, Ending, Session};
 use crate::auth::Revocation;
 use crate::protocol::reply::Reply;
-
-/// Why the server ends a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum EndReason {
     /// The server is stopping.

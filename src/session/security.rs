@@ -54,8 +54,6 @@ impl FromStr for TlsRequired {
         }
     }
 }
-
-/// The switch that is in progress.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum TlsSwitch {
     /// AUTH, with the initial level of data connections, which the mechanism determines.
@@ -63,8 +61,6 @@ pub(super) enum TlsSwitch {
     /// CCC.
     Clear,
 }
-
-/// The negotiated protection.
 #[derive(Debug, Default)]
 pub(super) struct Protection {
     control: ControlProtection,
