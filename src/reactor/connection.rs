@@ -118,7 +118,7 @@ impl Connection {
             input: LineBuffer::new(),
             outbox: Outbox::default(),
             session: Session::before_greeting(peer),
-            deadlines: Deadlines::new(),
+            deadlines: Deadlines::default(),
             data: None,
             tag: None,
             storage: Arc::clone(&context.policy.storage),
@@ -147,7 +147,10 @@ impl Connection {
         work: impl FnOnce(&mut Self, &mut LoopContext) -> TurnResult,
     ) -> TurnResult {
         self.outbox.attach(&mut context.scratch.output);
-        let worked = work(self, context).map(|request| request.or(self.apply_actions(context)));
+        let worked = work(self, context).map(|request| {
+            let asked = self.apply_actions(context);
+            request.or(asked)
+        });
         let written = worked.and_then(|request| {
             self.write_replies(context)?;
             Ok(request)

@@ -40,13 +40,15 @@ impl Connection {
             if !is_accepted || !self.execute_next(context) {
                 break;
             }
-            request = request.or(self.apply_actions(context));
+            let asked = self.apply_actions(context);
+            request = request.or(asked);
         }
         for _ in 0..COMMANDS_PER_TURN {
             if !self.has_status() || !self.execute_next(context) {
                 break;
             }
-            request = request.or(self.apply_actions(context));
+            let asked = self.apply_actions(context);
+            request = request.or(asked);
         }
         if self.has_abort() {
             self.converse(context, Session::abort);

@@ -178,11 +178,10 @@ fn parse_facts(facts: &[u8]) -> Result<Attributes, BadFact> {
     let facts = facts.strip_suffix(b";").ok_or(BadFact::Syntax)?;
     let mut new = Attributes::default();
     for fact in facts.split(|&b| b == b';') {
-        let equals = fact.iter().position(|&b| b == b'=');
-        let (name, value) = equals
-            .and_then(|at| fact.split_at_checked(at))
-            .ok_or(BadFact::Syntax)?;
-        let value = value.strip_prefix(b"=").unwrap_or(value);
+        let mut parts = fact.splitn(2, |&b| b == b'=');
+        let (Some(name), Some(value)) = (parts.next(), parts.next()) else {
+            return Err(BadFact::Syntax);
+        };
         if name.eq_ignore_ascii_case(b"modify") {
             new.modified = Some(date::parse_time_val(value).ok_or(BadFact::Syntax)?);
         } else if name.eq_ignore_ascii_case(b"UNIX.mode") {

@@ -113,6 +113,7 @@ impl Session {
             }
         }
         let reason = match unsent.unwrap_or_else(|| cx.outbox.last_text()) {
+            // A shorter text is whole.
             text if is_refused => text.get(..REASON_BYTES).unwrap_or(text).into(),
             _ => Box::default(),
         };

@@ -254,6 +254,7 @@ impl Session {
     /// Resolves an argument against the current directory. `None`: it is no valid path.
     pub(super) fn resolve(&self, argument: &[u8], cx: &Context<'_>) -> Option<VirtualPath> {
         let name = self.charset(cx).map(|charset| charset.decode(argument));
+        // Without a charset the name is its bytes.
         self.directory
             .join(name.as_deref().unwrap_or(argument))
             .ok()

@@ -28,6 +28,7 @@ impl Subcommand {
     fn verb(&self) -> &'static str {
         let end = self.syntax.match_indices(' ').nth(1).map(|(at, _)| at);
         let verb = end.and_then(|end| self.syntax.get(..end));
+        // SITE HELP and SITE WHO have no argument.
         verb.unwrap_or(self.syntax)
     }
 }

@@ -22,7 +22,7 @@ fn find(accounts: &Accounts, name: &str, password: &str) -> String {
             Verified::NextStep(_) => unreachable!("nothing here asks PAM"),
         },
     };
-    let name = account.map_or(b"none".to_vec(), |account| account.name.clone());
+    let name = account.map_or_else(|| b"none".to_vec(), |account| account.name.clone());
     String::from_utf8(name).unwrap() + slow
 }
 
