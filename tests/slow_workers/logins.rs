@@ -4,10 +4,10 @@ use std::net::Ipv4Addr;
 use std::sync::atomic::Ordering;
 
 use mioftpd::internals::limits::LOGINS_QUEUED;
-use mioftpd::internals::workers::Work;
+use mioftpd::internals::workers::{Completion, JobResult, Work};
 
 use crate::support::{Control, abort_connection, connect_from, until};
-use crate::{Filter, Scene, panicked, with_server};
+use crate::{Filter, Scene, with_server};
 
 /// Sends `most` logins from this address, which must be all that the queue accepts from it.
 fn flood(scene: &Scene, from: Ipv4Addr, most: usize) -> Vec<Control> {
@@ -76,7 +76,10 @@ fn verification_that_panics_is_a_failed_login() {
         control.command("USER ann", 331);
         control.send("PASS secret");
         scene.workers.wait_for(1);
-        scene.workers.complete(panicked);
+        scene.workers.complete(|job| Completion {
+            id: job.id,
+            outcome: JobResult::Panicked,
+        });
         control.expect(530);
         control.command("USER ann", 331);
         control.command("PASS secret", 230);

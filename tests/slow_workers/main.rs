@@ -34,7 +34,7 @@ use mioftpd::internals::reactor::{Parts, Protocol, Reactor, StorageByAccount};
 use mioftpd::internals::session::Settings;
 use mioftpd::internals::storage::{Disk, Storage};
 use mioftpd::internals::transfer::Scratch;
-use mioftpd::internals::workers::{Completion, Job, JobResult, Runner, Work};
+use mioftpd::internals::workers::{Completion, Job, Runner, Work};
 use mioftpd::{Account, Accounts, AddressRules, Permissions, Secret, Timings};
 use support::DEADLINE;
 
@@ -94,13 +94,6 @@ impl Workers {
         jobs.filter = None;
         let held = std::mem::take(&mut jobs.held);
         jobs.finished.extend(held.into_iter().map(end));
-    }
-}
-
-fn panicked(job: Job) -> Completion {
-    Completion {
-        id: job.id,
-        outcome: JobResult::Panicked,
     }
 }
 
