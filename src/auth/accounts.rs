@@ -140,8 +140,6 @@ impl Accounts {
         }
         Ok(())
     }
-
-    /// Whether the PAM helper process is started.
     pub(crate) const fn has_pam_helper(&self) -> bool {
         self.privsep.is_some()
     }

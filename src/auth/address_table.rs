@@ -41,14 +41,16 @@ pub(super) struct AddressTable<R> {
     keys: RandomState,
 }
 
-impl<R: Default> AddressTable<R> {
-    pub(super) fn new() -> Self {
+impl<R> Default for AddressTable<R> {
+    fn default() -> Self {
         Self {
             sets: (0..SETS).map(|_| Vec::new()).collect(),
             keys: RandomState::new(),
         }
     }
+}
 
+impl<R: Default> AddressTable<R> {
     pub(super) fn get(&self, prefix: ClientPrefix) -> Option<&R> {
         let set = self.sets.get(self.set_of(prefix))?;
         let found = set.iter().find(|(other, _)| *other == prefix)?;
@@ -154,7 +156,7 @@ mod tests {
 
     #[test]
     fn full_set_evicts_the_lowest_priority() {
-        let mut table = AddressTable::new();
+        let mut table = AddressTable::default();
         let colliding = colliding(&table, ADDRESSES_PER_SET + 2);
         let priority = |record: &u32| *record;
         for (number, mate) in (2..).zip(&colliding[..ADDRESSES_PER_SET]) {
@@ -174,7 +176,7 @@ mod tests {
 
     #[test]
     fn full_set_evicts_priority_zero_then_the_oldest() {
-        let mut table = AddressTable::new();
+        let mut table = AddressTable::default();
         let colliding = colliding(&table, ADDRESSES_PER_SET + 2);
         let priority = |record: &u32| *record;
         for mate in &colliding[..ADDRESSES_PER_SET] {
@@ -194,7 +196,7 @@ mod tests {
 
     #[test]
     fn memory_is_bounded_for_any_number_of_addresses() {
-        let mut table = AddressTable::new();
+        let mut table = AddressTable::default();
         assert_eq!(table.capacity(), 0);
         for number in 0..200_000 {
             *table.record(prefix(number), u32::MAX, |_| 1).unwrap() = number;
@@ -205,7 +207,7 @@ mod tests {
 
     #[test]
     fn a_thousand_addresses_fit_without_eviction() {
-        let mut table = AddressTable::new();
+        let mut table = AddressTable::default();
         for number in 0..1000 {
             *table.record(prefix(number), 0, |_| 1).unwrap() = number;
         }

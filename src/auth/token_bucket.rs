@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use crate::limits::Rate;
 
-/// The state of a token bucket; its size and refill interval are a [`Rate`].
+/// The state of a token bucket, which is full by default; its size and refill interval are a [`Rate`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TokenBucket {
     /// When the bucket will be full; `None` or past: it is full.
@@ -15,11 +15,6 @@ pub struct TokenBucket {
 }
 
 impl TokenBucket {
-    /// A full bucket.
-    pub const fn new() -> Self {
-        Self { full_at: None }
-    }
-
     /// Takes a token; `false` if there is none.
     pub fn take(&mut self, rate: Rate, now: Instant) -> bool {
         if self.next_at(rate, now).is_some() {
@@ -88,7 +83,7 @@ mod tests {
 
     #[test]
     fn burst_is_followed_by_one_token_per_interval() {
-        let (mut bucket, start) = (TokenBucket::new(), Instant::now());
+        let (mut bucket, start) = (TokenBucket::default(), Instant::now());
         for _ in 0..3 {
             assert_eq!(bucket.next_at(RATE, start), None);
             assert!(bucket.take(RATE, start));
@@ -102,7 +97,7 @@ mod tests {
 
     #[test]
     fn bucket_refills_to_the_burst_and_no_more() {
-        let (mut bucket, mut now) = (TokenBucket::new(), Instant::now());
+        let (mut bucket, mut now) = (TokenBucket::default(), Instant::now());
         for _ in 0..3 {
             assert!(bucket.is_full(now));
             assert!((0..3).all(|_| bucket.take(RATE, now)));
@@ -148,7 +143,7 @@ mod tests {
 
     #[test]
     fn zero_interval_is_unlimited_and_zero_burst_is_one() {
-        let (mut bucket, now) = (TokenBucket::new(), Instant::now());
+        let (mut bucket, now) = (TokenBucket::default(), Instant::now());
         let free = Rate {
             interval: Duration::ZERO,
             burst: 1,

@@ -19,8 +19,6 @@ pub struct Verification {
     /// A decoy that runs after a wrong password, as logins of other accounts fail only after this step too.
     pub(super) decoy: Option<Box<Self>>,
 }
-
-/// How a password is verified.
 pub(super) enum VerificationMethod {
     Hash {
         hash: Arc<str>,

@@ -27,8 +27,6 @@ const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/s
 
 /// The longest interval between two polls of whether the program has ended.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
-
-/// The prefix of all variables.
 pub(super) const PREFIX: &str = "MIOFTPD_";
 
 /// Environment variables: names and values.
@@ -42,8 +40,6 @@ pub(super) struct UploadFacts<'a> {
     /// SHA-256 in hexadecimal, if configured.
     pub(super) digest: Option<&'a str>,
 }
-
-/// How the program ended.
 #[derive(Debug)]
 pub(super) enum CommandEnd {
     Exited(ExitStatus),
@@ -68,8 +64,6 @@ pub(super) fn check(program: &Path) -> Result<(), String> {
         error => cannot(&cause(&error)),
     })
 }
-
-/// Whether this process runs under a seccomp filter.
 pub(super) fn has_seccomp_filter() -> bool {
     // Without /proc the filter is unknown, and taken for absent.
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
@@ -106,7 +100,6 @@ pub(super) fn run(
 }
 
 impl UploadFacts<'_> {
-    /// The environment variables.
     pub(super) fn variables(&self) -> Variables {
         let record = self.record;
         let bytes = |bytes: &[u8]| OsStr::from_bytes(bytes).to_owned();
@@ -159,6 +152,16 @@ mod tests {
 
     const TIME: Duration = Duration::from_secs(20);
 
+    fn variables(record: &TransferRecord) -> Variables {
+        let (file, digest) = (None, None);
+        let facts = UploadFacts {
+            record,
+            file,
+            digest,
+        };
+        facts.variables()
+    }
+
     fn shell(script: &str) -> Vec<OsString> {
         ["/bin/sh", "-c", script].map(OsString::from).to_vec()
     }
@@ -176,14 +179,8 @@ mod tests {
             "/'\"\\",
             "/-n",
         ] {
-            let mut record = upload("/x");
-            record.path = record.path.join(name.as_bytes()).unwrap();
-            let facts = UploadFacts {
-                record: &record,
-                file: None,
-                digest: None,
-            };
-            let ended = run(&shell(&script), &facts.variables(), TIME).unwrap();
+            let variables = variables(&upload(name));
+            let ended = run(&shell(&script), &variables, TIME).unwrap();
             assert!(
                 matches!(ended, CommandEnd::Exited(status) if status.success()),
                 "{ended:?}"
@@ -227,19 +224,9 @@ mod tests {
     fn timed_out_program_is_killed_with_its_children() {
         let directory = tempfile::tempdir().unwrap();
         let pid = directory.path().join("pid");
-        let record = upload("/x");
-        let facts = UploadFacts {
-            record: &record,
-            file: None,
-            digest: None,
-        };
         let script = format!("sleep 1000 & echo $! > {}; wait", pid.display());
-        let ended = run(
-            &shell(&script),
-            &facts.variables(),
-            Duration::from_millis(300),
-        )
-        .unwrap();
+        let time = Duration::from_millis(300);
+        let ended = run(&shell(&script), &variables(&upload("/x")), time).unwrap();
         assert!(matches!(ended, CommandEnd::TimedOut));
         // On a slow machine it may be killed before it has written the file.
         let Ok(pid) = fs::read_to_string(&pid).unwrap_or_default().trim().parse() else {

@@ -16,8 +16,6 @@ use rustix::net::{
 use super::error_throttle::ErrorThrottle;
 use crate::cause::cause;
 use crate::limits::EVENT_SOCKET_TIMEOUT;
-
-/// The client end of the socket.
 pub(super) struct EventSocket {
     path: PathBuf,
     connected: Option<OwnedFd>,

@@ -40,8 +40,6 @@ pub(super) fn ask(
     let answer = privsep.ask(&encode(variables), time + EVENT_KILL_MARGIN)?;
     decode_end(&answer)
 }
-
-/// Runs the worker process.
 pub(crate) fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     match run_once(arguments) {
         Ok(()) => ExitCode::SUCCESS,

@@ -62,12 +62,9 @@ impl Default for Events {
 }
 
 impl Events {
-    /// Whether a program or a socket is configured.
     pub(super) const fn is_configured(&self) -> bool {
         !self.command.is_empty() || self.socket.is_some()
     }
-
-    /// The number of event threads.
     pub(super) fn threads(&self) -> usize {
         if self.command.is_empty() {
             1
@@ -100,8 +97,6 @@ pub(super) struct FinishedUpload {
     pub(super) record: Arc<TransferRecord>,
     pub(super) storage: Arc<dyn Storage>,
 }
-
-/// The state that the event threads share.
 pub(super) struct EventSender {
     events: Events,
     socket: Option<Mutex<EventSocket>>,
@@ -125,9 +120,7 @@ impl EventSender {
         }
     }
 
-    /// Warns of what may prevent programs from running. To be called after the process has dropped its
-    /// privileges.
-    pub(super) fn warn_if_confined(&self) {
+    fn warn_if_confined(&self) {
         let runs_here = !self.events.command.is_empty() && self.privsep.is_none();
         if runs_here && command::has_seccomp_filter() {
             log::warn!(
@@ -137,8 +130,12 @@ impl EventSender {
         }
     }
 
-    /// The work of one event thread: sends events until the queue is closed.
-    pub(super) fn run(&self) {
+    /// The work of one event thread: sends events until the queue is closed. The first one warns of what may
+    /// prevent programs from running: the process has dropped its privileges by now.
+    pub(super) fn run(&self, is_first: bool) {
+        if is_first {
+            self.warn_if_confined();
+        }
         // Below the event loop, as all worker threads are; the program inherits it.
         let _ = rustix::process::setpriority_process(None, WORKER_NICENESS);
         let mut scratch = Scratch::new(if self.events.digest { CHUNK_BYTES } else { 0 });
@@ -161,11 +158,8 @@ impl EventSender {
 
     fn send(&self, upload: &FinishedUpload, scratch: &mut Scratch) {
         let record = upload.record.as_ref();
-        let digest = if self.events.digest && record.is_complete() {
-            digest_of(upload, scratch)
-        } else {
-            None
-        };
+        let has_digest = self.events.digest && record.is_complete();
+        let digest = has_digest.then(|| digest_of(upload, scratch)).flatten();
         if let Some(socket) = &self.socket {
             let line = json::line(record, digest.as_deref());
             let mut socket = socket.lock().unwrap_or_else(PoisonError::into_inner);
@@ -174,11 +168,8 @@ impl EventSender {
         if self.events.command.is_empty() {
             return;
         }
-        let file = if record.is_complete() {
-            path_on_this_host(upload)
-        } else {
-            None
-        };
+        let is_complete = record.is_complete();
+        let file = is_complete.then(|| path_on_this_host(upload)).flatten();
         let facts = UploadFacts {
             record,
             file: file.as_deref(),
@@ -208,14 +199,12 @@ impl EventSender {
 
 fn digest_of(upload: &FinishedUpload, scratch: &mut Scratch) -> Option<String> {
     let path = upload.record.path.clone();
-    let mut file_task = FileTask::new(
-        TaskSpec::Digest {
-            path: path.clone(),
-            algorithm: Algorithm::Sha256,
-            range: None,
-        },
-        None,
-    );
+    let spec = TaskSpec::Digest {
+        path: path.clone(),
+        algorithm: Algorithm::Sha256,
+        range: None,
+    };
+    let mut file_task = FileTask::new(spec, None);
     loop {
         match file_task.slice(&upload.storage, scratch) {
             TaskStep::More => {}

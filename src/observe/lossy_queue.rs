@@ -10,8 +10,6 @@ use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::limits::LOG_LOSS_EVERY;
-
-/// A class of items.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct QueueClass {
     pub(crate) capacity: usize,
@@ -64,8 +62,6 @@ impl<T> LossyQueue<T> {
             grown: Condvar::new(),
         }
     }
-
-    /// A queue with one class.
     pub(crate) fn new(capacity: usize) -> Self {
         let is_important = false;
         Self::with_classes([QueueClass {

@@ -99,9 +99,8 @@ struct ThreadGroup {
 /// privileges would keep them.
 #[derive(Default)]
 pub struct RecordThreads {
-    log_writer: Option<(LogWriter, SyncSender<()>)>,
-    /// With the number of threads.
-    event_sender: Option<(EventSender, usize, SyncSender<()>)>,
+    /// Their names and their work.
+    threads: Vec<(String, Box<dyn FnOnce() + Send>)>,
     started: Arc<AtomicBool>,
 }
 
@@ -130,7 +129,7 @@ impl Records {
                 .iter()
                 .any(|log| log.format == TransferLogFormat::Audit);
             let alive = records.add_threads("the transfer and audit logs", RECORDS_FLUSH_TIMEOUT);
-            observers.log_writer = Some((writer, alive));
+            observers.add("transfer-log".to_owned(), alive, move || writer.run());
         }
         if events.is_configured() {
             events.check().map_err(RecordsError::Events)?;
@@ -138,8 +137,11 @@ impl Records {
             records.events = Some(Arc::clone(&queue));
             let alive = records.add_threads("the upload events", EVENTS_FLUSH_TIMEOUT);
             let threads = events.threads();
-            let event_sender = EventSender::new(events, privsep, queue);
-            observers.event_sender = Some((event_sender, threads, alive));
+            let sender = Arc::new(EventSender::new(events, privsep, queue));
+            for number in 1..=threads {
+                let (sender, name) = (Arc::clone(&sender), format!("event-{number}"));
+                observers.add(name, alive.clone(), move || sender.run(number == 1));
+            }
         }
         Ok((records, observers))
     }
@@ -234,70 +236,53 @@ impl Drop for Records {
 }
 
 impl RecordThreads {
+    fn add(&mut self, name: String, alive: SyncSender<()>, work: impl FnOnce() + Send + 'static) {
+        let work = Box::new(move || {
+            let _alive = alive;
+            work();
+        });
+        self.threads.push((name, work));
+    }
+
     /// Starts the threads.
     ///
     /// # Errors
     /// When a thread cannot be created.
-    pub fn start(mut self) -> io::Result<()> {
+    pub fn start(self) -> io::Result<()> {
         self.started.store(true, Ordering::Release);
-        if let Some((writer, alive)) = self.log_writer.take() {
-            spawn("transfer-log".to_owned(), move || {
-                let _alive = alive;
-                writer.run();
-            })?;
-        }
-        if let Some((event_sender, threads, alive)) = self.event_sender.take() {
-            event_sender.warn_if_confined();
-            let event_sender = Arc::new(event_sender);
-            for number in 1..=threads {
-                let (event_sender, alive) = (Arc::clone(&event_sender), alive.clone());
-                spawn(format!("event-{number}"), move || {
-                    let _alive = alive;
-                    event_sender.run();
-                })?;
-            }
+        for (name, work) in self.threads {
+            let thread = thread::Builder::new().name(name);
+            thread.stack_size(THREAD_STACK_BYTES).spawn(work)?;
         }
         Ok(())
     }
-}
-
-fn spawn(name: String, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
-    let thread = thread::Builder::new()
-        .name(name)
-        .stack_size(THREAD_STACK_BYTES);
-    thread.spawn(work).map(drop)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::storage::EmptyStorage;
+    use std::path::Path;
+
+    fn open(file: &Path) -> (Records, RecordThreads) {
+        let logs = [test_records::json_log(file)];
+        Records::open(&logs, Events::default(), None, Arc::new(|| {})).unwrap()
+    }
 
     #[test]
     fn drop_before_start_does_not_wait() {
         let directory = tempfile::tempdir().unwrap();
-        let file = directory.path().join("log");
-        let format = TransferLogFormat::Json;
-        let log = TransferLog { file, format };
-        let opened = Records::open(&[log], Events::default(), None, Arc::new(|| {}));
-        let (records, observers) = opened.unwrap();
+        let (records, _observers) = open(&directory.path().join("log"));
         let begin = std::time::Instant::now();
         drop(records);
         assert!(begin.elapsed() < RECORDS_FLUSH_TIMEOUT);
-        drop(observers);
     }
 
     #[test]
     fn drop_waits_for_the_last_records() {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("log");
-        let format = TransferLogFormat::Json;
-        let log = TransferLog {
-            file: file.clone(),
-            format,
-        };
-        let opened = Records::open(&[log], Events::default(), None, Arc::new(|| {}));
-        let (records, observers) = opened.unwrap();
+        let (records, observers) = open(&file);
         let storage: Arc<dyn Storage> = Arc::new(EmptyStorage);
         // Fits into the queue, which no thread empties yet.
         for _ in 0..100 {

@@ -1,9 +1,17 @@
-//! A transfer record for the unit tests of this module.
+//! A transfer record, and a log for it, for the unit tests of this module.
 
+use std::path::Path;
 use std::time::Duration;
 
 use super::record::{Outcome, TransferRecord, Verb};
+use super::transfer_log::{TransferLog, TransferLogFormat};
 use crate::protocol::path::VirtualPath;
+pub(super) fn json_log(file: &Path) -> TransferLog {
+    TransferLog {
+        file: file.to_owned(),
+        format: TransferLogFormat::Json,
+    }
+}
 
 /// A complete upload.
 pub(super) fn upload(path: &str) -> TransferRecord {

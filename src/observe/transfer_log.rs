@@ -79,8 +79,6 @@ impl ReopenState {
         self.error.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
-
-/// The open log files.
 pub(super) struct LogWriter {
     queue: Arc<LossyQueue<LogEntry>>,
     logs: Vec<OpenLog>,
@@ -126,8 +124,6 @@ impl LogWriter {
             waker,
         })
     }
-
-    /// The queue to the thread.
     pub(super) const fn queue(&self) -> &Arc<LossyQueue<LogEntry>> {
         &self.queue
     }
@@ -250,7 +246,7 @@ fn open_file(path: &Path) -> io::Result<File> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::test_records::upload;
+    use super::super::test_records::{json_log, upload};
     use super::*;
     use std::fs;
 
@@ -267,14 +263,8 @@ mod tests {
     #[test]
     fn each_record_is_appended_to_each_file() {
         let directory = tempfile::tempdir().unwrap();
-        let logs = [
-            ("x", TransferLogFormat::Xferlog),
-            ("j", TransferLogFormat::Json),
-        ]
-        .map(|(name, format)| TransferLog {
-            file: directory.path().join(name),
-            format,
-        });
+        let mut logs = ["x", "j"].map(|name| json_log(&directory.path().join(name)));
+        logs[0].format = TransferLogFormat::Xferlog;
         fs::write(&logs[0].file, "old\n").unwrap();
         let writer = writer(&logs);
         for path in ["/a", "/b"] {
@@ -295,12 +285,7 @@ mod tests {
     fn file_that_cannot_be_opened_is_named() {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("none/log");
-        let format = TransferLogFormat::Json;
-        let log = TransferLog {
-            file: file.clone(),
-            format,
-        };
-        let opened = LogWriter::open(&[log], Arc::default(), Arc::new(|| {}));
+        let opened = LogWriter::open(&[json_log(&file)], Arc::default(), Arc::new(|| {}));
         assert_eq!(opened.err().unwrap().0, file);
     }
 
@@ -308,11 +293,7 @@ mod tests {
     fn torn_line_is_ended_before_the_next_record() {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("x");
-        let format = TransferLogFormat::Xferlog;
-        let mut writer = writer(&[TransferLog {
-            file: file.clone(),
-            format,
-        }]);
+        let mut writer = writer(&[json_log(&file)]);
         fs::write(&file, "Tue No").unwrap();
         writer.logs[0].is_torn = true;
         write(&mut writer, "/a");
@@ -324,9 +305,7 @@ mod tests {
 
     #[test]
     fn full_disk_is_logged_and_writing_continues() {
-        let file = PathBuf::from("/dev/full");
-        let format = TransferLogFormat::Json;
-        let mut writer = writer(&[TransferLog { file, format }]);
+        let mut writer = writer(&[json_log(Path::new("/dev/full"))]);
         write(&mut writer, "/a");
         let repeated = writer.logs[0].errors.record(upload("/a").ended);
         assert_eq!(repeated, None, "the first error has been logged");

@@ -110,8 +110,6 @@ impl Connection {
             work,
         });
     }
-
-    /// The identifier of the job that is awaited.
     pub(super) const fn job_id(&self) -> JobId {
         JobId {
             owner: self.key().to_bits(),

@@ -30,7 +30,9 @@ pub struct Activity {
 impl Activity {
     /// How often deadlines of this kind have expired.
     pub fn expired(&self, deadline: Deadline) -> u64 {
-        self.expired.get(deadline as usize).copied().unwrap_or(0)
+        let count = self.expired.get(deadline as usize);
+        debug_assert!(count.is_some(), "there is a count for each deadline");
+        count.copied().unwrap_or(0)
     }
 
     pub(super) fn count_expired(&mut self, deadline: Deadline) {

@@ -23,8 +23,6 @@ pub(super) struct Admission {
     /// Rate-limits the log lines of refusals.
     refusals: LogRateLimiter,
 }
-
-/// Why a connection is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
     /// By the address rules.
@@ -116,13 +114,9 @@ impl Admission {
         self.limit = limit;
         self.limit_per_address = limit_per_address;
     }
-
-    /// Whether the address rules admit the address.
     pub(super) fn allows(&self, address: IpAddr) -> bool {
         self.rules.admit(address)
     }
-
-    /// Checks the address rules, bans and connection rates.
     pub(super) fn screen(
         &self,
         address: IpAddr,
@@ -285,7 +279,7 @@ mod tests {
             deny: Vec::new(),
         };
         let admission = Admission::new(rules, 9.into(), 9);
-        let (mut throttle, now) = (Throttle::new(), Instant::now());
+        let (mut throttle, now) = (Throttle::default(), Instant::now());
         let limits = Throttling {
             failures: 1,
             connections: Rate {

@@ -54,8 +54,6 @@ impl PassiveListener {
             _lease: lease,
         }
     }
-
-    /// Whether a proxy has connected and its header is incomplete.
     pub(super) const fn has_pending(&self) -> bool {
         self.pending.is_some()
     }

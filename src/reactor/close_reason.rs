@@ -4,8 +4,6 @@
 
 use std::fmt;
 use std::io;
-
-/// Why a connection is closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum CloseReason {
     /// The last reply was flushed, and the client has closed or its time for that is over.

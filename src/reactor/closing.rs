@@ -18,8 +18,6 @@ use super::context::LoopContext;
 use crate::event_loop::Interest;
 use crate::net::Stream as _;
 use crate::session::Deadline;
-
-/// How far the close of a connection is.
 enum Close {
     /// None is requested, or a phase must end first.
     No,

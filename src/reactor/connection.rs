@@ -118,7 +118,7 @@ impl Connection {
             input: LineBuffer::default(),
             outbox: Outbox::default(),
             session: Session::before_greeting(peer),
-            deadlines: Deadlines::new(),
+            deadlines: Deadlines::default(),
             data: None,
             tag: None,
             storage: Arc::clone(&context.policy.storage),
@@ -128,14 +128,10 @@ impl Connection {
             armed: None,
         }
     }
-
-    /// Begins the session, which sends the greeting.
     pub(super) fn greet(&mut self, context: &mut LoopContext) {
         let mut cx = context.for_session(&mut self.outbox, &mut self.deadlines);
         self.session = Session::open(self.peer, &mut cx);
     }
-
-    /// Whether the client's address is known.
     pub(super) const fn is_known(&self) -> bool {
         !matches!(self.phase, Phase::ProxyHeader(_))
     }
@@ -151,7 +147,10 @@ impl Connection {
         work: impl FnOnce(&mut Self, &mut LoopContext) -> TurnResult,
     ) -> TurnResult {
         self.outbox.attach(&mut context.scratch.output);
-        let worked = work(self, context).map(|request| request.or(self.apply_actions(context)));
+        let worked = work(self, context).map(|request| {
+            let asked = self.apply_actions(context);
+            request.or(asked)
+        });
         let written = worked.and_then(|request| {
             self.write_replies(context)?;
             Ok(request)
@@ -175,8 +174,6 @@ impl Connection {
         let mut cx = context.for_session(&mut self.outbox, &mut self.deadlines);
         act(&mut self.session, &mut cx);
     }
-
-    /// Tells the session of an event.
     pub(super) fn notify(&mut self, event: SessionEvent, context: &mut LoopContext) {
         self.converse(context, |session, cx| session.handle(event, cx));
     }
@@ -212,8 +209,6 @@ impl Connection {
             }),
         }
     }
-
-    /// Whether there is something to be written.
     pub(super) fn has_output(&self) -> bool {
         !self.outbox.is_empty() || self.stream.has_unsent()
     }
@@ -227,16 +222,12 @@ impl Connection {
         let data = self.data.as_deref();
         data.is_some_and(DataChannel::needs_control_probe)
     }
-
-    /// Whether there is room for more commands.
     fn wants_input(&self) -> bool {
         self.phase == Phase::Open
             && !self.session.is_closing()
             && !self.outbox.is_full()
             && self.input.len() < INPUT_BYTES
     }
-
-    /// Whether a command can be executed now.
     fn has_command(&self) -> bool {
         self.session.accepts_command() && !self.outbox.is_full() && self.input.has_line()
     }
@@ -261,13 +252,9 @@ impl Connection {
     pub(super) fn has_abort(&self) -> bool {
         self.session.may_be_aborted() && self.input.waiting().any(|line| line.is(b"ABOR"))
     }
-
-    /// Whether a QUIT waits in the input.
     pub(super) fn has_quit(&self) -> bool {
         self.input.waiting().any(|line| line.is_bare(b"QUIT"))
     }
-
-    /// Handles the deadlines that are due.
     pub(super) fn expire(&mut self, context: &mut LoopContext) -> TurnResult {
         while let Some(deadline) = self.deadlines.take_due(context.now) {
             context.activity.count_expired(deadline);

@@ -38,8 +38,6 @@ pub(super) struct LoopContext {
     /// The day since 1970 on which the certificate's dates were checked.
     certificate_checked: i64,
 }
-
-/// The seams to the outside.
 pub(super) struct Io {
     pub(super) network: Box<dyn Network>,
     pub(super) runner: Box<dyn Runner>,
@@ -58,8 +56,6 @@ pub(super) struct Policy {
     /// Networks whose connections begin with a PROXY header.
     pub(super) proxies: Vec<Cidr>,
 }
-
-/// What bounds the load.
 pub(super) struct Limiters {
     /// For work that needs much memory.
     pub(super) permits: Semaphore,
@@ -70,7 +66,6 @@ pub(super) struct Limiters {
 
 /// Buffers that are lent to the connection whose turn it is; empty between turns, but for their capacity.
 pub(super) struct TurnScratch {
-    /// Actions of the session, in order.
     pub(super) actions: VecDeque<Action>,
     pub(super) input: Vec<u8>,
     /// Whether `input` holds a password.
@@ -100,7 +95,7 @@ impl LoopContext {
             },
             limiters: Limiters {
                 permits,
-                throttle: Throttle::new(),
+                throttle: Throttle::default(),
                 login_queue: LoginQueue::default(),
             },
             scratch: TurnScratch {
@@ -116,8 +111,6 @@ impl LoopContext {
             certificate_checked: day_of(unix_time),
         }
     }
-
-    /// Reads the clocks, once an iteration.
     pub(super) fn tick(&mut self) {
         self.now = self.io.network.now();
         self.unix_time = self.io.network.unix_time();
@@ -135,8 +128,6 @@ impl LoopContext {
             log::warn!("{warning}");
         }
     }
-
-    /// What the session of a connection works with.
     pub(super) const fn for_session<'a>(
         &'a mut self,
         outbox: &'a mut Outbox,
@@ -187,7 +178,6 @@ impl LoopContext {
 }
 
 impl Io {
-    /// A listener on a free passive port.
     pub(super) fn listen_passive(
         &mut self,
         here: SocketAddr,

@@ -40,21 +40,21 @@ impl Connection {
             if !is_accepted || !self.execute_next(context) {
                 break;
             }
-            request = request.or(self.apply_actions(context));
+            let asked = self.apply_actions(context);
+            request = request.or(asked);
         }
         for _ in 0..COMMANDS_PER_TURN {
             if !self.has_status() || !self.execute_next(context) {
                 break;
             }
-            request = request.or(self.apply_actions(context));
+            let asked = self.apply_actions(context);
+            request = request.or(asked);
         }
         if self.has_abort() {
             self.converse(context, Session::abort);
         }
         request
     }
-
-    /// Executes the next complete line, if there is one.
     fn execute_next(&mut self, context: &mut LoopContext) -> bool {
         for refusal in self.input.refusals() {
             self.outbox.telnet(refusal);
@@ -97,8 +97,6 @@ impl Connection {
         }
         Ok(())
     }
-
-    /// Everything that the client has sent is read.
     fn input_is_drained(&mut self) {
         self.ready.clear(crate::event_loop::Interest::Readable);
         if let Some(data) = self.data.as_deref_mut() {

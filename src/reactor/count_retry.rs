@@ -55,8 +55,6 @@ impl Connection {
             self.data().enter(state);
         }
     }
-
-    /// Submits the resting job again, if there is one.
     pub(super) fn retry_count(&mut self, context: &mut LoopContext) {
         let job = self.count_wait.as_deref_mut().and_then(CountWait::take_job);
         let Some(work) = job else {

@@ -18,7 +18,6 @@ pub(super) enum CountWait {
 }
 
 impl CountWait {
-    /// When the command gives up.
     pub(super) const fn until(&self) -> Instant {
         match self {
             Self::Asking(until) | Self::Resting(until, _) => *until,

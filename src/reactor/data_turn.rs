@@ -40,8 +40,6 @@ impl Connection {
         self.move_slice(context);
         self.commit(context);
     }
-
-    /// The data channel, created if there is none.
     pub(super) fn data(&mut self) -> &mut DataChannel {
         self.data.get_or_insert_with(Box::default)
     }
@@ -248,8 +246,6 @@ impl Connection {
             PausedTimeout::default()
         }
     }
-
-    /// Resumes the client's time-out, if it is paused.
     pub(super) fn resume_timeout(&mut self, context: &LoopContext) {
         let data = self.data.as_deref_mut();
         if let Some(left) = data.and_then(DataChannel::paused_timeout) {

@@ -25,8 +25,6 @@ pub(super) enum Drain {
     /// The loop may end.
     Stopped,
 }
-
-/// What the reactor must do now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
     Nothing,

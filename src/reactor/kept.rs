@@ -18,7 +18,6 @@ use crate::net::Stream as _;
 use crate::session::{Deadline, Repeated, SessionEvent};
 
 impl Connection {
-    /// The command of a transfer was refused.
     pub(super) fn keep_link(&mut self, context: &mut LoopContext) {
         let Some(data) = self.data.as_deref_mut() else {
             return;
@@ -80,8 +79,6 @@ impl Connection {
         }
         self.lose_link(context);
     }
-
-    /// Closes what was arranged, and tells the session.
     pub(super) fn lose_link(&mut self, context: &mut LoopContext) {
         let data = self.data();
         data.close_link();

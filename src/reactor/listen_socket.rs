@@ -48,8 +48,6 @@ impl ListenSocket {
             self.state = AcceptState::Ready;
         }
     }
-
-    /// accept would block.
     pub(super) const fn would_block(&mut self) {
         self.state = AcceptState::Idle;
     }
@@ -66,8 +64,6 @@ impl ListenSocket {
         self.state = AcceptState::BackingOff(now + ACCEPT_PAUSE);
         is_first
     }
-
-    /// Whether accept is to be called.
     pub(super) fn is_ready(&self, now: Instant) -> bool {
         match self.state {
             AcceptState::Idle => false,

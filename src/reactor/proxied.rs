@@ -39,7 +39,6 @@ impl Connection {
 }
 
 impl Reactor {
-    /// A proxy has connected: waits for its header.
     pub(super) fn await_proxy_header(
         &mut self,
         key: Key,

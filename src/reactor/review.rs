@@ -14,15 +14,12 @@ use crate::limits::REVIEWS_PER_PASS;
 use crate::net::ClientCertStatus;
 
 impl Reactor {
-    /// Begins a review: the rules have changed.
     pub(super) fn begin_review(&mut self) {
         self.review = match self.context.policy.settings.revoked_sessions {
             RevokedSessions::Keep => None,
             RevokedSessions::End => Some(0),
         };
     }
-
-    /// Reviews some more connections, if a review is under way.
     pub(super) fn review_some(&mut self) {
         let Some(from) = self.review else {
             return;

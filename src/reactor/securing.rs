@@ -19,8 +19,6 @@ use crate::net::tls::Acceptor;
 use crate::net::{Channel, ClientCertStatus, Stream as _};
 use crate::observe::target;
 use crate::session::{Deadline, Repeated, Session, SessionEvent};
-
-/// What an early handshake on a data connection has come to.
 enum EarlyHandshake {
     GoesOn(Channel),
     Failed,
@@ -55,8 +53,6 @@ impl Connection {
             }
         }
     }
-
-    /// Begins TLS on the control connection.
     pub(super) fn secure(&mut self, context: &mut LoopContext) -> Result<(), CloseReason> {
         context.check_certificate_dates();
         let none = || Err(io::Error::other("there is no certificate"));

@@ -1,8 +1,6 @@
 //! The sockets of a connection, and the server's own: what a token means here.
 
 use crate::event_loop::{Key, Token};
-
-/// Which socket an event is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum SocketRole {
     /// The control connection.

@@ -20,8 +20,6 @@ pub(super) enum Turn {
 impl Turn {
     pub(super) const ALL: [Self; 3] = [Self::Control, Self::Handshake, Self::Data];
 }
-
-/// The connections that wait for a turn.
 pub(super) type TurnQueue = RunQueue<{ Turn::ALL.len() }>;
 
 /// What only the reactor can do, because it needs other connections.

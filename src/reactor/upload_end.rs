@@ -7,8 +7,6 @@ use std::time::{Duration, Instant};
 
 use crate::limits::UPLOAD_END_PAUSE;
 use crate::net::EndWatch;
-
-/// How the end of an upload is recognised.
 #[derive(Default)]
 pub(super) enum UploadEnd {
     /// There is no upload.

@@ -130,7 +130,6 @@ pub enum NoListener {
 }
 
 impl SessionEvent {
-    /// The error of the storage, if the event has one.
     pub(super) const fn error(&self) -> Option<storage::Error> {
         match self {
             Self::StorageAnswered(Err(error))

@@ -126,8 +126,6 @@ impl Session {
         self.change(path, new, Reply::new(213, text), cx);
     }
 }
-
-/// The permissions that a change needs.
 fn needed(new: Attributes) -> Permissions {
     let times = new
         .modified
@@ -144,6 +142,14 @@ pub(super) fn parse_mode(octal: &[u8]) -> Option<u16> {
     let is_octal = !octal.is_empty() && octal.iter().all(|b| matches!(b, b'0'..=b'7'));
     let text = std::str::from_utf8(octal).ok().filter(|_| is_octal)?;
     u16::from_str_radix(text, 8).ok()
+}
+
+/// Parses a decimal number that is digits alone.
+pub(super) fn parse_decimal(digits: &[u8]) -> Option<u64> {
+    // `parse` accepts `+1`.
+    let is_number = digits.iter().all(u8::is_ascii_digit);
+    let text = std::str::from_utf8(digits).ok().filter(|_| is_number)?;
+    text.parse().ok()
 }
 
 /// Splits at the first space. The second part is empty if there is none.
@@ -172,11 +178,10 @@ fn parse_facts(facts: &[u8]) -> Result<Attributes, BadFact> {
     let facts = facts.strip_suffix(b";").ok_or(BadFact::Syntax)?;
     let mut new = Attributes::default();
     for fact in facts.split(|&b| b == b';') {
-        let equals = fact.iter().position(|&b| b == b'=');
-        let (name, value) = equals
-            .and_then(|at| fact.split_at_checked(at))
-            .ok_or(BadFact::Syntax)?;
-        let value = value.strip_prefix(b"=").unwrap_or(value);
+        let mut parts = fact.splitn(2, |&b| b == b'=');
+        let (Some(name), Some(value)) = (parts.next(), parts.next()) else {
+            return Err(BadFact::Syntax);
+        };
         if name.eq_ignore_ascii_case(b"modify") {
             new.modified = Some(date::parse_time_val(value).ok_or(BadFact::Syntax)?);
         } else if name.eq_ignore_ascii_case(b"UNIX.mode") {

@@ -34,7 +34,6 @@ pub(super) struct AuditState {
 }
 
 impl AuditState {
-    /// Starts the record of a new command.
     pub(super) fn begin(&mut self, command: Command) {
         *self = Self {
             command: Some(command),
@@ -52,13 +51,9 @@ impl AuditState {
         };
         *slot = Some(path.clone());
     }
-
-    /// Notes an operation of the storage.
     pub(super) const fn note_operation(&mut self, operation: &Operation) {
         self.changes |= operation.is_change();
     }
-
-    /// Notes the error of an event, if it has one.
     pub(super) fn note_failure(&mut self, event: &SessionEvent) {
         if let Some(error) = event.error() {
             self.cause = Some(error);
@@ -118,6 +113,7 @@ impl Session {
             }
         }
         let reason = match unsent.unwrap_or_else(|| cx.outbox.last_text()) {
+            // A shorter text is whole.
             text if is_refused => text.get(..REASON_BYTES).unwrap_or(text).into(),
             _ => Box::default(),
         };
@@ -137,8 +133,6 @@ impl Session {
         cx.action(Action::Audit(Box::new(record)));
     }
 }
-
-/// The path in the argument of a command.
 fn path_in<'a>(request: &Request<'a>) -> Option<&'a [u8]> {
     let argument = request.argument;
     let path = match request.command {

@@ -7,6 +7,7 @@
 
 use std::net::SocketAddr;
 
+use super::attributes::parse_decimal;
 use super::question::{Question, mismatched};
 use super::{Action, Context, NoListener, Progress, Repeated, Session};
 use crate::file_task::Algorithm;
@@ -17,8 +18,6 @@ use crate::protocol::host_port::{self, EpsvRequest};
 use crate::protocol::reply::Reply;
 use crate::protocol::unicast::{is_in_scope, is_unicast};
 use crate::transfer::Representation;
-
-/// The parameters of the next transfer.
 #[derive(Debug)]
 pub(super) struct TransferParameters {
     pub(super) representation: Representation,
@@ -34,11 +33,8 @@ pub(super) struct TransferParameters {
     pub(super) facts: FactSet,
     /// Whether the client has sent OPTS UTF8 ON.
     pub(super) utf8: bool,
-    /// The algorithm of HASH.
     pub(super) algorithm: Algorithm,
 }
-
-/// How the next data connection is established.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum DataMode {
     /// No PASV, EPSV, PORT or EPRT applies.
@@ -169,12 +165,7 @@ impl Session {
     }
 
     pub(super) fn restart(&mut self, argument: &[u8], cx: &mut Context<'_>) {
-        // `parse` accepts `+1`.
-        let digits = argument.iter().all(u8::is_ascii_digit);
-        let offset = std::str::from_utf8(argument)
-            .ok()
-            .and_then(|text| text.parse().ok());
-        match offset.filter(|_| digits) {
+        match parse_decimal(argument) {
             Some(offset) => {
                 self.params.restart = offset;
                 let text = format!("Restarting at {offset}. Send STOR or RETR.");

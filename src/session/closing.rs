@@ -8,8 +8,6 @@ use std::time::Duration;
 use super::{Context, Ending, Session};
 use crate::auth::Revocation;
 use crate::protocol::reply::Reply;
-
-/// Why the server ends a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum EndReason {
     /// The server is stopping.
@@ -38,14 +36,10 @@ impl Session {
 
     /// Ends the transfer in progress, after the grace period of a shutdown.
     pub fn stop_now(&mut self, cx: &mut Context<'_>) {
-        self.end_reason.get_or_insert(EndReason::Stopping);
-        if self.is_transferring() {
-            // One that is being cut already keeps its time-out.
-            if self.may_be_aborted() {
-                self.cut(Ending::Stopped, cx);
-            }
-        } else if !self.is_closing() {
-            self.close_unsolicited(&Reply::service_not_available(), cx);
+        self.stop(cx);
+        // One that is being cut already keeps its time-out.
+        if self.is_transferring() && self.may_be_aborted() {
+            self.cut(Ending::Stopped, cx);
         }
     }
 }

@@ -3,14 +3,14 @@
 //! It sends the greeting, serves NOOP and QUIT, and answers 502 to the other commands of RFC 959. The
 //! smallest session that the reactor can serve: read it first, and take it as the baseline of benchmarks.
 
+use super::attributes::split_word;
 use super::{Context, Session};
 use crate::protocol::command::{self, Command, Standard};
 use crate::protocol::reply::Reply;
 
 impl Session {
     pub(super) fn control_only(&mut self, line: &[u8], cx: &mut Context<'_>) {
-        // `split` yields at least one item.
-        let verb = line.split(|&b| b == b' ').next().unwrap_or_default();
+        let (verb, _) = split_word(line);
         let row = command::lookup(verb).filter(|row| row.standard == Standard::Rfc959);
         self.log_line(line, cx);
         let Some(row) = row.filter(|_| line.is_ascii()) else {

@@ -61,16 +61,11 @@ impl Deadline {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PausedTimeout(Option<(Deadline, Duration)>);
 
-/// The deadlines of one connection, indexed by [`Deadline`].
+/// The deadlines of one connection, indexed by [`Deadline`]; by default none is set.
 #[derive(Debug, Default)]
 pub struct Deadlines([Option<Instant>; Deadline::COUNT]);
 
 impl Deadlines {
-    /// A table with no deadline set.
-    pub const fn new() -> Self {
-        Self([None; Deadline::COUNT])
-    }
-
     /// Sets a deadline, or moves it.
     pub fn set(&mut self, deadline: Deadline, at: Instant) {
         if let Some(slot) = self.0.get_mut(deadline as usize) {
@@ -87,7 +82,7 @@ impl Deadlines {
 
     /// Clears all deadlines.
     pub fn clear_all(&mut self) {
-        *self = Self::new();
+        *self = Self::default();
     }
 
     /// Pauses the time-out of a transfer. At most one of the two is set at a time.
@@ -145,7 +140,7 @@ mod tests {
     fn due_deadlines_are_taken_once_and_in_order() {
         let start = Instant::now();
         let second = Duration::from_secs(1);
-        let mut deadlines = Deadlines::new();
+        let mut deadlines = Deadlines::default();
         for (steps, deadline) in (1..).zip(Deadline::ALL.into_iter().rev()) {
             deadlines.set(deadline, start + second * steps);
         }
@@ -165,7 +160,7 @@ mod tests {
         let (start, second) = (Instant::now(), Duration::from_secs(1));
         let much_later = start + second * 1000;
         for deadline in [Deadline::DataConnect, Deadline::DataStall] {
-            let mut deadlines = Deadlines::new();
+            let mut deadlines = Deadlines::default();
             deadlines.set(deadline, start + second * 3);
             deadlines.set(Deadline::Resume, much_later);
             let left = deadlines.pause(start + second);
@@ -175,7 +170,7 @@ mod tests {
             deadlines.clear(Deadline::Resume);
             assert_eq!(deadlines.next(), Some(much_later + second * 2));
         }
-        let mut deadlines = Deadlines::new();
+        let mut deadlines = Deadlines::default();
         let left = deadlines.pause(start);
         deadlines.resume(left, start);
         assert_eq!(deadlines.next(), None);

@@ -5,6 +5,7 @@
 //! ABOR ends a task that only reads: the command is answered with 426, then ABOR is executed. Each slice
 //! restarts the idle timer, so a long digest does not expire, but a hanging storage does.
 
+use super::attributes::parse_decimal;
 use super::question::{DigestForm, DigestQuestion, Question};
 use super::uploads::REPLACING;
 use super::{Action, Context, Progress, Session};
@@ -231,12 +232,7 @@ fn parse_x_argument(argument: &[u8]) -> Option<(Vec<u8>, Option<ByteRange>)> {
 /// Parses `first end`, with an exclusive end.
 fn parse_x_range(text: &[u8]) -> Option<ByteRange> {
     let mut words = text.split(|&b| b == b' ');
-    let mut number = || {
-        let digits = words.next()?;
-        let is_number = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
-        let text = std::str::from_utf8(digits).ok().filter(|_| is_number)?;
-        text.parse::<u64>().ok()
-    };
+    let mut number = || parse_decimal(words.next()?);
     let first = number()?;
     let last = number()?.checked_sub(1)?;
     words

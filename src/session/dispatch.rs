@@ -175,8 +175,6 @@ impl Session {
             _ => self.run_file_command(request, cx),
         }
     }
-
-    /// Files, transfer parameters and data connections.
     fn run_file_command(&mut self, request: &Request<'_>, cx: &mut Context<'_>) {
         let argument = request.argument;
         match request.command {
@@ -256,6 +254,7 @@ impl Session {
     /// Resolves an argument against the current directory. `None`: it is no valid path.
     pub(super) fn resolve(&self, argument: &[u8], cx: &Context<'_>) -> Option<VirtualPath> {
         let name = self.charset(cx).map(|charset| charset.decode(argument));
+        // Without a charset the name is its bytes.
         self.directory
             .join(name.as_deref().unwrap_or(argument))
             .ok()
@@ -265,8 +264,6 @@ impl Session {
     pub(super) fn charset(&self, cx: &Context<'_>) -> Option<Charset> {
         cx.settings.charset.filter(|_| !self.params.utf8)
     }
-
-    /// Encodes a path in the charset of the client.
     pub(super) fn encoded_for_client(&self, path: Vec<u8>, cx: &Context<'_>) -> Vec<u8> {
         match self.charset(cx) {
             Some(charset) => charset.encode(&path).into_owned(),

@@ -113,8 +113,6 @@ impl Ending {
         }
         reply
     }
-
-    /// The outcome in the transfer log.
     pub(super) const fn outcome(self) -> Outcome {
         match self {
             Self::Complete => Outcome::Complete,

@@ -73,8 +73,6 @@ impl Session {
             cx.action(Action::DescribeEntry(path));
         }
     }
-
-    /// The format of facts in MLST and MLSD.
     pub(super) fn fact_format(&self, cx: &Context<'_>) -> FactFormat {
         FactFormat {
             facts: self.params.facts,

@@ -3,6 +3,7 @@
 //!
 //! FEAT and HELP are generated from the table that the parser uses, so they list exactly what is served.
 
+use super::attributes::split_word;
 use super::dispatch::is_served;
 use super::listings::split_options;
 use super::login::Login;
@@ -36,11 +37,8 @@ impl Session {
     }
 
     pub(super) fn options(&mut self, argument: &[u8], cx: &mut Context<'_>) {
-        let mut words = argument.splitn(2, |&b| b == b' ');
-        // `splitn` yields at least one item; without a value the second is empty.
-        let command = words.next().unwrap_or_default().to_ascii_uppercase();
-        let value = words.next().unwrap_or_default();
-        match command.as_slice() {
+        let (command, value) = split_word(argument);
+        match command.to_ascii_uppercase().as_slice() {
             // Selects between UTF-8 and the fallback charset; without one names are passed as bytes.
             b"UTF8" | b"UTF-8" if is_on_or_off(value) => {
                 self.params.utf8 = !value.eq_ignore_ascii_case(b"OFF");

@@ -66,6 +66,7 @@ impl Session {
 pub(super) fn split_options(argument: &[u8]) -> (&[u8], &[u8]) {
     let mut rest = argument;
     while rest.starts_with(b"-") {
+        // The last option may have nothing behind it, not even a space.
         let end = rest.iter().position(|&b| b == b' ').unwrap_or(rest.len());
         let (option, behind) = rest.split_at(end);
         rest = behind.strip_prefix(b" ").unwrap_or(behind);

@@ -36,8 +36,6 @@ pub(super) enum Login {
     Claimed(Box<[u8]>),
     LoggedIn(Box<[u8]>, AuthenticatedUser, ProvenBy),
 }
-
-/// How the client authenticates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Proof {
     /// PASS, with the time of its arrival.
@@ -80,8 +78,6 @@ impl Login {
     pub(super) const fn is_logged_in(&self) -> bool {
         matches!(self, Self::LoggedIn(..))
     }
-
-    /// The account of a logged-in client.
     pub(super) fn account(&self) -> Option<&Account> {
         match self {
             Self::LoggedIn(_, user, _) => Some(&user.account),

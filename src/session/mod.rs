@@ -197,7 +197,7 @@ impl Session {
             rename_from: None,
             idle: None,
             failures: 0,
-            command_rate: TokenBucket::new(),
+            command_rate: TokenBucket::default(),
             long_lines: 0,
             log: Box::default(),
             audit: Box::default(),
@@ -359,8 +359,6 @@ impl Session {
             _ => self.close(reply, cx),
         }
     }
-
-    /// Sends the last reply and closes.
     fn close(&mut self, reply: &Reply, cx: &mut Context<'_>) {
         cx.reply(reply);
         self.close_silently(cx);

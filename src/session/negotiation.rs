@@ -4,6 +4,7 @@
 //! The server has one virtual host and one language, so none of these commands changes any state. They
 //! are answered because some clients do not continue without a positive reply.
 
+use super::attributes::split_word;
 use super::login::Login;
 use super::{Context, Session};
 use crate::protocol::command;
@@ -40,8 +41,7 @@ impl Session {
     /// PRET names the transfer that follows PASV; this server needs no such hint. FEAT does not list it,
     /// because clients that find it there send it before each transfer.
     pub(super) fn announce_transfer(argument: &[u8], cx: &mut Context<'_>) {
-        // `split` yields at least one item.
-        let verb = argument.split(|&b| b == b' ').next().unwrap_or_default();
+        let (verb, _) = split_word(argument);
         let is_transfer = command::lookup(verb).is_some_and(|row| row.command.is_transfer());
         cx.reply(&if is_transfer {
             Reply::ok()

@@ -17,8 +17,6 @@ const MODES: &str = if cfg!(feature = "mode-z") {
 } else {
     "MODE is S, B or C."
 };
-
-/// The parsed argument of TYPE, STRU or MODE.
 enum ParameterValue<T> {
     Served(T),
     /// Known to the RFCs, and not supported: 504.

@@ -61,8 +61,6 @@ pub(super) enum Question {
     /// EPSV.
     ExtendedPassive,
 }
-
-/// What answers a question.
 pub(super) enum Found {
     Answered(Answer),
     Described(Box<Entry>),
@@ -87,8 +85,6 @@ pub(super) struct DigestQuestion {
     /// As the client wrote it.
     pub(super) name: Vec<u8>,
 }
-
-/// The format of a digest in a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum DigestForm {
     /// HASH: with the algorithm and the range.
@@ -117,8 +113,6 @@ impl Session {
             }
         }
     }
-
-    /// The answer to the open question.
     pub(super) fn answered(&mut self, found: Result<Found>, cx: &mut Context<'_>) {
         let Some(question) = self.take_question() else {
             return;
@@ -219,8 +213,6 @@ fn fits_reply(wanted: u64, space: u64) -> Reply {
         Reply::new(552, format!("There is room for {space} bytes only."))
     }
 }
-
-/// The reply to STAT with an argument.
 fn status_reply(argument: &[u8], listing: Vec<u8>, is_complete: bool) -> Reply {
     let mut lines = [b"Status of ", argument, b":\n"].concat();
     lines.extend(listing.into_iter().filter(|&b| b != b'\r'));

@@ -63,22 +63,13 @@ impl Session {
     /// the clear, or after the loss of FXP.
     fn end_revoked(&mut self, lost: Permissions, lost_fxp: bool, cx: &mut Context<'_>) {
         let forbids_data = lost_fxp || self.violates_data_policy(cx.settings);
+        let is_over = |purpose: &Purpose| forbids_data || permissions_for(purpose).intersects(lost);
         match &self.progress {
-            Progress::Transferring(purpose, _)
-                if forbids_data || permissions_for(purpose).intersects(lost) =>
-            {
-                self.cut_revoked(cx);
-            }
-            Progress::Opening(purpose)
-                if forbids_data || permissions_for(purpose).intersects(lost) =>
-            {
+            Progress::Transferring(purpose, _) if is_over(purpose) => self.cut_revoked(cx),
+            Progress::Opening(purpose) if is_over(purpose) => {
                 self.progress = Progress::OpeningRevoked;
             }
-            Progress::AwaitingCount(purpose)
-                if forbids_data || permissions_for(purpose).intersects(lost) =>
-            {
-                self.opening_revoked(cx);
-            }
+            Progress::AwaitingCount(purpose) if is_over(purpose) => self.opening_revoked(cx),
             Progress::Idle if lost_fxp => {
                 self.params.clear_transfer();
                 cx.action(Action::CloseDataConnection);

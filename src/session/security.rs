@@ -47,8 +47,6 @@ pub(super) enum TlsSwitch {
     /// CCC.
     Clear,
 }
-
-/// The negotiated protection.
 #[derive(Debug, Default)]
 pub(super) struct Protection {
     control: ControlProtection,

@@ -83,8 +83,6 @@ impl Repeated {
         }
     }
 }
-
-/// The counters of one session.
 #[derive(Debug, Default)]
 pub(super) struct SessionLog {
     /// Indexed by [`LineClass`].

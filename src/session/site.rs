@@ -14,8 +14,6 @@ use crate::protocol::command::trim_trailing_spaces;
 use crate::protocol::date;
 use crate::protocol::reply::Reply;
 use crate::storage::{Attributes, Umask};
-
-/// One subcommand of SITE.
 struct Subcommand {
     /// For HELP and 501. If it ends with a path, that may end in spaces.
     syntax: &'static str,
@@ -30,6 +28,7 @@ impl Subcommand {
     fn verb(&self) -> &'static str {
         let end = self.syntax.match_indices(' ').nth(1).map(|(at, _)| at);
         let verb = end.and_then(|end| self.syntax.get(..end));
+        // SITE HELP and SITE WHO have no argument.
         verb.unwrap_or(self.syntax)
     }
 }

@@ -4,6 +4,7 @@
 //! ALLO reserves nothing: an upload takes space as its bytes arrive. It only refuses early what STOR would
 //! refuse late.
 
+use super::attributes::parse_decimal;
 use super::question::Question;
 use super::{Context, Session};
 use crate::protocol::reply::Reply;
@@ -35,9 +36,8 @@ impl Session {
 fn parse_allocation(argument: &[u8]) -> Option<u64> {
     let number = |word: &[u8]| {
         let is_number = !word.is_empty() && word.iter().all(u8::is_ascii_digit);
-        let text = std::str::from_utf8(word).ok().filter(|_| is_number)?;
         // All digits, so only an overflow fails: no disk is as large.
-        Some(text.parse().unwrap_or(u64::MAX))
+        is_number.then(|| parse_decimal(word).unwrap_or(u64::MAX))
     };
     let mut words = argument.split(|&b| b == b' ');
     let bytes = number(words.next()?)?;

@@ -14,7 +14,7 @@ use mioftpd::internals::reactor::{Parts, StorageByAccount};
 use mioftpd::internals::session::Settings;
 use mioftpd::internals::storage::Storage;
 use mioftpd::internals::transfer::Scratch;
-use mioftpd::internals::workers::{Completion, Job, JobResult, Runner, Work};
+use mioftpd::internals::workers::{Completion, Job, Runner, Work};
 
 use crate::support::DEADLINE;
 
@@ -65,6 +65,7 @@ pub(crate) struct Workers {
     job_held: Arc<Condvar>,
 }
 
+#[cfg_attr(not(feature = "tls"), allow(dead_code, reason = "for `channels`"))]
 impl Workers {
     fn lock(&self) -> MutexGuard<'_, Jobs> {
         self.jobs.lock().unwrap()
@@ -121,14 +122,6 @@ impl Workers {
         let mut jobs = self.lock();
         let first = jobs.kept.pop_front().unwrap();
         jobs.finished.push(first);
-    }
-}
-
-/// The end of a job that panics.
-pub(crate) fn panicked(job: Job) -> Completion {
-    Completion {
-        id: job.id,
-        outcome: JobResult::Panicked,
     }
 }
 

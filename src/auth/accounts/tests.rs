@@ -12,38 +12,34 @@ fn credentials(name: &str, password: &str) -> LoginCredentials {
     }
 }
 
-/// The name of the account with these credentials, and whether the check had to block.
-fn find(accounts: &Accounts, name: &str, password: &str) -> (Option<String>, bool) {
-    let (account, is_slow) = match accounts.check(credentials(name, password), HERE) {
-        Check::Done(account) => (account, false),
+/// The name of the account with these credentials, or `none`; and `slow` if the check had to block.
+fn find(accounts: &Accounts, name: &str, password: &str) -> String {
+    let (account, slow) = match accounts.check(credentials(name, password), HERE) {
+        Check::Done(account) => (account, ""),
         Check::Slow(verification) => match verification.run() {
-            Verified::Accepted(account) => (Some(account), true),
-            Verified::Rejected => (None, true),
+            Verified::Accepted(account) => (Some(account), " slow"),
+            Verified::Rejected => (None, " slow"),
             Verified::NextStep(_) => unreachable!("nothing here asks PAM"),
         },
     };
-    let name = account.map(|account| String::from_utf8(account.name.clone()).unwrap());
-    (name, is_slow)
+    let name = account.map_or_else(|| b"none".to_vec(), |account| account.name.clone());
+    String::from_utf8(name).unwrap() + slow
 }
 
 #[test]
 fn anonymous_accepts_any_password_by_both_names() {
     let accounts = Accounts::new().with(Account::anonymous(Permissions::READ));
     for name in ["anonymous", "ftp", "FTP", "Anonymous"] {
-        let found = find(&accounts, name, "me@home");
-        assert_eq!(found, (Some("anonymous".into()), false));
+        assert_eq!(find(&accounts, name, "me@home"), "anonymous");
     }
-    assert_eq!(find(&accounts, "", ""), (None, false));
-    assert_eq!(find(&accounts, "root", ""), (None, false));
+    assert_eq!(find(&accounts, "", ""), "none");
+    assert_eq!(find(&accounts, "root", ""), "none");
 }
 
 #[test]
 fn name_and_password_match_byte_for_byte() {
     let accounts = Accounts::new().with(Account::with_password("ann", "secret"));
-    assert_eq!(
-        find(&accounts, "ann", "secret"),
-        (Some("ann".into()), false)
-    );
+    assert_eq!(find(&accounts, "ann", "secret"), "ann");
     for (name, password) in [
         ("ann", "secre"),
         ("ann", ""),
@@ -52,11 +48,7 @@ fn name_and_password_match_byte_for_byte() {
         ("bob", "secret"),
         ("", ""),
     ] {
-        assert_eq!(
-            find(&accounts, name, password),
-            (None, false),
-            "{name} {password}"
-        );
+        assert_eq!(find(&accounts, name, password), "none", "{name} {password}");
     }
 }
 
@@ -72,19 +64,23 @@ fn every_failed_login_hashes_if_one_account_does() {
     ]
     .into_iter()
     .collect();
-    assert_eq!(find(&accounts, "bob", "secret"), (Some("bob".into()), true));
-    for (name, password) in [("bob", "x"), ("ann", "x"), ("eve", "x")] {
-        assert_eq!(find(&accounts, name, password), (None, true), "{name}");
+    for (name, password, expected) in [
+        ("bob", "secret", "bob slow"),
+        ("bob", "x", "none slow"),
+        ("ann", "x", "none slow"),
+        ("eve", "x", "none slow"),
+        // The right password for the decoy hash.
+        ("eve", "secret", "none slow"),
+        ("ann", "secret", "none slow"),
+        ("ann", "plain", "ann"),
+        ("ftp", "x", "anonymous"),
+    ] {
+        assert_eq!(
+            find(&accounts, name, password),
+            expected,
+            "{name} {password}"
+        );
     }
-    // The right password for the decoy hash.
-    for name in ["eve", "ann"] {
-        assert_eq!(find(&accounts, name, "secret"), (None, true), "{name}");
-    }
-    assert_eq!(find(&accounts, "ann", "plain"), (Some("ann".into()), false));
-    assert_eq!(
-        find(&accounts, "ftp", "x"),
-        (Some("anonymous".into()), false)
-    );
 }
 
 #[test]
@@ -108,25 +104,17 @@ fn sessions_are_counted_across_a_reload() {
 
 #[test]
 fn login_during_reload_needs_same_account_and_secret() {
-    let catch_all = |secret| Account::new(CATCH_ALL, secret, Permissions::ALL);
+    let catch_all = Account::with_password(CATCH_ALL, "old");
+    let open = Account::new(CATCH_ALL, Secret::AnyPassword, Permissions::ALL);
     let ann = |password: &str| Account::with_password("ann", password);
     for (proved, after, is_admitted) in [
-        (ann("old"), Accounts::new(), false),
-        (ann("old"), Accounts::new().with(ann("new")), false),
-        (ann("old"), Accounts::new().with(ann("old")), true),
-        (
-            catch_all(Secret::Plain("old".into())),
-            Accounts::new()
-                .with(catch_all(Secret::Plain("old".into())))
-                .with(ann("old")),
-            false,
-        ),
-        (
-            ann("old"),
-            Accounts::new().with(catch_all(Secret::AnyPassword)),
-            false,
-        ),
+        (ann("old"), vec![], false),
+        (ann("old"), vec![ann("new")], false),
+        (ann("old"), vec![ann("old")], true),
+        (catch_all.clone(), vec![catch_all, ann("old")], false),
+        (ann("old"), vec![open], false),
     ] {
+        let after: Accounts = after.into_iter().collect();
         let admitted = after.admit(b"ann", &proved, HERE, 0);
         assert_eq!(admitted.is_ok(), is_admitted, "{after:?}");
         if let Err(denial) = admitted {
@@ -142,23 +130,18 @@ fn login_during_reload_needs_same_account_and_secret() {
 
 #[test]
 fn may_write_is_per_directory() {
-    let reader = || Account::anonymous(Permissions::READ);
+    let readers = || Accounts::new().with(Account::anonymous(Permissions::READ));
     let mut ann = Account::with_password("ann", "secret");
     let here = Path::new("/home/ann");
     assert!(!Accounts::new().may_write(None));
-    assert!(!Accounts::new().with(reader()).may_write(None));
-    assert!(
-        Accounts::new()
-            .with(reader())
-            .with(ann.clone())
-            .may_write(None)
-    );
+    assert!(!readers().may_write(None));
+    assert!(readers().with(ann.clone()).may_write(None));
     for permissions in [Permissions::ALL, Permissions::WRITE, Permissions::MODES] {
         let accounts = Accounts::new().with(Account::anonymous(permissions));
         assert!(accounts.may_write(None), "{permissions}");
     }
     ann.root = Some(here.into());
-    let accounts = Accounts::new().with(reader()).with(ann);
+    let accounts = readers().with(ann);
     assert!(accounts.may_write(Some(here)) && !accounts.may_write(None));
     assert!(!accounts.may_write(Some(Path::new("/home"))));
 }
@@ -189,24 +172,23 @@ fn catch_all_account_needs_pam_and_excludes_root() {
         .with(catch_all)
         .with(Account::with_password("ann", "secret"));
     assert!(accounts.needs_pam_helper());
-    let resolved = |name: &str| {
-        accounts
-            .resolve(name.as_bytes())
-            .map(|account| account.name.clone())
-    };
-    assert_eq!(resolved("ann").as_deref(), Some(&b"ann"[..]));
-    for name in ["bob", "anonymous", "*", "Root"] {
-        assert_eq!(resolved(name).as_deref(), Some(CATCH_ALL), "{name}");
+    for (name, account) in [
+        ("ann", Some("ann")),
+        ("bob", Some("*")),
+        ("anonymous", Some("*")),
+        ("*", Some("*")),
+        ("Root", Some("*")),
+        ("root", None),
+    ] {
+        let resolved = accounts.resolve(name.as_bytes());
+        let resolved = resolved.map(|account| account.name.as_slice());
+        assert_eq!(resolved, account.map(str::as_bytes), "{name}");
     }
-    assert_eq!(resolved("root"), None);
     // A certificate does not authenticate the catch-all account.
     for name in ["bob", "*"] {
         assert_eq!(accounts.by_certificate(name.as_bytes()), None, "{name}");
     }
     // The PAM helper is not running, so the login fails.
-    assert_eq!(find(&accounts, "bob", "secret"), (None, false));
-    assert_eq!(
-        find(&accounts, "ann", "secret"),
-        (Some("ann".into()), false)
-    );
+    assert_eq!(find(&accounts, "bob", "secret"), "none");
+    assert_eq!(find(&accounts, "ann", "secret"), "ann");
 }

@@ -26,8 +26,6 @@ use crate::privsep::write_to_stderr;
 
 /// FTP has no terminal; this is the usual value for FTP servers.
 const TERMINAL: &str = "ftp";
-
-/// Runs the checker process.
 pub(crate) fn run() -> ExitCode {
     let _ = rustix::thread::set_name(c"mioftpd-pam");
     match serve_request() {

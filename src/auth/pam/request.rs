@@ -30,8 +30,6 @@ pub(in crate::auth) struct PamRequest {
     pub(super) password: Password,
     pub(super) from: IpAddr,
 }
-
-/// The answer of PAM.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum PamAnswer {
     Accepted,

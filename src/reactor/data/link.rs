@@ -11,12 +11,9 @@ use crate::net::{Channel, Listener, PortLease, Stream};
 use crate::reactor::arrival::{Arrival, PassiveListener};
 
 impl DataChannel {
-    /// The next transfer uses this listener.
     pub(in crate::reactor) fn listen(&mut self, listener: Box<dyn Listener>, lease: PortLease) {
         self.arrange(Link::Listening(PassiveListener::new(listener, lease)));
     }
-
-    /// The next transfer connects to this address.
     pub(in crate::reactor) fn connect_to(&mut self, target: SocketAddr) {
         self.arrange(Link::Target(target));
     }
@@ -28,8 +25,6 @@ impl DataChannel {
             self.state = TransferState::Idle;
         }
     }
-
-    /// Closes the socket for the next transfer, if there is one.
     pub(in crate::reactor) fn close_link(&mut self) {
         self.link = Link::Absent;
     }
@@ -62,8 +57,6 @@ impl DataChannel {
         }
         arrival
     }
-
-    /// The client has connected.
     pub(in crate::reactor) fn open_link(&mut self, stream: Box<dyn Stream>, ready: Latch) {
         self.link = Link::Open(Channel::clear(stream));
         self.ready = ready;
@@ -75,8 +68,6 @@ impl DataChannel {
             self.ready.readable |= listener.drop_pending();
         }
     }
-
-    /// The server is connecting to the client.
     pub(in crate::reactor) fn connecting(&mut self, stream: Box<dyn Stream>) {
         debug_assert!(
             matches!(self.link, Link::Absent),
@@ -105,8 +96,6 @@ impl DataChannel {
         }
         Ok(())
     }
-
-    /// The open link, to be read from.
     pub(in crate::reactor) const fn channel(&mut self) -> Option<&mut Channel> {
         match &mut self.link {
             Link::Open(channel) => Some(channel),

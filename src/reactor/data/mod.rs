@@ -151,8 +151,6 @@ impl DataChannel {
     pub(super) const fn is_unused(&self) -> bool {
         self.is_at_rest() && matches!(self.link, Link::Absent)
     }
-
-    /// Whether a data turn has anything to do.
     pub(super) const fn is_runnable(&self) -> bool {
         match (&self.link, &self.state) {
             (_, TransferState::OnLoop(_, interest)) => self.ready.has(*interest),

@@ -36,21 +36,15 @@ impl DataChannel {
         debug_assert!(self.is_at_rest(), "a transfer uses the link");
         self.state = TransferState::Idle;
     }
-
-    /// A worker opens the file.
     pub(in crate::reactor) fn opening(&mut self) {
         // Again, after a wait for a quota's count.
         self.end_opening();
         self.enter(TransferState::Opening);
     }
-
-    /// The file is open.
     pub(in crate::reactor) fn file_opened(&mut self, source: TransferSource) {
         self.end_opening();
         self.enter(TransferState::FileOpen(source));
     }
-
-    /// The file could not be opened.
     pub(in crate::reactor) fn end_opening(&mut self) {
         if matches!(self.state, TransferState::Opening) {
             self.state = TransferState::Idle;
@@ -73,8 +67,6 @@ impl DataChannel {
         self.link = Link::Absent;
         Some(address)
     }
-
-    /// Takes the stream and the file, if both are there.
     pub(in crate::reactor) fn join(&mut self) -> Join {
         match (mem::take(&mut self.link), mem::take(&mut self.state)) {
             (Link::Open(channel), TransferState::AwaitingLink(source)) => {
@@ -153,8 +145,6 @@ impl DataChannel {
             self.state = TransferState::ConfirmingEnd(transfer);
         }
     }
-
-    /// Takes an upload to be committed.
     pub(in crate::reactor) fn take_for_commit(&mut self) -> Option<Box<Transfer>> {
         match mem::take(&mut self.state) {
             TransferState::AwaitingCommit(transfer, _) => Some(transfer),

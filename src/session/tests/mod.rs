@@ -114,7 +114,7 @@ impl TestSession {
             },
             outbox: Outbox::default(),
             actions: VecDeque::new(),
-            deadlines: Deadlines::new(),
+            deadlines: Deadlines::default(),
             now: Instant::now(),
             unix_time: 0,
         };
@@ -202,10 +202,9 @@ impl TestSession {
     /// seconds, or `ready`, `busy` and `closing`, which check the state.
     fn event(&mut self, event: &str) -> String {
         let (name, argument) = event.split_once(' ').unwrap_or((event, ""));
-        let address = || {
-            argument
-                .parse()
-                .unwrap_or(SocketAddr::from(([127, 0, 0, 1], 5000)))
+        let address = || match argument {
+            "" => SocketAddr::from(([127, 0, 0, 1], 5000)),
+            address => address.parse().unwrap(),
         };
         let number = || argument.parse().unwrap();
         self.handle(match name {

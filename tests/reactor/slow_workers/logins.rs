@@ -4,9 +4,9 @@ use std::net::Ipv4Addr;
 use std::sync::atomic::Ordering;
 
 use mioftpd::internals::limits::LOGINS_QUEUED;
-use mioftpd::internals::workers::Work;
+use mioftpd::internals::workers::{Completion, JobResult, Work};
 
-use crate::harness::{Filter, panicked};
+use crate::harness::Filter;
 use crate::slow_workers::{Scene, with_server};
 use crate::support::{Control, abort_connection, connect_from, until};
 
@@ -77,7 +77,10 @@ fn verification_that_panics_is_a_failed_login() {
         control.command("USER ann", 331);
         control.send("PASS secret");
         scene.workers.wait_for(1);
-        scene.workers.complete(panicked);
+        scene.workers.complete(|job| Completion {
+            id: job.id,
+            outcome: JobResult::Panicked,
+        });
         control.expect(530);
         control.command("USER ann", 331);
         control.command("PASS secret", 230);
