@@ -140,6 +140,7 @@ impl Accounts {
         }
         Ok(())
     }
+
     pub(crate) const fn has_pam_helper(&self) -> bool {
         self.privsep.is_some()
     }

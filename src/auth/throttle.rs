@@ -34,6 +34,7 @@ pub enum ThrottleError {
     /// Its address exceeds the rate limit of connections.
     RateLimited,
 }
+
 #[derive(Debug, Default)]
 struct AddressRecord {
     state: FailureState,

@@ -19,6 +19,7 @@ pub struct Verification {
     /// A decoy that runs after a wrong password, as logins of other accounts fail only after this step too.
     pub(super) decoy: Option<Box<Self>>,
 }
+
 pub(super) enum VerificationMethod {
     Hash {
         hash: Arc<str>,

@@ -40,6 +40,7 @@ pub(super) struct UploadFacts<'a> {
     /// SHA-256 in hexadecimal, if configured.
     pub(super) digest: Option<&'a str>,
 }
+
 #[derive(Debug)]
 pub(super) enum CommandEnd {
     Exited(ExitStatus),
@@ -64,6 +65,7 @@ pub(super) fn check(program: &Path) -> Result<(), String> {
         error => cannot(&cause(&error)),
     })
 }
+
 pub(super) fn has_seccomp_filter() -> bool {
     // Without /proc the filter is unknown, and taken for absent.
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();

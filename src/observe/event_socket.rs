@@ -16,6 +16,7 @@ use rustix::net::{
 use super::error_throttle::ErrorThrottle;
 use crate::cause::cause;
 use crate::limits::EVENT_SOCKET_TIMEOUT;
+
 pub(super) struct EventSocket {
     path: PathBuf,
     connected: Option<OwnedFd>,

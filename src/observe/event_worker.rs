@@ -40,6 +40,7 @@ pub(super) fn ask(
     let answer = privsep.ask(&encode(variables), time + EVENT_KILL_MARGIN)?;
     decode_end(&answer)
 }
+
 pub(crate) fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     match run_once(arguments) {
         Ok(()) => ExitCode::SUCCESS,

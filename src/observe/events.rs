@@ -65,6 +65,7 @@ impl Events {
     pub(super) const fn is_configured(&self) -> bool {
         !self.command.is_empty() || self.socket.is_some()
     }
+
     pub(super) fn threads(&self) -> usize {
         if self.command.is_empty() {
             1
@@ -97,6 +98,7 @@ pub(super) struct FinishedUpload {
     pub(super) record: Arc<TransferRecord>,
     pub(super) storage: Arc<dyn Storage>,
 }
+
 pub(super) struct EventSender {
     events: Events,
     socket: Option<Mutex<EventSocket>>,

@@ -85,6 +85,7 @@ fn push_name(line: &mut String, key: &str, name: &[u8]) {
         let _ = write!(line, ",\"{key}_hex\":\"{}\"", hex(name));
     }
 }
+
 pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");

@@ -10,6 +10,7 @@ use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::limits::LOG_LOSS_EVERY;
+
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct QueueClass {
     pub(crate) capacity: usize,
@@ -62,6 +63,7 @@ impl<T> LossyQueue<T> {
             grown: Condvar::new(),
         }
     }
+
     pub(crate) fn new(capacity: usize) -> Self {
         let is_important = false;
         Self::with_classes([QueueClass {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::record::{Outcome, TransferRecord, Verb};
 use super::transfer_log::{TransferLog, TransferLogFormat};
 use crate::protocol::path::VirtualPath;
+
 pub(super) fn json_log(file: &Path) -> TransferLog {
     TransferLog {
         file: file.to_owned(),

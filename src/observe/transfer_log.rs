@@ -79,6 +79,7 @@ impl ReopenState {
         self.error.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
 pub(super) struct LogWriter {
     queue: Arc<LossyQueue<LogEntry>>,
     logs: Vec<OpenLog>,
@@ -124,6 +125,7 @@ impl LogWriter {
             waker,
         })
     }
+
     pub(super) const fn queue(&self) -> &Arc<LossyQueue<LogEntry>> {
         &self.queue
     }

@@ -110,6 +110,7 @@ impl Connection {
             work,
         });
     }
+
     pub(super) const fn job_id(&self) -> JobId {
         JobId {
             owner: self.key().to_bits(),

@@ -23,6 +23,7 @@ pub(super) struct Admission {
     /// Rate-limits the log lines of refusals.
     refusals: LogRateLimiter,
 }
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
     /// By the address rules.
@@ -114,9 +115,11 @@ impl Admission {
         self.limit = limit;
         self.limit_per_address = limit_per_address;
     }
+
     pub(super) fn allows(&self, address: IpAddr) -> bool {
         self.rules.admit(address)
     }
+
     pub(super) fn screen(
         &self,
         address: IpAddr,

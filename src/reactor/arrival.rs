@@ -54,6 +54,7 @@ impl PassiveListener {
             _lease: lease,
         }
     }
+
     pub(super) const fn has_pending(&self) -> bool {
         self.pending.is_some()
     }

@@ -4,6 +4,7 @@
 
 use std::fmt;
 use std::io;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum CloseReason {
     /// The last reply was flushed, and the client has closed or its time for that is over.

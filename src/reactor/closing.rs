@@ -18,6 +18,7 @@ use super::context::LoopContext;
 use crate::event_loop::Interest;
 use crate::net::Stream as _;
 use crate::session::Deadline;
+
 enum Close {
     /// None is requested, or a phase must end first.
     No,

@@ -128,10 +128,12 @@ impl Connection {
             armed: None,
         }
     }
+
     pub(super) fn greet(&mut self, context: &mut LoopContext) {
         let mut cx = context.for_session(&mut self.outbox, &mut self.deadlines);
         self.session = Session::open(self.peer, &mut cx);
     }
+
     pub(super) const fn is_known(&self) -> bool {
         !matches!(self.phase, Phase::ProxyHeader(_))
     }
@@ -174,6 +176,7 @@ impl Connection {
         let mut cx = context.for_session(&mut self.outbox, &mut self.deadlines);
         act(&mut self.session, &mut cx);
     }
+
     pub(super) fn notify(&mut self, event: SessionEvent, context: &mut LoopContext) {
         self.converse(context, |session, cx| session.handle(event, cx));
     }
@@ -209,6 +212,7 @@ impl Connection {
             }),
         }
     }
+
     pub(super) fn has_output(&self) -> bool {
         !self.outbox.is_empty() || self.stream.has_unsent()
     }
@@ -222,12 +226,14 @@ impl Connection {
         let data = self.data.as_deref();
         data.is_some_and(DataChannel::needs_control_probe)
     }
+
     fn wants_input(&self) -> bool {
         self.phase == Phase::Open
             && !self.session.is_closing()
             && !self.outbox.is_full()
             && self.input.len() < INPUT_BYTES
     }
+
     fn has_command(&self) -> bool {
         self.session.accepts_command() && !self.outbox.is_full() && self.input.has_line()
     }
@@ -252,9 +258,11 @@ impl Connection {
     pub(super) fn has_abort(&self) -> bool {
         self.session.may_be_aborted() && self.input.waiting().any(|line| line.is(b"ABOR"))
     }
+
     pub(super) fn has_quit(&self) -> bool {
         self.input.waiting().any(|line| line.is_bare(b"QUIT"))
     }
+
     pub(super) fn expire(&mut self, context: &mut LoopContext) -> TurnResult {
         while let Some(deadline) = self.deadlines.take_due(context.now) {
             context.activity.count_expired(deadline);

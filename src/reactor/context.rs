@@ -38,6 +38,7 @@ pub(super) struct LoopContext {
     /// The day since 1970 on which the certificate's dates were checked.
     certificate_checked: i64,
 }
+
 pub(super) struct Io {
     pub(super) network: Box<dyn Network>,
     pub(super) runner: Box<dyn Runner>,
@@ -56,6 +57,7 @@ pub(super) struct Policy {
     /// Networks whose connections begin with a PROXY header.
     pub(super) proxies: Vec<Cidr>,
 }
+
 pub(super) struct Limiters {
     /// For work that needs much memory.
     pub(super) permits: Semaphore,
@@ -111,6 +113,7 @@ impl LoopContext {
             certificate_checked: day_of(unix_time),
         }
     }
+
     pub(super) fn tick(&mut self) {
         self.now = self.io.network.now();
         self.unix_time = self.io.network.unix_time();
@@ -128,6 +131,7 @@ impl LoopContext {
             log::warn!("{warning}");
         }
     }
+
     pub(super) const fn for_session<'a>(
         &'a mut self,
         outbox: &'a mut Outbox,

@@ -55,6 +55,7 @@ impl Connection {
         }
         request
     }
+
     fn execute_next(&mut self, context: &mut LoopContext) -> bool {
         for refusal in self.input.refusals() {
             self.outbox.telnet(refusal);
@@ -97,6 +98,7 @@ impl Connection {
         }
         Ok(())
     }
+
     fn input_is_drained(&mut self) {
         self.ready.clear(crate::event_loop::Interest::Readable);
         if let Some(data) = self.data.as_deref_mut() {

@@ -55,6 +55,7 @@ impl Connection {
             self.data().enter(state);
         }
     }
+
     pub(super) fn retry_count(&mut self, context: &mut LoopContext) {
         let job = self.count_wait.as_deref_mut().and_then(CountWait::take_job);
         let Some(work) = job else {

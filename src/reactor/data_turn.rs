@@ -40,6 +40,7 @@ impl Connection {
         self.move_slice(context);
         self.commit(context);
     }
+
     pub(super) fn data(&mut self) -> &mut DataChannel {
         self.data.get_or_insert_with(Box::default)
     }
@@ -246,6 +247,7 @@ impl Connection {
             PausedTimeout::default()
         }
     }
+
     pub(super) fn resume_timeout(&mut self, context: &LoopContext) {
         let data = self.data.as_deref_mut();
         if let Some(left) = data.and_then(DataChannel::paused_timeout) {

@@ -25,6 +25,7 @@ pub(super) enum Drain {
     /// The loop may end.
     Stopped,
 }
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
     Nothing,

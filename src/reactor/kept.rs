@@ -79,6 +79,7 @@ impl Connection {
         }
         self.lose_link(context);
     }
+
     pub(super) fn lose_link(&mut self, context: &mut LoopContext) {
         let data = self.data();
         data.close_link();

@@ -48,6 +48,7 @@ impl ListenSocket {
             self.state = AcceptState::Ready;
         }
     }
+
     pub(super) const fn would_block(&mut self) {
         self.state = AcceptState::Idle;
     }
@@ -64,6 +65,7 @@ impl ListenSocket {
         self.state = AcceptState::BackingOff(now + ACCEPT_PAUSE);
         is_first
     }
+
     pub(super) fn is_ready(&self, now: Instant) -> bool {
         match self.state {
             AcceptState::Idle => false,

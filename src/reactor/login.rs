@@ -64,12 +64,14 @@ impl Connection {
         let event = SessionEvent::Verified(outcome.map_err(LoginFailure::from));
         self.notify(event, context);
     }
+
     fn verified(&mut self, account: Option<&Account>, context: &mut LoopContext) {
         match self.judge(account, context) {
             Ok(user) => self.notify(SessionEvent::Verified(Ok(user)), context),
             Err(denial) => self.refuse(denial, context),
         }
     }
+
     fn refuse(&mut self, denial: Denial, context: &mut LoopContext) {
         let refusal = if denial.is_failure() {
             self.count_failure(denial, context)

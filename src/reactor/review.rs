@@ -20,6 +20,7 @@ impl Reactor {
             RevokedSessions::End => Some(0),
         };
     }
+
     pub(super) fn review_some(&mut self) {
         let Some(from) = self.review else {
             return;

@@ -19,6 +19,7 @@ use crate::net::tls::Acceptor;
 use crate::net::{Channel, ClientCertStatus, Stream as _};
 use crate::observe::target;
 use crate::session::{Deadline, Repeated, Session, SessionEvent};
+
 enum EarlyHandshake {
     GoesOn(Channel),
     Failed,
@@ -53,6 +54,7 @@ impl Connection {
             }
         }
     }
+
     pub(super) fn secure(&mut self, context: &mut LoopContext) -> Result<(), CloseReason> {
         context.check_certificate_dates();
         let none = || Err(io::Error::other("there is no certificate"));

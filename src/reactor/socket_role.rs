@@ -1,6 +1,7 @@
 //! The sockets of a connection, and the server's own: what a token means here.
 
 use crate::event_loop::{Key, Token};
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum SocketRole {
     /// The control connection.

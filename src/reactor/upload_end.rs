@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::limits::UPLOAD_END_PAUSE;
 use crate::net::EndWatch;
+
 #[derive(Default)]
 pub(super) enum UploadEnd {
     /// There is no upload.

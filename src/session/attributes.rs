@@ -126,6 +126,7 @@ impl Session {
         self.change(path, new, Reply::new(213, text), cx);
     }
 }
+
 fn needed(new: Attributes) -> Permissions {
     let times = new
         .modified

@@ -51,9 +51,11 @@ impl AuditState {
         };
         *slot = Some(path.clone());
     }
+
     pub(super) const fn note_operation(&mut self, operation: &Operation) {
         self.changes |= operation.is_change();
     }
+
     pub(super) fn note_failure(&mut self, event: &SessionEvent) {
         if let Some(error) = event.error() {
             self.cause = Some(error);
@@ -133,6 +135,7 @@ impl Session {
         cx.action(Action::Audit(Box::new(record)));
     }
 }
+
 fn path_in<'a>(request: &Request<'a>) -> Option<&'a [u8]> {
     let argument = request.argument;
     let path = match request.command {

@@ -18,6 +18,7 @@ use crate::protocol::host_port::{self, EpsvRequest};
 use crate::protocol::reply::Reply;
 use crate::protocol::unicast::{is_in_scope, is_unicast};
 use crate::transfer::Representation;
+
 #[derive(Debug)]
 pub(super) struct TransferParameters {
     pub(super) representation: Representation,
@@ -35,6 +36,7 @@ pub(super) struct TransferParameters {
     pub(super) utf8: bool,
     pub(super) algorithm: Algorithm,
 }
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum DataMode {
     /// No PASV, EPSV, PORT or EPRT applies.

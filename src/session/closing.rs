@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::{Context, Ending, Session};
 use crate::auth::Revocation;
 use crate::protocol::reply::Reply;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum EndReason {
     /// The server is stopping.

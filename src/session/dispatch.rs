@@ -175,6 +175,7 @@ impl Session {
             _ => self.run_file_command(request, cx),
         }
     }
+
     fn run_file_command(&mut self, request: &Request<'_>, cx: &mut Context<'_>) {
         let argument = request.argument;
         match request.command {
@@ -264,6 +265,7 @@ impl Session {
     pub(super) fn charset(&self, cx: &Context<'_>) -> Option<Charset> {
         cx.settings.charset.filter(|_| !self.params.utf8)
     }
+
     pub(super) fn encoded_for_client(&self, path: Vec<u8>, cx: &Context<'_>) -> Vec<u8> {
         match self.charset(cx) {
             Some(charset) => charset.encode(&path).into_owned(),

@@ -113,6 +113,7 @@ impl Ending {
         }
         reply
     }
+
     pub(super) const fn outcome(self) -> Outcome {
         match self {
             Self::Complete => Outcome::Complete,

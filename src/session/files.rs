@@ -73,6 +73,7 @@ impl Session {
             cx.action(Action::DescribeEntry(path));
         }
     }
+
     pub(super) fn fact_format(&self, cx: &Context<'_>) -> FactFormat {
         FactFormat {
             facts: self.params.facts,

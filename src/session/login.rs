@@ -36,6 +36,7 @@ pub(super) enum Login {
     Claimed(Box<[u8]>),
     LoggedIn(Box<[u8]>, AuthenticatedUser, ProvenBy),
 }
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Proof {
     /// PASS, with the time of its arrival.
@@ -78,6 +79,7 @@ impl Login {
     pub(super) const fn is_logged_in(&self) -> bool {
         matches!(self, Self::LoggedIn(..))
     }
+
     pub(super) fn account(&self) -> Option<&Account> {
         match self {
             Self::LoggedIn(_, user, _) => Some(&user.account),

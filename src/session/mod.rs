@@ -359,6 +359,7 @@ impl Session {
             _ => self.close(reply, cx),
         }
     }
+
     fn close(&mut self, reply: &Reply, cx: &mut Context<'_>) {
         cx.reply(reply);
         self.close_silently(cx);

@@ -17,6 +17,7 @@ const MODES: &str = if cfg!(feature = "mode-z") {
 } else {
     "MODE is S, B or C."
 };
+
 enum ParameterValue<T> {
     Served(T),
     /// Known to the RFCs, and not supported: 504.

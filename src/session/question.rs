@@ -61,6 +61,7 @@ pub(super) enum Question {
     /// EPSV.
     ExtendedPassive,
 }
+
 pub(super) enum Found {
     Answered(Answer),
     Described(Box<Entry>),
@@ -85,6 +86,7 @@ pub(super) struct DigestQuestion {
     /// As the client wrote it.
     pub(super) name: Vec<u8>,
 }
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum DigestForm {
     /// HASH: with the algorithm and the range.
@@ -113,6 +115,7 @@ impl Session {
             }
         }
     }
+
     pub(super) fn answered(&mut self, found: Result<Found>, cx: &mut Context<'_>) {
         let Some(question) = self.take_question() else {
             return;
@@ -213,6 +216,7 @@ fn fits_reply(wanted: u64, space: u64) -> Reply {
         Reply::new(552, format!("There is room for {space} bytes only."))
     }
 }
+
 fn status_reply(argument: &[u8], listing: Vec<u8>, is_complete: bool) -> Reply {
     let mut lines = [b"Status of ", argument, b":\n"].concat();
     lines.extend(listing.into_iter().filter(|&b| b != b'\r'));

@@ -47,6 +47,7 @@ pub(super) enum TlsSwitch {
     /// CCC.
     Clear,
 }
+
 #[derive(Debug, Default)]
 pub(super) struct Protection {
     control: ControlProtection,

@@ -83,6 +83,7 @@ impl Repeated {
         }
     }
 }
+
 #[derive(Debug, Default)]
 pub(super) struct SessionLog {
     /// Indexed by [`LineClass`].

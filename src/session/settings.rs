@@ -74,10 +74,12 @@ impl Settings {
         let policy = self.security.as_ref();
         policy.is_some_and(|policy| policy.certificate_login)
     }
+
     pub(super) fn allows_clear(&self) -> bool {
         let policy = self.security.as_ref();
         policy.is_some_and(|policy| policy.allow_clear)
     }
+
     pub(super) fn greeting_reply(&self) -> Reply {
         let own = self.greeting.as_deref();
         own.map_or_else(Reply::service_ready_for_new_user, |text| {

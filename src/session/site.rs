@@ -14,6 +14,7 @@ use crate::protocol::command::trim_trailing_spaces;
 use crate::protocol::date;
 use crate::protocol::reply::Reply;
 use crate::storage::{Attributes, Umask};
+
 struct Subcommand {
     /// For HELP and 501. If it ends with a path, that may end in spaces.
     syntax: &'static str,

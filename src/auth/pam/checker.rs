@@ -26,6 +26,7 @@ use crate::privsep::write_to_stderr;
 
 /// FTP has no terminal; this is the usual value for FTP servers.
 const TERMINAL: &str = "ftp";
+
 pub(crate) fn run() -> ExitCode {
     let _ = rustix::thread::set_name(c"mioftpd-pam");
     match serve_request() {

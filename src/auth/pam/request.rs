@@ -30,6 +30,7 @@ pub(in crate::auth) struct PamRequest {
     pub(super) password: Password,
     pub(super) from: IpAddr,
 }
+
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum PamAnswer {
     Accepted,

@@ -14,6 +14,7 @@ impl DataChannel {
     pub(in crate::reactor) fn listen(&mut self, listener: Box<dyn Listener>, lease: PortLease) {
         self.arrange(Link::Listening(PassiveListener::new(listener, lease)));
     }
+
     pub(in crate::reactor) fn connect_to(&mut self, target: SocketAddr) {
         self.arrange(Link::Target(target));
     }
@@ -25,6 +26,7 @@ impl DataChannel {
             self.state = TransferState::Idle;
         }
     }
+
     pub(in crate::reactor) fn close_link(&mut self) {
         self.link = Link::Absent;
     }
@@ -57,6 +59,7 @@ impl DataChannel {
         }
         arrival
     }
+
     pub(in crate::reactor) fn open_link(&mut self, stream: Box<dyn Stream>, ready: Latch) {
         self.link = Link::Open(Channel::clear(stream));
         self.ready = ready;
@@ -68,6 +71,7 @@ impl DataChannel {
             self.ready.readable |= listener.drop_pending();
         }
     }
+
     pub(in crate::reactor) fn connecting(&mut self, stream: Box<dyn Stream>) {
         debug_assert!(
             matches!(self.link, Link::Absent),
@@ -96,6 +100,7 @@ impl DataChannel {
         }
         Ok(())
     }
+
     pub(in crate::reactor) const fn channel(&mut self) -> Option<&mut Channel> {
         match &mut self.link {
             Link::Open(channel) => Some(channel),

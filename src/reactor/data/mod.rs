@@ -151,6 +151,7 @@ impl DataChannel {
     pub(super) const fn is_unused(&self) -> bool {
         self.is_at_rest() && matches!(self.link, Link::Absent)
     }
+
     pub(super) const fn is_runnable(&self) -> bool {
         match (&self.link, &self.state) {
             (_, TransferState::OnLoop(_, interest)) => self.ready.has(*interest),

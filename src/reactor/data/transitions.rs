@@ -36,15 +36,18 @@ impl DataChannel {
         debug_assert!(self.is_at_rest(), "a transfer uses the link");
         self.state = TransferState::Idle;
     }
+
     pub(in crate::reactor) fn opening(&mut self) {
         // Again, after a wait for a quota's count.
         self.end_opening();
         self.enter(TransferState::Opening);
     }
+
     pub(in crate::reactor) fn file_opened(&mut self, source: TransferSource) {
         self.end_opening();
         self.enter(TransferState::FileOpen(source));
     }
+
     pub(in crate::reactor) fn end_opening(&mut self) {
         if matches!(self.state, TransferState::Opening) {
             self.state = TransferState::Idle;
@@ -67,6 +70,7 @@ impl DataChannel {
         self.link = Link::Absent;
         Some(address)
     }
+
     pub(in crate::reactor) fn join(&mut self) -> Join {
         match (mem::take(&mut self.link), mem::take(&mut self.state)) {
             (Link::Open(channel), TransferState::AwaitingLink(source)) => {
@@ -145,6 +149,7 @@ impl DataChannel {
             self.state = TransferState::ConfirmingEnd(transfer);
         }
     }
+
     pub(in crate::reactor) fn take_for_commit(&mut self) -> Option<Box<Transfer>> {
         match mem::take(&mut self.state) {
             TransferState::AwaitingCommit(transfer, _) => Some(transfer),
