@@ -12,6 +12,7 @@ const PASSWORD: &str = "pä s#s:w";
 /// A server with the account `ann`, which has all rights, and more arguments.
 fn server(address: &str, arguments: &[&str]) -> Server {
     let starter = Starter::default()
+        .patient()
         .listen(address)
         .argument("--user")
         .argument("ann");

@@ -15,7 +15,7 @@ use super::support::{Server, Starter};
 
 /// A writable server that requires TLS on control and data connections.
 fn server() -> Server {
-    let starter = Starter::default().listen("127.0.0.1:0");
+    let starter = Starter::default().patient().listen("127.0.0.1:0");
     let starter = starter.listen_for_tls("127.0.0.1:0").argument("--writable");
     let starter = starter
         .argument("--tls-self-signed")
@@ -25,7 +25,7 @@ fn server() -> Server {
 
 /// A server whose data connections must resume the TLS session of the control connection.
 fn strict_server() -> Server {
-    let starter = Starter::default().argument("--writable");
+    let starter = Starter::default().patient().argument("--writable");
     let starter = starter
         .argument("--tls-self-signed")
         .argument("--tls-data-session");
@@ -34,7 +34,7 @@ fn strict_server() -> Server {
 
 /// A server with optional TLS and no required session resumption.
 fn lenient_server() -> Server {
-    let starter = Starter::default().argument("--writable");
+    let starter = Starter::default().patient().argument("--writable");
     starter
         .argument("--tls-self-signed")
         .serving(|_| ())

@@ -74,6 +74,17 @@ impl Starter {
         self.argument("--no-sandbox")
     }
 
+    /// Waits longer than usual for its clients: on a busy machine a program may get no processor for a while.
+    /// Without the Cargo feature `config` it has the usual time-outs.
+    pub fn patient(self) -> Self {
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/patient.toml");
+        if cfg!(feature = "config") {
+            self.argument("--config").argument(file)
+        } else {
+            self
+        }
+    }
+
     /// Serves a new temporary directory with the files that `fill` creates in it.
     pub fn serving(mut self, fill: impl FnOnce(&Path)) -> Self {
         let directory = tempfile::tempdir().unwrap();
