@@ -37,7 +37,7 @@ const ALLOWED: &[c_long] = calls![
     SYS_statfs SYS_fstatfs SYS_getdents64 SYS_getcwd SYS_readlinkat SYS_faccessat SYS_faccessat2
     SYS_mkdirat SYS_unlinkat SYS_renameat SYS_renameat2 SYS_linkat SYS_symlinkat SYS_ftruncate
     SYS_fallocate SYS_fadvise64 SYS_fchmod SYS_fchmodat SYS_utimensat SYS_umask SYS_fsync
-    SYS_fdatasync SYS_sync_file_range SYS_syncfs
+    SYS_fdatasync SYS_sync_file_range SYS_syncfs SYS_sync
     // The server checks its capabilities before a rename in a sticky directory.
     SYS_capget
     // Sockets; `socket` itself has a condition.
