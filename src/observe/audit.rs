@@ -53,8 +53,7 @@ pub struct AuditRecord {
     pub to: Option<VirtualPath>,
     /// The code of the final reply.
     pub code: u16,
-    /// The text of the reply, if the command was refused; truncated to
-    /// [`REASON_BYTES`](crate::limits::REASON_BYTES).
+    /// The text of the reply, if the command was refused; truncated to 160 bytes.
     pub reason: Box<[u8]>,
     /// Payload bytes and duration of a transfer that has begun.
     pub moved: Option<(u64, Duration)>,

@@ -72,9 +72,13 @@ impl<T> LossyQueue<T> {
         }])
     }
 
-    /// Queues an item, or counts it as lost if its class is full. Never blocks on the other end.
+    /// Queues an item, or counts it as lost if its class is full. Never blocks on the other end. Once the
+    /// queue is closed, nothing takes what comes, and it is dropped.
     pub(crate) fn push(&self, class: usize, item: T) {
         let mut state = self.lock();
+        if state.is_closed {
+            return;
+        }
         let number = state.next_number;
         let Some(queue) = state.classes.get_mut(class) else {
             debug_assert!(false, "there is a queue for each class");
@@ -190,6 +194,7 @@ mod tests {
         }
         assert_eq!(rest(&queue), [0, 1, 2, 3]);
         queue.close();
+        queue.push(0, 4);
         assert_eq!(queue.take(), None);
     }
 

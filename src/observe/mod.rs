@@ -60,6 +60,8 @@ pub enum RecordsError {
     Events(String),
 }
 
+impl std::error::Error for RecordsError {}
+
 impl fmt::Display for RecordsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -161,7 +163,7 @@ impl Records {
     /// Subscribes to the transfer records from now on, with a queue of `room` records. Ends an earlier
     /// subscription.
     pub fn subscribe(&mut self, room: usize) -> Subscription {
-        let queue = Arc::new(LossyQueue::new(room));
+        let queue = Arc::new(LossyQueue::new(room.max(1)));
         if let Some(earlier) = self.subscriber.replace(Arc::clone(&queue)) {
             earlier.close();
         }

@@ -8,7 +8,15 @@ use super::lossy_queue::LossyQueue;
 use super::record::TransferRecord;
 
 /// The program's end of the queue.
+#[derive(Debug)]
 pub struct Subscription(pub(super) Arc<LossyQueue<Arc<TransferRecord>>>);
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        self.0.close();
+        while self.0.try_take().is_some() {}
+    }
+}
 
 impl Subscription {
     /// The next record, if there is one; never blocks.

@@ -47,8 +47,7 @@ use reload::Reload;
 use resolver::Resolver;
 use service_manager::ServiceManager;
 
-/// An FTP server. Dropping it waits up to [`RECORDS_FLUSH_TIMEOUT`](crate::limits::RECORDS_FLUSH_TIMEOUT)
-/// for pending transfer records and up to [`EVENTS_FLUSH_TIMEOUT`](crate::limits::EVENTS_FLUSH_TIMEOUT) for
+/// An FTP server. Dropping it waits up to one second for pending transfer records and up to five seconds for
 /// pending upload events.
 pub struct Server {
     reactor: Reactor,
@@ -90,6 +89,14 @@ impl Handle {
     pub fn stop(&self) {
         self.stops.fetch_add(1, Ordering::Release);
         (self.waker)();
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut server = f.debug_struct("Server");
+        server.field("addresses", &self.addresses);
+        server.finish_non_exhaustive()
     }
 }
 
@@ -246,7 +253,8 @@ impl Server {
     }
 
     /// From now on the record of each finished file transfer is also sent here, besides the logs and
-    /// events of the [`Config`]. Up to `room` records are buffered; further ones are dropped and counted.
+    /// events of the [`Config`]. Up to `room` records, and at least one, are buffered; further ones are dropped
+    /// and counted.
     pub fn subscribe(&mut self, room: usize) -> Subscription {
         self.reactor.subscribe(room)
     }
