@@ -194,10 +194,11 @@ pub use config::{
 };
 pub use helper_process::run_helper_if_requested;
 pub use limits::{Rate, Throttling, Timings};
+pub use log::LevelFilter;
 pub use net::{AddressRules, Cidr, CidrError, DataSession, PassiveHost, PassiveHostError};
 pub use observe::{
-    Events, Outcome, RecordsError, Subscription, TransferLog, TransferLogFormat, TransferRecord,
-    Verb,
+    AuditRecord, Events, Outcome, RecordsError, Subscription, TransferLog, TransferLogFormat,
+    TransferRecord, Verb,
 };
 pub use protocol::charset::{Charset, UnknownCharset};
 pub use protocol::path::{BadPath, VirtualPath};

@@ -61,6 +61,7 @@ const THREAD_NAME: &str = "log";
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Records that are queued while no thread prints them.
+#[derive(Debug)]
 #[must_use = "nothing is printed until its thread is started"]
 pub struct Waiting(Arc<LogQueue>);
 

@@ -96,7 +96,7 @@ pub struct Config {
     pub durability: Durability,
     /// Bytes that uploads must leave free on the file system. An upload that would use them is refused
     /// or cut with 452; ALLO and AVBL subtract them. Concurrent uploads may each exceed the limit by
-    /// [`SPACE_CHECK_BYTES`](limits::SPACE_CHECK_BYTES). 0: no limit.
+    /// 4 MiB. 0: no limit.
     pub free_space_floor: u64,
     /// Whether an upload to a new name keeps the received bytes when its connection is cut.
     pub cut_uploads: CutUploads,
@@ -118,7 +118,7 @@ pub struct Config {
     pub run_as: Option<RunAs>,
     /// Whether the sandbox confines the process to what this configuration needs.
     pub sandbox: bool,
-    /// Whether a [helper process](crate::privsep) asks PAM and runs the event command. The helper is this
+    /// Whether a helper process asks PAM and runs the event command. The helper is this
     /// executable, started again, so `main` must begin with
     /// [`run_helper_if_requested`](crate::run_helper_if_requested). Without it, accounts with PAM are
     /// refused, and the server process runs the event command with its own privileges.

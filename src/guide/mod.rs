@@ -9,7 +9,7 @@
 //! - [`logrotate`]: rotation of the server's log files.
 //! - [`devices`]: exceptions for cameras, scanners and old clients.
 //! - [`limits`]: what the server cannot do, and why.
-//! - [`proxy`]: `HAProxy`, nginx and load balancers in front of the server.
+//! - [`proxy`]: `HAProxy` and other TCP proxies in front of the server.
 
 #[doc = include_str!("accounts.md")]
 pub mod accounts {}

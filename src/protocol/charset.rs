@@ -6,6 +6,7 @@
 //! feature `charset`, [`Charset`] is uninhabited and the compiler removes the code.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::str::FromStr;
 
 /// A charset of old clients.
@@ -15,6 +16,14 @@ pub struct Charset(imp::Tables);
 /// The charset is unknown or unsuitable, or this build has none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnknownCharset;
+
+impl fmt::Display for UnknownCharset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the charset is unknown or unsuitable, or this build has none")
+    }
+}
+
+impl std::error::Error for UnknownCharset {}
 
 impl Charset {
     /// Its name in the WHATWG Encoding Standard.

@@ -23,6 +23,14 @@ pub struct VirtualPath {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BadPath;
 
+impl fmt::Display for BadPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the path is too long, or contains NUL, CR or LF")
+    }
+}
+
+impl std::error::Error for BadPath {}
+
 impl VirtualPath {
     /// `/`; does not allocate.
     pub const fn root() -> Self {

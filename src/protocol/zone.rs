@@ -18,6 +18,14 @@ pub struct Zone(i32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BadZone;
 
+impl fmt::Display for BadZone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("not an offset from UTC, such as +02:00")
+    }
+}
+
+impl std::error::Error for BadZone {}
+
 impl Zone {
     /// Offset zero.
     pub const UTC: Self = Self(0);

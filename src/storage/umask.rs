@@ -20,6 +20,14 @@ impl fmt::Display for Umask {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BadUmask;
 
+impl fmt::Display for BadUmask {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("not an octal number of permission bits, such as 027")
+    }
+}
+
+impl std::error::Error for BadUmask {}
+
 impl FromStr for Umask {
     type Err = BadUmask;
 
