@@ -253,8 +253,8 @@ impl Server {
     }
 
     /// From now on the record of each finished file transfer is also sent here, besides the logs and
-    /// events of the [`Config`]. Up to `room` records, and at least one, are buffered; further ones are dropped
-    /// and counted.
+    /// events of the [`Config`]. Up to `room` records, and at least one, are buffered; further ones are
+    /// dropped and counted.
     pub fn subscribe(&mut self, room: usize) -> Subscription {
         self.reactor.subscribe(room)
     }
