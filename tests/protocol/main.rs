@@ -3,6 +3,7 @@
 //! - `transcripts` plays the dialogues of `tests/transcripts`; `coverage` compares them with the commands.
 //! - `control_only` is the server without a directory, `options` the effect of the command line's options.
 //! - `properties` sends random conversations, `replies` reads replies as client programs do.
+//! - `tls` is the dialogue inside TLS: handshakes, resumption, truncated connections.
 //! - `regressions` and `reported` have the known faults of other servers, and what their users reported.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
@@ -16,4 +17,5 @@ mod replies;
 mod reported;
 #[path = "../support/mod.rs"]
 mod support;
+mod tls;
 mod transcripts;

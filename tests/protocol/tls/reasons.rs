@@ -9,10 +9,10 @@ use rustls::crypto::ring::default_provider;
 use rustls::pki_types::{CertificateDer, ServerName, pem::PemObject as _};
 use rustls::{ClientConfig, ClientConnection, RootCertStore};
 
-use super::support::certificates::{Authority, Identity};
-use super::support::tls::{Link, TlsClient};
-use super::support::{Control, Server, Starter};
 use super::writable;
+use crate::support::certificates::{Authority, Identity};
+use crate::support::tls::{Link, TlsClient};
+use crate::support::{Control, Server, Starter};
 
 /// A `ClientHello` of this version with one suite and one group; with signature schemes from TLS 1.2 on.
 fn hello(version: [u8; 2], suite: [u8; 2], group: [u8; 2]) -> Vec<u8> {

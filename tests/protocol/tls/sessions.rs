@@ -5,9 +5,9 @@
 
 use std::fs;
 
-use super::support::tls::{TlsClient, Version};
-use super::support::{Control, Server};
 use super::{content, writable};
+use crate::support::tls::{TlsClient, Version};
+use crate::support::{Control, Server};
 
 fn requiring() -> Server {
     let starter = writable().argument("--tls-data-session");

@@ -4,9 +4,9 @@
 use std::fs;
 use std::io::{Read as _, Write as _};
 
-use super::support::tls::{Link, TlsClient, Version};
-use super::support::{Control, Server, until};
 use super::writable;
+use crate::support::tls::{Link, TlsClient, Version};
+use crate::support::{Control, Server, until};
 
 fn server() -> Server {
     let server = writable().start();

@@ -5,9 +5,9 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::Shutdown;
 
-use super::support::tls::{Link, TlsClient, Version};
-use super::support::{Control, Server, abort_connection, until};
 use super::{content, writable};
+use crate::support::tls::{Link, TlsClient, Version};
+use crate::support::{Control, Server, abort_connection, until};
 
 /// Creates the file `f`, and starts an upload that replaces it.
 fn begun(version: Version, server: &Server) -> (Control, Link) {

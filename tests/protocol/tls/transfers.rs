@@ -5,9 +5,9 @@ use std::io::{Read, Write};
 
 use rustix::net::sockopt;
 
-use super::support::tls::{TlsClient, Version};
-use super::support::{Control, DataChannel, Server};
 use super::{content, writable};
+use crate::support::tls::{TlsClient, Version};
+use crate::support::{Control, DataChannel, Server};
 
 #[test]
 fn files_go_both_ways_in_every_tls_version() {

@@ -14,8 +14,8 @@ use mioftpd::{
 };
 use tempfile::TempDir;
 
-use super::support::tls::{TlsClient, Version};
-use super::support::{Control, DEADLINE};
+use crate::support::tls::{TlsClient, Version};
+use crate::support::{Control, DEADLINE};
 
 const SHORT: Duration = Duration::from_millis(300);
 

@@ -4,8 +4,8 @@
 use std::fs;
 use std::io::{Read as _, Write as _};
 
-use super::support::tls::{TlsClient, Version};
 use super::{content, writable};
+use crate::support::tls::{TlsClient, Version};
 
 #[test]
 fn data_connection_can_be_secured_before_the_command() {

@@ -5,10 +5,6 @@
 //! clients in `tests/clients`.
 
 #![cfg(feature = "tls")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
-
-#[path = "../support/mod.rs"]
-mod support;
 
 mod certificates;
 mod early;
@@ -19,7 +15,7 @@ mod refused;
 mod sessions;
 mod transfers;
 
-use support::Starter;
+use crate::support::Starter;
 
 /// A server with a self-signed certificate, where anonymous clients may write.
 fn writable() -> Starter {

@@ -5,9 +5,9 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
-use super::support::certificates::{Authority, Identity};
-use super::support::tls::{TlsClient, Version};
-use super::support::{Control, Server, Starter, read_all, until};
+use crate::support::certificates::{Authority, Identity};
+use crate::support::tls::{TlsClient, Version};
+use crate::support::{Control, Server, Starter, read_all, until};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
