@@ -1,9 +1,8 @@
 //! The data connection of a refused command: it is kept for the next command, and bytes that arrive before
 //! that close it, so that they reach no file. RFC 959 §3.2.
 //!
-//! The dialogues are in `refused_keeps_data.txt` and similar transcripts, TLS in
-//! `protocol/tls/refused.rs`. The
-//! tests here are about clients that send early or close early, and about passive ports that are not
+//! The dialogues are in `refused_keeps_data.txt` and similar transcripts, TLS in `protocol/tls/refused.rs`.
+//! The tests here are about clients that send early or close early, and about passive ports that are not
 //! available.
 
 use std::fs;
