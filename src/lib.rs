@@ -129,9 +129,9 @@
 //!
 //! 1. `reactor/mod.rs`: `latch_events` sets the latch of the control socket; `run_pass` gives the
 //!    connection its turn.
-//! 2. `reactor/connection.rs`: `wants` says that it is runnable; `run_turn` takes steps and applies the
-//!    actions.
-//! 3. `reactor/control.rs`: a step reads, and executes the line `RETR file`.
+//! 2. `reactor/connection.rs`: `wants` says that it is runnable; `run_turn` gives it its turn,
+//!    applies the actions and writes the replies.
+//! 3. `reactor/control.rs`: the control turn reads, and executes the line `RETR file`.
 //! 4. `session/transfers.rs`: the session checks the rights and queues `Action::Open` with a `Plan`.
 //! 5. `reactor/actions.rs`: `open_file` opens it at once, or on a worker; the session answers 150 and queues
 //!    `Action::Begin`.
@@ -140,8 +140,8 @@
 //!    a slice.
 //! 8. `transfer/outbound.rs`: the slice: read or `sendfile`, until the socket would block or the budget is
 //!    used up.
-//! 9. `reactor/download_end.rs`: after the last byte, `finish` closes everything and tells the session, which
-//!    answers 226.
+//! 9. `reactor/download_end.rs`: `all_sent` waits for the client's end if the file was very short; then
+//!    `finish`, of `data_turn.rs`, closes everything and tells the session, which answers 226.
 //! 10. `reactor/closing.rs`: `write_replies` hands it to the kernel.
 //!
 //! # Reading order

@@ -167,7 +167,7 @@ impl Connection {
         Ok(request)
     }
 
-    /// Lets the session act. Its actions are queued, and applied after the step.
+    /// Lets the session act. Its actions are queued, and applied later in the turn.
     pub(super) fn converse(
         &mut self,
         context: &mut LoopContext,

@@ -20,6 +20,7 @@ pub(super) enum Turn {
 impl Turn {
     pub(super) const ALL: [Self; 3] = [Self::Control, Self::Handshake, Self::Data];
 }
+
 pub(super) type TurnQueue = RunQueue<{ Turn::ALL.len() }>;
 
 /// What only the reactor can do, because it needs other connections.
