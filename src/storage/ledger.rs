@@ -50,11 +50,13 @@ pub(super) struct LedgerKey(usize);
 enum OpenFile {
     /// A temporary file that will replace a file of size `replaces`.
     Uncommitted { size: Amount, replaces: Amount },
-    /// It has a name. `bytes` is the largest size that its writers have reserved.
+    /// It has a name. `bytes` is the largest size that its writers have reserved, until the last of them has
+    /// settled; `writing` of the writers have not.
     Visible {
         id: FileId,
         bytes: u64,
         writers: usize,
+        writing: usize,
     },
     /// It has no name any more.
     Unlinked { bytes: u64, writers: usize },
@@ -72,6 +74,7 @@ impl OpenFile {
             id: metadata.unique,
             bytes: metadata.size,
             writers: 1,
+            writing: 1,
         }
     }
 
@@ -209,8 +212,12 @@ impl Ledger {
     /// Adds a writer of a visible file.
     pub(super) fn open_in_place(&mut self, metadata: &Metadata) -> LedgerKey {
         if let Some(key) = self.find_visible(metadata.unique) {
-            if let Some(OpenFile::Visible { writers, .. }) = self.open.get_mut(key.0) {
+            if let Some(OpenFile::Visible {
+                writers, writing, ..
+            }) = self.open.get_mut(key.0)
+            {
                 *writers += 1;
+                *writing += 1;
             }
             return key;
         }
@@ -284,10 +291,18 @@ impl Ledger {
         }
     }
 
-    /// Replaces a visible file's reservation by its real size, unless it has other writers.
+    /// A writer writes no more. The last one replaces a visible file's reservation by its real size. It does
+    /// not matter which of them is closed first.
     pub(super) fn settle(&mut self, key: LedgerKey, metadata: &Metadata) {
-        if let Some(&OpenFile::Visible { writers: 1, .. }) = self.open.get(key.0) {
-            self.replace(key, OpenFile::visible(metadata));
+        let Some(OpenFile::Visible { writing, .. }) = self.open.get_mut(key.0) else {
+            return;
+        };
+        debug_assert!(*writing > 0, "settled more than once");
+        *writing = writing.saturating_sub(1);
+        if *writing == 0
+            && let Some(settled) = self.open.get(key.0).copied()
+        {
+            self.replace(key, settled.with_bytes(metadata.size));
             if metadata.links == 0 {
                 self.unlink(metadata);
             }
@@ -299,11 +314,14 @@ impl Ledger {
         debug_assert!(self.open.contains(key.0), "closed more than once");
         match self.open.get_mut(key.0) {
             None => {}
-            Some(OpenFile::Visible { writers, .. } | OpenFile::Unlinked { writers, .. })
-                if *writers > 1 =>
-            {
+            Some(OpenFile::Visible {
+                writers, writing, ..
+            }) if *writers > 1 => {
                 *writers -= 1;
+                // One whose metadata could not be read has not settled.
+                *writing = (*writing).min(*writers);
             }
+            Some(OpenFile::Unlinked { writers, .. }) if *writers > 1 => *writers -= 1,
             Some(OpenFile::Visible { .. }) => drop(self.open.remove(key.0)),
             Some(OpenFile::Uncommitted { .. } | OpenFile::Unlinked { .. }) => {
                 self.sums = self.sums.minus(self.contribution(key));

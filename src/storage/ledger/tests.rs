@@ -142,6 +142,30 @@ fn external_truncate_or_remove_is_settled_at_close() {
 }
 
 #[test]
+fn writers_that_end_together_leave_the_real_size() {
+    for (links, left) in [(1, (5, 1)), (0, (0, 0))] {
+        let mut ledger = with(&[(1, 5)]);
+        let writers = [(); 2].map(|()| ledger.open_in_place(&file(1, 5)));
+        // Reserved, and not written.
+        ledger.reserve(writers[0], QUOTA, 20).unwrap();
+        for key in writers {
+            ledger.settle(
+                key,
+                &Metadata {
+                    links,
+                    ..file(1, 5)
+                },
+            );
+        }
+        for key in writers {
+            ledger.close(key);
+        }
+        assert_eq!(charged(&ledger), left);
+        assert!(ledger.open.is_empty());
+    }
+}
+
+#[test]
 fn max_size_is_bounded_by_remaining_quota() {
     let mut ledger = with(&[(1, 20), (2, 30)]);
     let in_place = ledger.open_in_place(&file(1, 20));
