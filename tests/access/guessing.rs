@@ -7,11 +7,10 @@
 use std::fs;
 use std::io::Read as _;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
-use std::thread;
 use std::time::Duration;
 
-use crate::support::{Control, DEADLINE, Starter, connect_from};
-use mioftpd::{Account, Accounts, AddressRules, Config, Rate, Server, Throttling, Timings};
+use crate::support::{Control, DEADLINE, Starter, connect_from, in_thread};
+use mioftpd::{Account, Accounts, AddressRules, Config, Rate, Throttling, Timings};
 
 const REFUSED: &[u8] = b"421 Service not available, closing control connection.\r\n";
 const HERE: Ipv4Addr = Ipv4Addr::LOCALHOST;
@@ -23,8 +22,7 @@ const GROWTH: u64 = 4 * 1024;
 
 fn with_server(config: Config, test: impl FnOnce(SocketAddr)) {
     let directory = tempfile::tempdir().unwrap();
-    let mut server = Server::bind(Config {
-        listen: vec!["127.0.0.1:0".parse().unwrap()],
+    let config = Config {
         root: Some(directory.path().into()),
         accounts: Accounts::new().with(Account::with_password("alice", "secret")),
         timings: Timings {
@@ -32,14 +30,8 @@ fn with_server(config: Config, test: impl FnOnce(SocketAddr)) {
             ..Timings::default()
         },
         ..config
-    })
-    .unwrap();
-    let (address, handle) = (server.addresses()[0], server.handle());
-    let serving = thread::spawn(move || server.run());
-    test(address);
-    handle.stop();
-    handle.stop();
-    serving.join().unwrap().unwrap();
+    };
+    in_thread::with_server(config, test);
 }
 
 fn from(address: Ipv4Addr, to: SocketAddr) -> Control {

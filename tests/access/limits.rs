@@ -10,27 +10,13 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
+use crate::support::in_thread::with_server;
 use crate::support::{Control, DEADLINE, binary, connect_from, free_ports, until};
 use mioftpd::internals::limits::{MemoryProfile, worst_case_bytes};
 use mioftpd::{Config, Server, Timings};
 use rustix::process::{Resource, Rlimit, getrlimit};
 
 const REFUSED: &[u8] = b"421 Service not available, closing control connection.\r\n";
-
-/// Runs `test` with a running server.
-fn with_server(mut config: Config, test: impl FnOnce(SocketAddr)) {
-    if config.listen.is_empty() {
-        config.listen.push("127.0.0.1:0".parse().unwrap());
-    }
-    let mut server = Server::bind(config).unwrap();
-    let (address, handle) = (server.addresses()[0], server.handle());
-    let serving = thread::spawn(move || server.run());
-    test(address);
-    // The second stop closes connections that are still open.
-    handle.stop();
-    handle.stop();
-    serving.join().unwrap().unwrap();
-}
 
 fn limited_to(connections: usize, connections_per_address: usize) -> Config {
     Config {

@@ -9,6 +9,7 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
+use crate::support::in_thread::with_server;
 use crate::support::{Control, DEADLINE, connect_from, epsv_port, host_port, read_all};
 use mioftpd::{
     Account, Accounts, AddressRules, Config, PassiveHost, Permissions, Server, Throttling, Timings,
@@ -26,20 +27,25 @@ const REFUSED: &[u8] = b"421 Service not available, closing control connection.\
 fn with_proxy(config: Config, test: impl FnOnce(SocketAddr, &Path)) {
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("f"), "content").unwrap();
-    let mut server = Server::bind(Config {
+    let config = Config {
         listen: vec![SocketAddr::from((HERE, 0))],
         root: Some(directory.path().into()),
         proxies: vec!["127.0.0.7".parse().unwrap()],
         accounts: Accounts::new().with(Account::anonymous(Permissions::ALL)),
         ..config
-    })
-    .unwrap();
-    let (address, handle) = (server.addresses()[0], server.handle());
-    let serving = thread::spawn(move || server.run());
-    test(address, directory.path());
-    handle.stop();
-    handle.stop();
-    serving.join().unwrap().unwrap();
+    };
+    with_server(config, |address| test(address, directory.path()));
+}
+
+/// Waits 200 ms for a header.
+fn impatient() -> Config {
+    Config {
+        timings: Timings {
+            handshake: Duration::from_millis(200),
+            ..Timings::default()
+        },
+        ..Config::default()
+    }
 }
 
 fn line(client: &str) -> Vec<u8> {
@@ -151,15 +157,7 @@ fn header_may_be_split_or_followed_by_commands() {
 
 #[test]
 fn proxy_without_header_gets_no_reply() {
-    let timings = Timings {
-        handshake: Duration::from_millis(200),
-        ..Timings::default()
-    };
-    let config = Config {
-        timings,
-        ..Config::default()
-    };
-    with_proxy(config, |to, _| {
+    with_proxy(impatient(), |to, _| {
         let header = line(ALICE);
         for bytes in [
             &b""[..],
@@ -208,15 +206,7 @@ fn header_from_other_address_is_garbage() {
 
 #[test]
 fn passive_port_accepts_only_the_client_in_the_header() {
-    let timings = Timings {
-        handshake: Duration::from_millis(200),
-        ..Timings::default()
-    };
-    let config = Config {
-        timings,
-        ..Config::default()
-    };
-    with_proxy(config, |to, _| {
+    with_proxy(impatient(), |to, _| {
         let mut control = login(to, &line(ALICE));
         for bytes in [
             line(BOB),

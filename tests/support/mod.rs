@@ -12,6 +12,7 @@ mod control;
 mod data;
 #[cfg(feature = "tls")]
 pub mod ed25519;
+pub mod in_thread;
 pub mod pattern;
 mod ports;
 mod process;

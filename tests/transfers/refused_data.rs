@@ -9,8 +9,8 @@ use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
-use std::thread;
 
+use crate::support::in_thread::with_server;
 use crate::support::{Control, DataChannel, Server, Starter, epsv_port, free_ports, until};
 
 fn fill(root: &Path) {
@@ -207,25 +207,21 @@ fn pasv_without_ipv4_address_keeps_the_data_connection() {
     };
     let directory = tempfile::tempdir().unwrap();
     fill(directory.path());
-    let mut server = mioftpd::Server::bind(mioftpd::Config {
+    let config = mioftpd::Config {
         listen: vec!["[::1]:0".parse().unwrap()],
         root: Some(directory.path().into()),
         proxies: vec!["::1".parse().unwrap()],
         ..mioftpd::Config::default()
-    })
-    .unwrap();
-    let (address, handle) = (server.addresses()[0], server.handle());
-    let serving = thread::spawn(move || server.run());
-    let mut control = Control::over(connect(address));
-    control.expect(220);
-    control.log_in("anonymous", "x");
-    control.command("TYPE I", 200);
-    let port = epsv_port(&mut control);
-    let data = connect((address.ip(), port).into());
-    let refused = control.command("PASV", 425);
-    assert!(refused.text().contains("EPSV"), "{refused:?}");
-    expect_file(&mut control, data);
-    handle.stop();
-    handle.stop();
-    serving.join().unwrap().unwrap();
+    };
+    with_server(config, |address| {
+        let mut control = Control::over(connect(address));
+        control.expect(220);
+        control.log_in("anonymous", "x");
+        control.command("TYPE I", 200);
+        let port = epsv_port(&mut control);
+        let data = connect((address.ip(), port).into());
+        let refused = control.command("PASV", 425);
+        assert!(refused.text().contains("EPSV"), "{refused:?}");
+        expect_file(&mut control, data);
+    });
 }
