@@ -70,8 +70,6 @@ pub(super) struct Limiters {
 pub(super) struct TurnScratch {
     pub(super) actions: VecDeque<Action>,
     pub(super) input: Vec<u8>,
-    /// Whether `input` holds a password.
-    pub(super) holds_password: bool,
     pub(super) output: Vec<u8>,
     pub(super) slice: Scratch,
 }
@@ -103,7 +101,6 @@ impl LoopContext {
             scratch: TurnScratch {
                 actions: VecDeque::new(),
                 input: vec![0; INPUT_BYTES],
-                holds_password: false,
                 output: Vec::with_capacity(OUTBOX_BYTES),
                 slice: Scratch::new(CHUNK_BYTES),
             },

@@ -14,6 +14,14 @@ use crate::limits::COMMANDS_PER_TURN;
 use crate::net::Stream as _;
 use crate::session::{Action, Session};
 
+/// What the commands of a turn have come to.
+#[derive(Default)]
+struct Executed {
+    request: Option<Request>,
+    /// Whether one of them had a password, which the input still holds.
+    had_password: bool,
+}
+
 impl Connection {
     pub(super) fn control_turn(&mut self, context: &mut LoopContext) -> TurnResult {
         match self.phase {
@@ -23,40 +31,38 @@ impl Connection {
         }
         self.input.attach(&mut context.scratch.input);
         let read = self.read_commands(context);
-        let done = read.map(|()| self.execute_commands(context));
+        let executed = read.map(|()| self.execute_commands(context));
         self.input.detach(&mut context.scratch.input);
-        if std::mem::take(&mut context.scratch.holds_password) {
+        let executed = executed?;
+        if executed.had_password {
             context.scratch.input.fill(0);
         }
-        done
+        Ok(executed.request)
     }
 
     /// Executes complete lines, as many as the budget allows: those that are accepted, then the urgent
     /// ones.
-    fn execute_commands(&mut self, context: &mut LoopContext) -> Option<Request> {
-        let mut request = None;
+    fn execute_commands(&mut self, context: &mut LoopContext) -> Executed {
+        let mut executed = Executed::default();
         for _ in 0..COMMANDS_PER_TURN {
             let is_accepted = self.session.accepts_command() && !self.outbox.is_full();
-            if !is_accepted || !self.execute_next(context) {
+            if !is_accepted || !self.execute_next(&mut executed, context) {
                 break;
             }
-            let asked = self.apply_actions(context);
-            request = request.or(asked);
         }
         for _ in 0..COMMANDS_PER_TURN {
-            if !self.has_status() || !self.execute_next(context) {
+            if !self.has_status() || !self.execute_next(&mut executed, context) {
                 break;
             }
-            let asked = self.apply_actions(context);
-            request = request.or(asked);
         }
         if self.has_abort() {
             self.converse(context, Session::abort);
         }
-        request
+        executed
     }
 
-    fn execute_next(&mut self, context: &mut LoopContext) -> bool {
+    /// Executes the next complete line and applies its actions; false if there is none.
+    fn execute_next(&mut self, executed: &mut Executed, context: &mut LoopContext) -> bool {
         for refusal in self.input.refusals() {
             self.outbox.telnet(refusal);
         }
@@ -67,7 +73,9 @@ impl Connection {
         let mut cx = context.for_session(&mut self.outbox, &mut self.deadlines);
         self.session.execute(&line, &mut cx);
         let mut actions = context.scratch.actions.iter();
-        context.scratch.holds_password |= actions.any(|one| matches!(one, Action::Verify(_)));
+        executed.had_password |= actions.any(|one| matches!(one, Action::Verify(_)));
+        let asked = self.apply_actions(context);
+        executed.request = executed.request.take().or(asked);
         true
     }
 
