@@ -93,9 +93,8 @@ impl Connection {
         match self.data().back_from_worker() {
             // A transfer that was over before the cut has ended as it did.
             Some(ending) if !is_over => {
-                let discarding = TransferState::Discarding(ending, transfer.moved());
-                self.data().enter(discarding);
-                self.submit(Work::Discard(transfer.cut()), context);
+                let moved = transfer.moved();
+                self.discard(transfer.cut(), moved, ending, context);
             }
             _ => self.proceed(transfer, outcome, context),
         }

@@ -12,7 +12,6 @@ use std::time::Instant;
 use super::connection::{Connection, Phase};
 use super::context::LoopContext;
 use super::count_wait::CountWait;
-use super::data::TransferState;
 use crate::event_loop::Interest;
 use crate::limits::COUNT_POLL_INTERVAL;
 use crate::session::{Deadline, SessionEvent};
@@ -46,13 +45,12 @@ impl Connection {
         if context.now < until {
             self.count_wait = Some(Box::new(CountWait::Asking(until)));
             let left = self.pause_timeout(context);
-            self.data().enter(TransferState::Paused(transfer, left));
+            self.data().pause(transfer, left);
             self.deadlines
                 .set(Deadline::Resume, context.now + COUNT_POLL_INTERVAL);
         } else {
             transfer.stop_waiting();
-            let state = TransferState::OnLoop(transfer, Interest::Now);
-            self.data().enter(state);
+            self.data().on_loop(transfer, Interest::Now);
         }
     }
 

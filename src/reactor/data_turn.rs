@@ -120,7 +120,7 @@ impl Connection {
         let transfer = Box::new(Transfer::new(channel, source));
         let interest = transfer.first_interest();
         self.report_progress(&transfer, context);
-        self.data().enter(TransferState::OnLoop(transfer, interest));
+        self.data().on_loop(transfer, interest);
     }
 
     fn report_progress(&mut self, transfer: &Transfer, context: &mut LoopContext) {
@@ -141,7 +141,7 @@ impl Connection {
         data.end.readable(context.now);
         if let Err(at) = transfer.grant(context.now) {
             let left = self.pause_timeout(context);
-            self.data().enter(TransferState::Paused(transfer, left));
+            self.data().pause(transfer, left);
             return self.deadlines.set(Deadline::Resume, at);
         }
         if transfer.needs_worker() {
@@ -180,14 +180,11 @@ impl Connection {
         }
         self.report_progress(&transfer, context);
         match outcome {
-            SliceOutcome::Again => {
-                let state = TransferState::OnLoop(transfer, Interest::Now);
-                self.data().enter(state);
-            }
+            SliceOutcome::Again => self.data().on_loop(transfer, Interest::Now),
             SliceOutcome::Waiting(interest) => {
                 let data = self.data();
                 data.end.drained(moved, context.now);
-                data.enter(TransferState::OnLoop(transfer, interest));
+                data.on_loop(transfer, interest);
             }
             SliceOutcome::NotCounted => self.pause_for_count(transfer, context),
             SliceOutcome::WouldWait => self.hand_over(Work::Slice(transfer), context),
@@ -199,8 +196,7 @@ impl Connection {
                     UploadEnd::Unwatched => ControlProbe::Required,
                     _ => ControlProbe::Done,
                 };
-                let state = TransferState::AwaitingCommit(transfer, probe);
-                self.data().enter(state);
+                self.data().await_commit(transfer, probe);
             }
             SliceOutcome::Done => self.all_sent(transfer, context),
             SliceOutcome::Failed(failure) => {
@@ -265,14 +261,14 @@ impl Connection {
         }
     }
 
-    fn discard(
+    pub(super) fn discard(
         &mut self,
         source: TransferSource,
         moved: u64,
         ending: Ending,
         context: &mut LoopContext,
     ) {
-        self.data().enter(TransferState::Discarding(ending, moved));
+        self.data().discarding(ending, moved);
         self.deadlines.clear(Deadline::Resume);
         self.submit(Work::Discard(source), context);
     }

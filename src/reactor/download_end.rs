@@ -21,7 +21,7 @@ impl Connection {
         let until = data.begun().map(|begun| begun + REPLY_GAP);
         match until.filter(|until| context.now < *until) {
             Some(until) if is_open && !transfer.is_inbound() && !data.ready.readable => {
-                data.enter(TransferState::AwaitingClose(transfer));
+                data.await_close(transfer);
                 self.deadlines.set(Deadline::Resume, until);
             }
             _ => self.finish(Ending::Complete, moved, None, context),

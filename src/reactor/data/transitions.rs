@@ -91,6 +91,11 @@ impl DataChannel {
         }
     }
 
+    /// The transfer is on the loop, and its next slice needs this.
+    pub(in crate::reactor) fn on_loop(&mut self, transfer: Box<Transfer>, interest: Interest) {
+        self.enter(TransferState::OnLoop(transfer, interest));
+    }
+
     /// Takes the transfer for a slice, if it is on the loop and its socket is ready.
     pub(in crate::reactor) fn take_ready(&mut self) -> Option<Box<Transfer>> {
         match mem::take(&mut self.state) {
@@ -100,6 +105,11 @@ impl DataChannel {
                 None
             }
         }
+    }
+
+    /// The transfer rests until a deadline; `left` is what remains of the client's time-out.
+    pub(in crate::reactor) fn pause(&mut self, transfer: Box<Transfer>, left: PausedTimeout) {
+        self.enter(TransferState::Paused(transfer, left));
     }
 
     /// A worker has the transfer. Events that come meanwhile are collected in an empty latch, so that a
@@ -127,6 +137,25 @@ impl DataChannel {
             TransferState::OnWorker(left) | TransferState::Paused(_, left) => Some(left),
             _ => None,
         }
+    }
+
+    /// An upload has all its bytes.
+    pub(in crate::reactor) fn await_commit(
+        &mut self,
+        transfer: Box<Transfer>,
+        probe: ControlProbe,
+    ) {
+        self.enter(TransferState::AwaitingCommit(transfer, probe));
+    }
+
+    /// A download has sent all its bytes.
+    pub(in crate::reactor) fn await_close(&mut self, transfer: Box<Transfer>) {
+        self.enter(TransferState::AwaitingClose(transfer));
+    }
+
+    /// A worker closes the file of a transfer that was cut after `moved` bytes.
+    pub(in crate::reactor) fn discarding(&mut self, ending: Ending, moved: u64) {
+        self.enter(TransferState::Discarding(ending, moved));
     }
 
     /// Requires that the control connection is read before the commit.
@@ -229,7 +258,7 @@ impl DataChannel {
     }
 
     /// Enters a state from `Idle`.
-    pub(in crate::reactor) fn enter(&mut self, next: TransferState) {
+    fn enter(&mut self, next: TransferState) {
         debug_assert!(
             matches!(self.state, TransferState::Idle),
             "a transfer is replaced"
