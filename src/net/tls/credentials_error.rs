@@ -132,7 +132,7 @@ mod tests {
             (Problem::NoCertificate, "openssl x509 -inform der"),
             (bad, "certificate 2 cannot be used: why"),
             (Problem::NoKey, "openssl pkey -inform der"),
-            (Problem::EncryptedKey, "decrypt it first"),
+            (Problem::EncryptedKey, "decrypt it first, with openssl pkey"),
             (Problem::BadKey, "RSA with 2048 to 8192 bits"),
             (Problem::KeyMismatch, "does not belong to the certificate"),
             (Problem::WrongOrder(3), order),
