@@ -93,6 +93,7 @@ fn open_as(kind: SocketType, path: &Path) -> rustix::io::Result<OwnedFd> {
 mod tests {
     use super::*;
     use std::io::{BufRead as _, BufReader};
+    use std::net::Shutdown;
     use std::os::unix::net::{UnixDatagram, UnixListener};
 
     #[test]
@@ -103,6 +104,9 @@ mod tests {
         events.send(b"lost\n", 0);
         for _ in 0..2 {
             let listener = UnixDatagram::bind(&path).unwrap();
+            listener
+                .set_read_timeout(Some(10 * EVENT_SOCKET_TIMEOUT))
+                .unwrap();
             events.send(b"one\n", 0);
             events.send(b"two\n", 0);
             let mut buffer = [0; 64];
@@ -110,6 +114,8 @@ mod tests {
                 let count = listener.recv(&mut buffer).unwrap();
                 assert_eq!(&buffer[..count], expected.as_bytes());
             }
+            // A child of another test may have a copy, until it executes its program.
+            listener.shutdown(Shutdown::Both).unwrap();
             drop(listener);
             std::fs::remove_file(&path).unwrap();
         }
@@ -124,9 +130,12 @@ mod tests {
         for _ in 0..2 {
             events.send(b"one\n", 0);
             events.send(b"two\n", 0);
-            let mut lines = BufReader::new(listener.accept().unwrap().0).lines();
+            let (stream, _) = listener.accept().unwrap();
+            let mut lines = BufReader::new(&stream).lines();
             assert_eq!(lines.next().unwrap().unwrap(), "one");
             assert_eq!(lines.next().unwrap().unwrap(), "two");
+            // A child of another test may have a copy, until it executes its program.
+            stream.shutdown(Shutdown::Both).unwrap();
         }
     }
 
