@@ -299,7 +299,7 @@ mod tests {
         let (mut client, mut stream) = pair(&mut network);
         assert_eq!(stream.write(b"220 \r\n").unwrap(), 6);
         let mut buffer = [0; 16];
-        assert_eq!(client.read(&mut buffer).unwrap(), 6);
+        client.read_exact(&mut buffer[..6]).unwrap();
         client.write_all(b"QUIT").unwrap();
         client.shutdown(std::net::Shutdown::Write).unwrap();
         poll_until(&mut network, |event| is_ready(event, Token(2), |r| r.drain));

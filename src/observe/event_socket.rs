@@ -92,6 +92,8 @@ fn open_as(kind: SocketType, path: &Path) -> rustix::io::Result<OwnedFd> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rustix::io::retry_on_intr;
+    use rustix::net::{RecvFlags, recv};
     use std::io::{BufRead as _, BufReader};
     use std::net::Shutdown;
     use std::os::unix::net::{UnixDatagram, UnixListener};
@@ -111,7 +113,9 @@ mod tests {
             events.send(b"two\n", 0);
             let mut buffer = [0; 64];
             for expected in ["one\n", "two\n"] {
-                let count = listener.recv(&mut buffer).unwrap();
+                let flags = RecvFlags::empty();
+                let received = retry_on_intr(|| recv(&listener, &mut buffer, flags));
+                let (count, _) = received.unwrap();
                 assert_eq!(&buffer[..count], expected.as_bytes());
             }
             // A child of another test may have a copy, until it executes its program.

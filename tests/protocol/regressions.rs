@@ -91,7 +91,7 @@ use std::net::TcpStream;
 use std::path::Path;
 
 use crate::support::tables::missing_tests;
-use crate::support::{Control, Server, Starter, read_all};
+use crate::support::{Control, Server, Starter, read_all, uninterrupted};
 use mioftpd::internals::limits::{DIRECTORIES_PENDING, DIRECTORY_DEPTH};
 
 /// More than all socket buffers hold.
@@ -107,7 +107,7 @@ fn sparse_file(path: &Path, size: u64, end: &[u8]) {
 /// Reads until the end or the reset.
 fn drain(mut data: TcpStream) {
     let mut buffer = vec![0; 1 << 20];
-    while data.read(&mut buffer).is_ok_and(|count| count > 0) {}
+    while uninterrupted(|| data.read(&mut buffer)).is_ok_and(|count| count > 0) {}
 }
 
 #[test]

@@ -94,7 +94,9 @@ use std::io::Read;
 use std::net::{Shutdown, TcpStream};
 
 use crate::support::tables::missing_tests;
-use crate::support::{Control, DEADLINE, Server, Starter, epsv_port, mostly, pasv_port, read_all};
+use crate::support::{
+    Control, DEADLINE, Server, Starter, epsv_port, mostly, pasv_port, read_all, uninterrupted,
+};
 use mioftpd::internals::limits::REPLY_GAP;
 
 #[test]
@@ -206,7 +208,7 @@ fn short_download_delays_226_after_150() {
         std::thread::sleep(REPLY_GAP / 10);
         let mut bytes = [0; 1000];
         let socket = control.socket();
-        let count = socket.peek(&mut bytes).unwrap();
+        let count = uninterrupted(|| socket.peek(&mut bytes)).unwrap();
         let is_alone = !String::from_utf8_lossy(&bytes[..count]).contains("226");
         drop(data);
         control.expect(150);
@@ -226,6 +228,6 @@ fn greeting_is_one_segment() {
     let mut stream = TcpStream::connect(server.address()).unwrap();
     stream.set_read_timeout(Some(DEADLINE)).unwrap();
     let mut bytes = [0; 1000];
-    let count = stream.read(&mut bytes).unwrap();
+    let count = uninterrupted(|| stream.read(&mut bytes)).unwrap();
     assert!(bytes.starts_with(b"220 ") && bytes[..count].ends_with(b"\r\n"));
 }

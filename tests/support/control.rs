@@ -9,7 +9,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use super::tls::{Link, TlsClient};
-use super::{DEADLINE, DataChannel, end_connection};
+use super::{DEADLINE, DataChannel, end_connection, uninterrupted};
 
 /// A reply.
 #[derive(Debug)]
@@ -290,7 +290,7 @@ impl Control {
         }
         self.socket().set_read_timeout(Some(timeout)).unwrap();
         let mut byte = [0];
-        let has_arrived = self.socket().peek(&mut byte).is_ok();
+        let has_arrived = uninterrupted(|| self.socket().peek(&mut byte)).is_ok();
         self.socket().set_read_timeout(Some(DEADLINE)).unwrap();
         has_arrived
     }

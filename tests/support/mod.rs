@@ -22,6 +22,7 @@ pub mod tls;
 pub mod transcript;
 pub mod trusting;
 
+use std::io;
 use std::time::{Duration, Instant};
 
 pub use control::{Control, Reply};
@@ -42,6 +43,17 @@ pub const DEADLINE: Duration = Duration::from_secs(60);
 pub fn mostly(round: impl FnMut(&u8) -> bool) {
     let succeeded = (0..20).filter(round).count();
     assert!(succeeded > 12, "only {succeeded} of 20 rounds succeeded");
+}
+
+/// Repeats a call that a signal has interrupted: the kernel does not restart a read of a socket that has a
+/// time-out, even if the process only was stopped and continued (signal(7)).
+pub fn uninterrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        match call() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
 }
 
 /// Calls `probe` until it returns a value; panics after [`DEADLINE`]. The probe should block (on a reply

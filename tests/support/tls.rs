@@ -15,7 +15,7 @@ use rustls::{
 };
 
 use super::certificates::Identity;
-use super::{DEADLINE, trusting};
+use super::{DEADLINE, trusting, uninterrupted};
 
 /// The size of the session cache: TLS 1.3 tickets, or servers with a TLS 1.2 session.
 const CACHED_SESSIONS: usize = 256;
@@ -191,7 +191,7 @@ impl Link {
             while stream.conn.wants_write() {
                 stream.conn.write_tls(&mut stream.sock)?;
             }
-            let rest = stream.read(&mut [0])?;
+            let rest = uninterrupted(|| stream.read(&mut [0]))?;
             assert_eq!(rest, 0, "data arrived before `close_notify`");
         }
         Ok(match self {

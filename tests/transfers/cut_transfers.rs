@@ -11,6 +11,7 @@ use std::path::Path;
 
 use crate::support::{
     Control, DataChannel, Server, Starter, abort_connection, mostly, read_all, send_urgent,
+    uninterrupted,
 };
 
 /// More than all socket buffers hold; a sparse file.
@@ -43,7 +44,7 @@ fn expect_usable(mut control: Control) {
 /// Reads to the end or the reset; the number of bytes.
 fn drain(mut data: TcpStream) -> u64 {
     let (mut buffer, mut total) = (vec![0; 1 << 20], 0);
-    while let Ok(count @ 1..) = data.read(&mut buffer) {
+    while let Ok(count @ 1..) = uninterrupted(|| data.read(&mut buffer)) {
         total += count as u64;
     }
     total

@@ -10,7 +10,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::{Mutex, mpsc};
 use std::thread;
 
-use crate::support::{DEADLINE, Starter};
+use crate::support::{DEADLINE, Starter, uninterrupted};
 use mioftpd::{Account, Accounts, Config, Durability, Permissions, Server};
 
 /// The name of a stale temporary file.
@@ -266,7 +266,7 @@ fn upload_reaching_floor_is_cut_with_452() {
         control.command(command, 150);
         // The server closes the connection before the end.
         let _ = data.write_all(&vec![b'n'; 64 * MIB]);
-        let _ = data.read(&mut [0]);
+        let _ = uninterrupted(|| data.read(&mut [0]));
         drop(data);
         control.expect(452);
         assert_eq!(control.retrieve("file"), old);

@@ -10,7 +10,7 @@ use std::process::Command;
 use rustix::fs::OFlags;
 
 use crate::config::world::World;
-use crate::support::{DEADLINE, Server, until};
+use crate::support::{DEADLINE, Server, uninterrupted, until};
 
 /// The content of a file, once it contains `what`.
 fn file_with(path: &Path, what: &str) -> String {
@@ -116,7 +116,7 @@ fn event_socket_receives_uploads() {
     let server = world.start("[events]\nsocket = \"socket\"");
     server.login().store("new", b"content");
     let mut line = [0; 4096];
-    let length = socket.recv(&mut line).unwrap();
+    let length = uninterrupted(|| socket.recv(&mut line)).unwrap();
     let line = String::from_utf8_lossy(&line[..length]);
     assert!(line.contains("/new"), "{line}");
 }

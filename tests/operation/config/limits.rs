@@ -4,7 +4,7 @@ use std::io::Read as _;
 use std::net::{Ipv4Addr, SocketAddr};
 
 use crate::config::world::World;
-use crate::support::{Control, DEADLINE, connect_from, until};
+use crate::support::{Control, DEADLINE, connect_from, uninterrupted, until};
 
 const HERE: Ipv4Addr = Ipv4Addr::LOCALHOST;
 const THERE: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
@@ -17,7 +17,10 @@ fn from(address: Ipv4Addr, to: SocketAddr) -> Control {
 fn assert_refused(address: Ipv4Addr, to: SocketAddr) {
     let mut stream = connect_from(address, to).unwrap();
     stream.set_read_timeout(Some(DEADLINE)).unwrap();
-    assert!(!matches!(stream.read(&mut [0]), Ok(1)), "{address}");
+    assert!(
+        !matches!(uninterrupted(|| stream.read(&mut [0])), Ok(1)),
+        "{address}"
+    );
 }
 
 const ANN: &str =

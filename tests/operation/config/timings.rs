@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use rustix::net::sockopt;
 
 use crate::config::world::World;
-use crate::support::{Control, DEADLINE, epsv_port};
+use crate::support::{Control, DEADLINE, epsv_port, uninterrupted};
 
 /// `timings.login`
 #[test]
@@ -123,7 +123,8 @@ fn grace_period_ends_transfers_at_stop() {
     server.terminate();
     control.expect(426);
     control.expect(421);
-    let ended = data.stream().read(&mut [0]);
+    let mut data = data.stream();
+    let ended = uninterrupted(|| data.read(&mut [0]));
     assert!(!matches!(ended, Ok(1)));
     // The stop does not wait for lingering connections.
     drop(control);

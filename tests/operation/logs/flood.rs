@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crate::logs::world::World;
-use crate::support::{Control, Server, connect_from, until};
+use crate::support::{Control, Server, connect_from, uninterrupted, until};
 
 /// A client that pipelines one line continuously.
 pub(crate) struct Flood {
@@ -55,7 +55,7 @@ impl Flood {
 
 fn count_lines(mut stream: &TcpStream) -> usize {
     let (mut buffer, mut lines) = (vec![0; 64 * 1024], 0);
-    while let Ok(count @ 1..) = stream.read(&mut buffer) {
+    while let Ok(count @ 1..) = uninterrupted(|| stream.read(&mut buffer)) {
         let text = buffer[..count].split(|&byte| byte == b'\n');
         lines += text.count() - 1;
     }

@@ -10,7 +10,7 @@ use mioftpd::Events;
 use serde_json::Value;
 
 use super::{TestServer, bind_error, upload};
-use crate::support::{DEADLINE, DataChannel, until};
+use crate::support::{DEADLINE, DataChannel, uninterrupted, until};
 
 /// A shell script with the temporary directory as `$1`.
 fn script(text: &str, directory: &Path) -> Vec<OsString> {
@@ -195,7 +195,7 @@ fn event_socket_gets_json() {
     let mut buffer = [0; 4096];
     for name in ["first", "second"] {
         upload(&mut control, name, b"abc");
-        let count = listener.recv(&mut buffer).unwrap();
+        let count = uninterrupted(|| listener.recv(&mut buffer)).unwrap();
         let event: Value = serde_json::from_slice(&buffer[..count]).unwrap();
         assert_eq!(event["path"], format!("/{name}"));
         assert_eq!(event["bytes"], 3);

@@ -10,7 +10,7 @@ use std::os::unix::net::UnixDatagram;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::support::{Control, DEADLINE, binary, mioftpd};
+use crate::support::{Control, DEADLINE, binary, mioftpd, uninterrupted};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
@@ -43,7 +43,7 @@ impl Manager {
         let mut buffer = [0; 4096];
         let end = Instant::now() + DEADLINE;
         while Instant::now() < end {
-            let count = self.socket.recv(&mut buffer).unwrap();
+            let count = uninterrupted(|| self.socket.recv(&mut buffer)).unwrap();
             let message = String::from_utf8(buffer[..count].to_vec()).unwrap();
             if message.lines().any(|line| line == assignment) {
                 return message;
@@ -125,7 +125,7 @@ fn failed_start_is_in_the_status() {
         let output = command.output().unwrap();
         assert_eq!(output.status.code(), Some(code));
         let mut buffer = [0; 4096];
-        let count = manager.socket.recv(&mut buffer).unwrap();
+        let count = uninterrupted(|| manager.socket.recv(&mut buffer)).unwrap();
         let message = String::from_utf8_lossy(&buffer[..count]);
         assert!(
             message.starts_with("STATUS=Failed: ") && message.contains(why),
@@ -206,7 +206,7 @@ fn idle_server_sends_watchdog_keepalives() {
     manager.socket.set_read_timeout(Some(silence)).unwrap();
     let mut buffer = [0; 64];
     let mut late = 0;
-    while manager.socket.recv(&mut buffer).is_ok() {
+    while uninterrupted(|| manager.socket.recv(&mut buffer)).is_ok() {
         late += 1;
     }
     assert!(late <= 5, "{late} after it was stopped");
@@ -223,7 +223,7 @@ fn watchdog_of_another_process_is_ignored() {
     manager.expect("READY=1");
     service.signal(Signal::TERM);
     let mut buffer = [0; 4096];
-    let count = manager.socket.recv(&mut buffer).unwrap();
+    let count = uninterrupted(|| manager.socket.recv(&mut buffer)).unwrap();
     assert!(buffer[..count].starts_with(b"STOPPING=1\n"));
 }
 
