@@ -112,9 +112,10 @@
 //! Poll; latch the events; deliver completions; fire due deadlines; give every runnable connection one
 //! bounded turn, control before data; accept; repeat.
 //!
-//! - *Readiness is a latch, wanting is a function, runnable is their AND.* A socket is registered once, for
-//!   both directions, edge-triggered. An event sets a latch; only "would block" clears it. What a
-//!   connection wants is computed from its state by one predicate.
+//! - *Readiness is a latch, wanting is a function, runnable is their AND.* Sockets are registered
+//!   edge-triggered: a control connection once, for both directions; a data connection exactly while the loop
+//!   waits for it, so that what a worker works on wakes nobody. An event sets a latch; only "would block"
+//!   clears it. What a connection wants is computed from its state by one predicate.
 //! - *One owner, one key.* A connection owns its streams, its session and its transfer. An event, a
 //!   deadline or a completion finds it by a key with a generation, or finds nothing.
 //! - *A job owns what it works on and gives it back.* No file is shared; the locks that there are guard the

@@ -1,7 +1,7 @@
 //! The readiness of a socket, remembered in user space.
 //!
 //! Sockets are registered edge-triggered, so the kernel reports each change once. An event sets the latch,
-//! and only an operation that would block clears it; so no socket is registered again, and no edge is lost.
+//! and only an operation that would block clears it; so nothing has to be armed again, and no edge is lost.
 //! A latch that is set wrongly costs one call that would block.
 
 /// What the kernel reported of a socket. A hint: the call that follows decides.
@@ -45,13 +45,6 @@ impl Latch {
         readable: false,
         writable: true,
         drain: false,
-    };
-
-    /// For a socket whose events were consumed elsewhere: everything must be tried.
-    pub const UNKNOWN: Self = Self {
-        readable: true,
-        writable: true,
-        drain: true,
     };
 
     /// Records an event.
@@ -115,8 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn fresh_latch_is_writable_and_unknown_latch_is_both() {
+    fn fresh_latch_is_writable() {
         assert_eq!(set(Latch::FRESH), [false, true, false]);
-        assert_eq!(set(Latch::UNKNOWN), [true; 3]);
     }
 }

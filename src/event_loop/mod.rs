@@ -15,8 +15,8 @@
 //! - A connection lives in [`Slots`] under a [`Key`]: the slot's index and a generation, so that an event, a
 //!   deadline or a completed job that belongs to an earlier user of the slot finds nothing.
 //! - A [`Token`] is a key and a small number that tells the sockets of one connection apart.
-//! - Sockets are registered once, edge-triggered, for both directions. An event sets a [`Latch`]; only an
-//!   operation that would block clears it.
+//! - Sockets are registered edge-triggered, for as long as the loop has to wait for them. An event sets a
+//!   [`Latch`]; only an operation that would block clears it.
 //! - A connection that is ready for what it wants is queued in the [`RunQueue`] and gets one bounded turn in
 //!   each iteration: fairness.
 //! - [`Timers`] is a heap with lazy deletion: a deadline that moves later costs nothing.

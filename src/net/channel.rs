@@ -10,8 +10,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::fd::BorrowedFd;
 
-use super::Stream;
 use super::tls::Security;
+use super::{Registration, Stream};
 use crate::event_loop::Interest;
 use crate::storage::File;
 
@@ -186,6 +186,14 @@ impl Channel {
 }
 
 impl Stream for Channel {
+    fn register(&mut self, registration: Registration) -> io::Result<()> {
+        self.socket.register(registration)
+    }
+
+    fn registration(&self) -> Registration {
+        self.socket.registration()
+    }
+
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match &mut self.security {
             Some(security) => security.read(self.socket.as_mut(), buffer),

@@ -32,6 +32,7 @@ pub use passive_address::{PassiveAddresses, PassiveHost, PassiveHostError};
 pub use passive_ports::{PassivePorts, PortLease};
 pub use system::SystemNetwork;
 
+use crate::event_loop::Interest;
 pub use crate::event_loop::{Readiness, Token};
 pub use crate::protocol::cidr::{Cidr, CidrError};
 use crate::storage::File;
@@ -77,9 +78,34 @@ impl Ends {
 /// Interrupts [`Network::poll`] from another thread. Wake-ups coalesce.
 pub type Waker = Arc<dyn Fn() + Send + Sync>;
 
+/// What [`Network::poll`] reports of a stream, edge-triggered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Registration {
+    /// Nothing: the stream is not registered.
+    #[default]
+    None,
+    /// That there is something to read: bytes, an end or an error.
+    Readable,
+    /// That there is room to write, that a connect has finished, or an error.
+    Writable,
+    /// Both, and urgent data.
+    Both,
+}
+
+impl From<Interest> for Registration {
+    fn from(interest: Interest) -> Self {
+        match interest {
+            Interest::Now => Self::None,
+            Interest::Readable => Self::Readable,
+            Interest::Writable => Self::Writable,
+        }
+    }
+}
+
 /// The operating system's network and clocks.
 ///
-/// Sockets are registered once, edge-triggered, for both directions. Dropping a socket deregisters it.
+/// A listener is registered, edge-triggered, for as long as it exists; a stream as its owner
+/// [says](Stream::register).
 pub trait Network: Send {
     /// The monotonic clock.
     fn now(&self) -> Instant;
@@ -104,7 +130,7 @@ pub trait Network: Send {
     fn is_own(&self, address: IpAddr) -> bool;
 
     /// Starts a connection from a local address to `to`; [`Stream::connected`] tells when it is complete.
-    /// Port 0 in `from` is any port.
+    /// Port 0 in `from` is any port. The stream is named `token`, and not registered yet.
     ///
     /// # Errors
     /// `AddrInUse` if another socket holds the port, `AddrNotAvailable` if a connection between these two
@@ -121,7 +147,7 @@ pub trait Network: Send {
     fn poll(&mut self, timeout: Option<Duration>, events: &mut Vec<Event>) -> io::Result<()>;
 
     /// Starts to record the order in which the peers of two streams end their sides. The first stream may
-    /// still be registered for a pair that was [forgotten](Self::forget_ends). Streams whose peers have
+    /// still be part of a pair that was [forgotten](Self::forget_ends). Streams whose peers have
     /// ended already count in the order of `pair`.
     ///
     /// # Errors
@@ -148,8 +174,8 @@ pub trait Network: Send {
 
 /// A listening socket. Dropping it closes it.
 pub trait Listener: Send {
-    /// Accepts one connection and registers it under `token`. The peer's address is never an IPv4-mapped
-    /// IPv6 address.
+    /// Accepts one connection and names it `token`; it is not registered yet. The peer's address is never an
+    /// IPv4-mapped IPv6 address.
     ///
     /// # Errors
     /// `WouldBlock` if the backlog is empty; the error of `accept4` otherwise.
@@ -161,6 +187,17 @@ pub trait Listener: Send {
 
 /// A connected or connecting byte stream. Dropping it closes it.
 pub trait Stream: Send {
+    /// Has [`Network::poll`] report this of the stream from now on, under its token. What is the case already
+    /// is reported by the next poll, so that nothing is missed that comes before the call; what was reported
+    /// before is not reported again if the registration stays as it is.
+    ///
+    /// # Errors
+    /// When the system has no memory for it; the registration stays as it was.
+    fn register(&mut self, registration: Registration) -> io::Result<()>;
+
+    /// What is reported of it now.
+    fn registration(&self) -> Registration;
+
     /// Reads available bytes; 0 is the end of the stream.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize>;
 

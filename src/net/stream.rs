@@ -1,18 +1,20 @@
 //! [`Stream`] over a non-blocking TCP socket of the operating system.
 //!
-//! It owns the socket and adds nothing to the system calls: one call each, no buffer, no state. It
-//! knows neither the protocol nor the event loop.
+//! It owns the socket and adds nothing to the system calls: one call each, no buffer, and no state but what
+//! the poller reports of it. It knows neither the protocol nor the event loop.
 
 use std::io::{self, IoSlice, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr};
 use std::os::fd::{AsFd as _, BorrowedFd};
+use std::sync::Arc;
 use std::time::Duration;
 
+use mio::{Interest, Registry};
 use rustix::io::Errno;
 use rustix::net::sockopt;
 
-use super::Stream;
 use super::sockets::canonical;
+use super::{Registration, Stream, Token};
 use crate::storage::{File, Wait};
 
 /// Bytes copied by one call for a file without a descriptor.
@@ -21,12 +23,24 @@ const COPY_CHUNK: usize = 64 * 1024;
 /// A non-blocking TCP socket.
 pub(super) struct SystemStream {
     socket: mio::net::TcpStream,
+    registry: Arc<Registry>,
+    token: Token,
+    registration: Registration,
 }
 
 impl SystemStream {
-    /// Wraps a socket that is already registered with the poller.
-    pub(super) const fn new(socket: mio::net::TcpStream) -> Self {
-        Self { socket }
+    /// Wraps a socket that is not registered with the poller yet.
+    pub(super) const fn new(
+        socket: mio::net::TcpStream,
+        registry: Arc<Registry>,
+        token: Token,
+    ) -> Self {
+        Self {
+            socket,
+            registry,
+            token,
+            registration: Registration::None,
+        }
     }
 
     /// Fallback for files that `sendfile` does not support: in memory, or on a file system
@@ -44,7 +58,42 @@ impl SystemStream {
     }
 }
 
+/// What the poller is asked for; `None` if for nothing.
+fn interests(registration: Registration) -> Option<Interest> {
+    match registration {
+        Registration::None => None,
+        Registration::Readable => Some(Interest::READABLE),
+        Registration::Writable => Some(Interest::WRITABLE),
+        Registration::Both => Some(Interest::READABLE | Interest::WRITABLE | Interest::PRIORITY),
+    }
+}
+
 impl Stream for SystemStream {
+    fn register(&mut self, registration: Registration) -> io::Result<()> {
+        let before = std::mem::replace(&mut self.registration, registration);
+        if before == registration {
+            return Ok(());
+        }
+        let (registry, socket) = (&self.registry, &mut self.socket);
+        let Some(interests) = interests(registration) else {
+            return registry.deregister(socket);
+        };
+        let token = self.token.into();
+        let registered = if before == Registration::None {
+            registry.register(socket, token, interests)
+        } else {
+            registry.reregister(socket, token, interests)
+        };
+        if registered.is_err() {
+            self.registration = before;
+        }
+        registered
+    }
+
+    fn registration(&self) -> Registration {
+        self.registration
+    }
+
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         uninterrupted(|| self.socket.read(buffer))
     }
@@ -120,7 +169,7 @@ fn uninterrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
 mod tests {
     use super::*;
     use crate::net::sockets::new_socket;
-    use crate::net::testing::{FakeFile, socket_pair};
+    use crate::net::testing::{FakeFile, socket_pair, unpolled};
     use crate::storage::{Disk, Error, Memory, Storage, VirtualPath};
 
     fn open(storage: &dyn Storage) -> Box<dyn File> {
@@ -188,7 +237,7 @@ mod tests {
         stream.connected().unwrap();
         assert_eq!(stream.local_address().unwrap(), client.peer_addr().unwrap());
         let socket = new_socket(client.peer_addr().unwrap()).unwrap();
-        let mut unconnected = SystemStream::new(mio::net::TcpStream::from_std(socket.into()));
+        let mut unconnected = unpolled(socket.into());
         let waiting = unconnected.connected().unwrap_err();
         assert_eq!(waiting.kind(), io::ErrorKind::WouldBlock);
 

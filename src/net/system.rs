@@ -1,8 +1,8 @@
 //! [`Network`] over the operating system: epoll, sockets, clocks and signals.
 //!
-//! It owns the poller, the waker and the signal pipe. Each socket is registered once, edge-triggered
-//! (epoll(7)), for all interests, and never re-armed: a command costs one `epoll_wait`, one read and
-//! one write. It knows no connections; a token is an opaque number.
+//! It owns the poller, the waker and the signal pipe. Sockets are registered edge-triggered (epoll(7)); a
+//! control connection stays registered and is never re-armed, so a command costs one `epoll_wait`, one read
+//! and one write. It knows no connections; a token is an opaque number.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
@@ -30,7 +30,7 @@ const EVENTS_PER_POLL: usize = 256;
 pub struct SystemNetwork {
     poll: Poll,
     ready: mio::Events,
-    // Shared with the listeners, which register the sockets that they accept.
+    // Shared with the streams, which register themselves.
     registry: Arc<Registry>,
     waker: Arc<mio::Waker>,
     signals: Option<Signals>,
@@ -141,7 +141,8 @@ impl Network for SystemNetwork {
             Err(error) => return Err(error.into()),
         }
         let socket = mio::net::TcpStream::from_std(socket.into());
-        register(&self.registry, socket, token)
+        let registry = Arc::clone(&self.registry);
+        Ok(Box::new(SystemStream::new(socket, registry, token)))
     }
 
     fn poll(&mut self, timeout: Option<Duration>, events: &mut Vec<Event>) -> io::Result<()> {
@@ -185,7 +186,7 @@ impl Network for SystemNetwork {
     }
 }
 
-/// A listening socket, and the registry for the sockets that it accepts.
+/// A listening socket, and the registry for the streams that it accepts.
 struct SystemListener {
     socket: mio::net::TcpListener,
     local: SocketAddr,
@@ -209,24 +210,13 @@ impl Listener for SystemListener {
             // Fails on a dead connection only, which the next read reports.
             let _ = set_inherited_options(&socket);
         }
-        let stream = register(&self.registry, socket, token)?;
-        Ok((stream, canonical(peer)))
+        let stream = SystemStream::new(socket, Arc::clone(&self.registry), token);
+        Ok((Box::new(stream), canonical(peer)))
     }
 
     fn local_address(&self) -> SocketAddr {
         self.local
     }
-}
-
-/// Registers a stream for its whole life.
-fn register(
-    registry: &Registry,
-    mut socket: mio::net::TcpStream,
-    token: Token,
-) -> io::Result<Box<dyn Stream>> {
-    let everything = Interest::READABLE | Interest::WRITABLE | Interest::PRIORITY;
-    registry.register(&mut socket, token.into(), everything)?;
-    Ok(Box::new(SystemStream::new(socket)))
 }
 
 /// Translates an event. An error makes both directions ready, so that the next read or write reports
@@ -248,6 +238,7 @@ impl From<Token> for mio::Token {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Registration;
     use super::super::sockets::new_socket;
     use super::*;
     use std::io::{Read as _, Write as _};
@@ -279,7 +270,8 @@ mod tests {
         let client = TcpStream::connect(listener.local_address()).unwrap();
         client.set_read_timeout(Some(DEADLINE)).unwrap();
         poll_until(network, |event| is_ready(event, Token(1), |r| r.readable));
-        let (stream, peer) = listener.accept(Token(2)).unwrap();
+        let (mut stream, peer) = listener.accept(Token(2)).unwrap();
+        stream.register(Registration::Both).unwrap();
         assert_eq!(peer, client.local_addr().unwrap());
         (client, stream)
     }
@@ -308,6 +300,43 @@ mod tests {
     }
 
     #[test]
+    fn poll_reports_what_a_stream_is_registered_for() {
+        let mut network = SystemNetwork::new().unwrap();
+        let (mut client, mut stream) = pair(&mut network);
+        // Its event came with the first poll.
+        poll_until(&mut network, |event| {
+            is_ready(event, Token(2), |r| r.writable)
+        });
+        let mut polled = |stream: &mut Box<dyn Stream>, registration| {
+            stream.register(registration).unwrap();
+            let mut events = Vec::new();
+            // Bytes over loopback are there when the call that sends them returns.
+            network.poll(Some(Duration::ZERO), &mut events).unwrap();
+            events
+        };
+        assert_eq!(polled(&mut stream, Registration::None), []);
+        client.write_all(b"x").unwrap();
+        assert_eq!(polled(&mut stream, Registration::None), []);
+        let readable = Readiness {
+            readable: true,
+            ..Readiness::default()
+        };
+        let event = Event::Ready(Token(2), readable);
+        // What came before, once; then each change.
+        assert_eq!(polled(&mut stream, Registration::Readable), [event]);
+        assert_eq!(polled(&mut stream, Registration::Readable), []);
+        client.write_all(b"x").unwrap();
+        assert_eq!(polled(&mut stream, Registration::Readable), [event]);
+        let writable = Readiness {
+            writable: true,
+            ..Readiness::default()
+        };
+        let event = Event::Ready(Token(2), writable);
+        assert_eq!(polled(&mut stream, Registration::Writable), [event]);
+        assert_eq!(polled(&mut stream, Registration::None), []);
+    }
+
+    #[test]
     fn connection_queued_before_adopt_gets_socket_options() {
         let mut network = SystemNetwork::new().unwrap();
         let socket = TcpListener::bind((LOOPBACK, 0)).unwrap();
@@ -317,6 +346,7 @@ mod tests {
             is_ready(event, Token(1), |r| r.readable)
         });
         let (mut stream, _) = listener.accept(Token(2)).unwrap();
+        stream.register(Registration::Both).unwrap();
         // Urgent data is in-line only if the option is set.
         sys::send(&client, b"\xf2", sys::SendFlags::OOB).unwrap();
         poll_until(&mut network, |event| is_ready(event, Token(2), |r| r.drain));
@@ -331,6 +361,7 @@ mod tests {
         let listener = TcpListener::bind(anywhere).unwrap();
         let address = listener.local_addr().unwrap();
         let mut stream = network.connect(anywhere, address, Token(3)).unwrap();
+        stream.register(Registration::Writable).unwrap();
         poll_until(&mut network, |event| {
             is_ready(event, Token(3), |r| r.writable)
         });
@@ -346,6 +377,7 @@ mod tests {
         let refused = network
             .connect(anywhere, address, Token(4))
             .and_then(|mut stream| {
+                stream.register(Registration::Writable)?;
                 poll_until(&mut network, |event| is_ready(event, Token(4), |r| r.drain));
                 stream.connected()
             });

@@ -11,8 +11,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use super::Stream;
 use super::stream::SystemStream;
+use super::{Registration, Stream, Token};
 use crate::storage::{self, CommitState, Error, File, Metadata, UploadFile, Wait};
 
 /// The longest that a client's socket waits for bytes.
@@ -58,6 +58,14 @@ impl FakeStream {
 }
 
 impl Stream for FakeStream {
+    fn register(&mut self, _: Registration) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn registration(&self) -> Registration {
+        Registration::None
+    }
+
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.reads += 1;
         if self.incoming.is_empty() {
@@ -157,6 +165,12 @@ pub(super) fn socket_pair() -> (TcpStream, SystemStream) {
     client.set_read_timeout(Some(DEADLINE)).unwrap();
     let (socket, _) = listener.accept().unwrap();
     socket.set_nonblocking(true).unwrap();
-    let stream = SystemStream::new(mio::net::TcpStream::from_std(socket));
-    (client, stream)
+    (client, unpolled(socket))
+}
+
+/// A non-blocking socket as a stream, of which nobody polls events.
+pub(super) fn unpolled(socket: TcpStream) -> SystemStream {
+    let registry = mio::Poll::new().unwrap().registry().try_clone().unwrap();
+    let socket = mio::net::TcpStream::from_std(socket);
+    SystemStream::new(socket, Arc::new(registry), Token(0))
 }

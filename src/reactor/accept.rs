@@ -16,7 +16,7 @@ use super::socket_role::SocketRole;
 use crate::cause::of_accepting;
 use crate::event_loop::Key;
 use crate::limits::{ACCEPTS_PER_PASS, JOBS_QUEUED};
-use crate::net::{Channel, Listener, Stream};
+use crate::net::{Channel, Listener, Registration, Stream};
 use crate::protocol::reply::Reply;
 
 impl Reactor {
@@ -61,7 +61,16 @@ impl Reactor {
             return false;
         }
         let key = self.connections.vacant_key();
-        match socket.listener.accept(SocketRole::Control(key).to_token()) {
+        let token = SocketRole::Control(key).to_token();
+        let accepted = socket
+            .listener
+            .accept(token)
+            .and_then(|(mut stream, peer)| {
+                // For as long as the connection exists.
+                stream.register(Registration::Both)?;
+                Ok((stream, peer))
+            });
+        match accepted {
             Ok((stream, peer)) => {
                 socket.accepted();
                 let protocol = socket.protocol;

@@ -9,14 +9,14 @@ use std::net::IpAddr;
 
 use super::admission::Protocol;
 use super::proxy_header::ProxyHeader;
-use crate::event_loop::{Latch, Token};
-use crate::net::{Listener, PortLease, Stream};
+use crate::event_loop::Token;
+use crate::net::{Listener, PortLease, Registration, Stream};
 use crate::protocol::proxy_header::ProxiedPeer;
 
 /// What a passive listener has accepted.
 pub(super) enum Arrival {
-    /// The client, and the readiness of its socket.
-    Client(Box<dyn Stream>, Latch),
+    /// The client.
+    Client(Box<dyn Stream>),
     /// A proxy, whose header is awaited.
     Proxy,
     /// The header of a proxy is still incomplete.
@@ -76,22 +76,27 @@ impl PassiveListener {
             return self.identify(pending, client);
         }
         match self.listener.accept(token) {
-            Ok((stream, peer)) if is_proxy(peer.ip()) => {
-                self.pending = Some(Box::new(PendingConnection {
-                    stream,
-                    proxy: peer.ip(),
-                    // PROT decides whether TLS follows, not the listener.
-                    header: ProxyHeader::new(Protocol::Ftp),
-                }));
-                Arrival::Proxy
-            }
-            Ok((stream, peer)) => Arrival::identified(stream, peer.ip(), client, Latch::FRESH),
+            Ok((stream, peer)) if is_proxy(peer.ip()) => self.await_header(stream, peer.ip()),
+            Ok((stream, peer)) => Arrival::identified(stream, peer.ip(), client),
             Err(error) => match error.kind() {
                 ErrorKind::WouldBlock => Arrival::Nothing,
                 ErrorKind::Interrupted | ErrorKind::ConnectionAborted => Arrival::Gone,
                 _ => Arrival::Failed(error),
             },
         }
+    }
+
+    fn await_header(&mut self, mut stream: Box<dyn Stream>, proxy: IpAddr) -> Arrival {
+        if let Err(error) = stream.register(Registration::Readable) {
+            return Arrival::Failed(error);
+        }
+        self.pending = Some(Box::new(PendingConnection {
+            stream,
+            proxy,
+            // PROT decides whether TLS follows, not the listener.
+            header: ProxyHeader::new(Protocol::Ftp),
+        }));
+        Arrival::Proxy
     }
 
     /// Reads on in the header, and keeps the connection while it is incomplete.
@@ -108,20 +113,15 @@ impl PassiveListener {
                 _ => return Arrival::Gone,
             },
         };
-        // The event of what follows the header was consumed with the header.
-        Arrival::identified(pending.stream, address, client, Latch::UNKNOWN)
+        let _ = pending.stream.register(Registration::None);
+        Arrival::identified(pending.stream, address, client)
     }
 }
 
 impl Arrival {
-    fn identified(
-        stream: Box<dyn Stream>,
-        from: IpAddr,
-        client: Option<IpAddr>,
-        ready: Latch,
-    ) -> Self {
+    fn identified(stream: Box<dyn Stream>, from: IpAddr, client: Option<IpAddr>) -> Self {
         if client.is_none_or(|client| client == from) {
-            Self::Client(stream, ready)
+            Self::Client(stream)
         } else {
             Self::Unrelated(from)
         }

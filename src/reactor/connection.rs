@@ -142,7 +142,8 @@ impl Connection {
         self.key
     }
 
-    /// Runs a turn: its work, then the session's actions; then the replies are written.
+    /// Runs a turn: its work, then the session's actions; then what the loop waits for is registered, and the
+    /// replies are written.
     pub(super) fn run_turn(
         &mut self,
         context: &mut LoopContext,
@@ -151,7 +152,12 @@ impl Connection {
         self.outbox.attach(&mut context.scratch.output);
         let worked = work(self, context).map(|request| {
             let asked = self.apply_actions(context);
-            request.or(asked)
+            let asked_late = if self.register_link(context) {
+                None
+            } else {
+                self.apply_actions(context)
+            };
+            request.or(asked).or(asked_late)
         });
         let written = worked.and_then(|request| {
             self.write_replies(context)?;

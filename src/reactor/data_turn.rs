@@ -52,8 +52,8 @@ impl Connection {
             let policy = &context.policy;
             let is_proxy = |address| policy.is_proxy(address);
             match self.data().accept(token, client, is_proxy) {
-                Arrival::Client(stream, ready) => {
-                    self.data().open_link(stream, ready);
+                Arrival::Client(stream) => {
+                    self.data().open_link(stream);
                     return self.watch_ends(context);
                 }
                 Arrival::Proxy => {
@@ -83,6 +83,25 @@ impl Connection {
             self.log_once(Repeated::NoDataConnection, Level::Info, text);
             self.fail_to_connect(context);
         }
+    }
+
+    /// Has the poller report what the loop waits for at the data connection, at the end of each turn. Returns
+    /// false if it cannot: the transfer has failed then, and there are actions to apply.
+    pub(super) fn register_link(&mut self, context: &mut LoopContext) -> bool {
+        let is_protected = self.session.protects_data();
+        let data = self.data.as_deref_mut();
+        let Some(Err(error)) = data.map(|data| data.register(is_protected)) else {
+            return true;
+        };
+        let text = format_args!("Cannot wait for a data connection: {}", cause(&error));
+        self.log_once(Repeated::NoDataConnection, Level::Warn, text);
+        if self.data().is_at_rest() {
+            self.lose_link(context);
+        } else {
+            self.fail_to_connect(context);
+            self.cut(Ending::Cut, context);
+        }
+        false
     }
 
     /// There will be no data connection: ends a transfer that waits for one.
@@ -148,9 +167,6 @@ impl Connection {
             return self.hand_over(Work::Slice(transfer), context);
         }
         let outcome = transfer.slice(INLINE_BYTES, Wait::Never, &mut context.scratch.slice);
-        if let SliceOutcome::Waiting(interest) = outcome {
-            data.ready.clear(interest);
-        }
         self.proceed(transfer, outcome, context);
     }
 

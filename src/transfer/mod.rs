@@ -150,13 +150,19 @@ impl Transfer {
         }
     }
 
-    /// The readiness to wait for before the first slice.
+    /// The readiness to wait for before the first slice. A download is tried at once; an upload, and a TLS
+    /// handshake, begin with bytes of the client's, and no worker is kept busy before they are there.
     pub fn first_interest(&self) -> Interest {
         if self.stream.is_handshaking() || matches!(self.flow, Flow::Inbound(_)) {
             Interest::Readable
         } else {
-            Interest::Writable
+            Interest::Now
         }
+    }
+
+    /// The data connection, to be registered with the poller.
+    pub fn stream(&mut self) -> &mut dyn Stream {
+        &mut self.stream
     }
 
     /// Whether the data connection can carry data: no TLS handshake is pending.

@@ -10,7 +10,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use mioftpd::internals::net::{EndWatch, Ends, Event, Listener, Network, Stream, Token, Waker};
+use mioftpd::internals::net::{
+    EndWatch, Ends, Event, Listener, Network, Registration, Stream, Token, Waker,
+};
 use mioftpd::internals::storage::{Error, File, Wait};
 
 use crate::client::Client;
@@ -294,6 +296,17 @@ struct VirtualStream {
 }
 
 impl Stream for VirtualStream {
+    fn register(&mut self, registration: Registration) -> io::Result<()> {
+        self.world.lock().register(self.id, registration);
+        Ok(())
+    }
+
+    fn registration(&self) -> Registration {
+        let mut world = self.world.lock();
+        let connection = world.connection(self.id);
+        connection.map_or(Registration::None, |connection| connection.registration)
+    }
+
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.world.lock().read(self.id, Side::Server, buffer);
         let got = read.as_ref().map(|&count| &buffer[..count]);

@@ -60,9 +60,9 @@ impl DataChannel {
         arrival
     }
 
-    pub(in crate::reactor) fn open_link(&mut self, stream: Box<dyn Stream>, ready: Latch) {
+    pub(in crate::reactor) fn open_link(&mut self, stream: Box<dyn Stream>) {
         self.link = Link::Open(Channel::clear(stream));
-        self.ready = ready;
+        self.ready = Latch::default();
     }
 
     /// Closes the pending connection of a proxy. The listener may have more.
@@ -81,7 +81,7 @@ impl DataChannel {
         self.ready = Latch::default();
     }
 
-    /// Opens the link if the connect has finished. Events since the socket was registered still count.
+    /// Opens the link if the connect has finished.
     ///
     /// # Errors
     /// If it has failed; the link is closed then.

@@ -5,10 +5,11 @@
 //! then the 150 is sent, then link and file are joined. Both are private to this module: `link.rs` and
 //! `transitions.rs` change them, and assert the state that they start from.
 //!
-//! While a worker owns the transfer, the latch stays here and collects events, and the client's time-out is
-//! paused.
+//! The socket is registered with the poller exactly while the loop waits for it (`registered.rs`). While a
+//! worker owns the transfer nothing is reported of it, and the client's time-out is paused.
 
 mod link;
+mod registered;
 mod transitions;
 
 use std::net::SocketAddr;
@@ -113,7 +114,7 @@ pub(super) enum Cancelled {
 pub(super) struct DataChannel {
     link: Link,
     state: TransferState,
-    /// The readiness of the link's socket, or of the transfer's stream.
+    /// The readiness of the link's socket, or of the transfer's stream; empty where it is not registered.
     pub(super) ready: Latch,
     pub(super) end: UploadEnd,
     /// When the 150 was sent.

@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use super::{Cancelled, ControlProbe, DataChannel, Link, TransferState};
-use crate::event_loop::{Interest, Latch};
+use crate::event_loop::Interest;
 use crate::net::Channel;
 use crate::session::{Ending, PausedTimeout};
 use crate::transfer::{Transfer, TransferSource};
@@ -73,7 +73,8 @@ impl DataChannel {
 
     pub(in crate::reactor) fn join(&mut self) -> Join {
         match (mem::take(&mut self.link), mem::take(&mut self.state)) {
-            (Link::Open(channel), TransferState::AwaitingLink(source)) => {
+            (Link::Open(mut channel), TransferState::AwaitingLink(source)) => {
+                self.deregister(&mut channel);
                 Join::Ready(channel, source)
             }
             (link, state) => {
@@ -96,10 +97,14 @@ impl DataChannel {
         self.enter(TransferState::OnLoop(transfer, interest));
     }
 
-    /// Takes the transfer for a slice, if it is on the loop and its socket is ready.
+    /// Takes the transfer for a slice, if it is on the loop and its socket is ready. The loop waits for it no
+    /// longer.
     pub(in crate::reactor) fn take_ready(&mut self) -> Option<Box<Transfer>> {
         match mem::take(&mut self.state) {
-            TransferState::OnLoop(transfer, interest) if self.ready.has(interest) => Some(transfer),
+            TransferState::OnLoop(mut transfer, interest) if self.ready.has(interest) => {
+                self.deregister(transfer.stream());
+                Some(transfer)
+            }
             other => {
                 self.state = other;
                 None
@@ -112,11 +117,9 @@ impl DataChannel {
         self.enter(TransferState::Paused(transfer, left));
     }
 
-    /// A worker has the transfer. Events that come meanwhile are collected in an empty latch, so that a
-    /// worker that says "would block" need not be right for long.
+    /// A worker has the transfer.
     pub(in crate::reactor) fn on_worker(&mut self, left: PausedTimeout) {
         self.enter(TransferState::OnWorker(left));
-        self.ready = Latch::default();
     }
 
     /// A worker has given the transfer back. Returns the ending if it is to be cut.

@@ -46,7 +46,10 @@ struct State {
     pending: Option<Shared>,
     /// The token of the last accepted connection.
     accepted: Option<Token>,
+    /// Events of the listener.
     events: Vec<Event>,
+    /// The connections, by their tokens.
+    wires: Vec<(Token, Shared)>,
     /// The addresses of the server's host.
     own: Vec<IpAddr>,
     /// The attempts to connect: source and target.
@@ -82,6 +85,7 @@ impl Server {
             pending: None,
             accepted: None,
             events: Vec::new(),
+            wires: Vec::new(),
             own: Vec::new(),
             connects: Vec::new(),
             connect_target: None,
@@ -215,8 +219,14 @@ impl Server {
     }
 
     fn notify_all(&mut self, clients: &[&Client]) {
-        let events: Vec<_> = clients.iter().map(|client| event_of(client)).collect();
-        self.scene.lock().events.extend(events);
+        let order = |token| clients.iter().position(|client| client.token == token);
+        for client in clients {
+            client.wire.change();
+        }
+        self.scene
+            .lock()
+            .wires
+            .sort_by_key(|(token, _)| order(*token));
         self.settle();
     }
 
@@ -230,17 +240,6 @@ impl Server {
         }
         panic!("the loop spins");
     }
-}
-
-fn event_of(client: &Client) -> Event {
-    let wire = client.wire.lock();
-    let is_over = wire.end != End::Open;
-    let readiness = Readiness {
-        readable: is_over || !wire.inbound.is_empty(),
-        writable: wire.room > 0,
-        drain: is_over,
-    };
-    Event::Ready(client.token, readiness)
 }
 
 fn here() -> SocketAddr {
@@ -284,12 +283,19 @@ impl Network for Scene {
         let refused = io::ErrorKind::ConnectionRefused;
         let wire = state.connect_target.take().ok_or(refused)?;
         state.connected = Some(token);
-        Ok(wire.socket())
+        let socket = wire.socket();
+        state.wires.push((token, wire));
+        Ok(socket)
     }
 
     fn poll(&mut self, timeout: Option<Duration>, events: &mut Vec<Event>) -> io::Result<()> {
         let mut state = self.lock();
         events.append(&mut state.events);
+        state.wires.retain(|(_, wire)| wire.lock().closed.is_none());
+        for (token, wire) in &state.wires {
+            let readiness = wire.take_readiness();
+            events.extend(readiness.map(|readiness| Event::Ready(*token, readiness)));
+        }
         state.is_asleep = events.is_empty() && timeout != Some(Duration::ZERO);
         Ok(())
     }
@@ -304,7 +310,9 @@ impl Listener for Scene {
         let mut state = self.lock();
         let wire = state.pending.take().ok_or(io::ErrorKind::WouldBlock)?;
         state.accepted = Some(token);
-        Ok((wire.socket(), ([127, 0, 0, 1], 40_000).into()))
+        let socket = wire.socket();
+        state.wires.push((token, wire));
+        Ok((socket, ([127, 0, 0, 1], 40_000).into()))
     }
 
     fn local_address(&self) -> SocketAddr {

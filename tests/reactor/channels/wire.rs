@@ -8,7 +8,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use mioftpd::internals::net::Stream;
+use mioftpd::internals::net::{Readiness, Registration, Stream};
 use mioftpd::internals::storage::{File, Wait};
 
 /// A record of valid length that no key decrypts.
@@ -53,6 +53,10 @@ pub(crate) struct Wire {
     pub(crate) closed: Option<Close>,
     /// The number of reads and writes.
     pub(crate) calls: usize,
+    /// What is reported of it.
+    registration: Registration,
+    /// Whether its readiness is to be reported by the next poll.
+    edge: bool,
 }
 
 /// The test's handle of a wire; the socket is another.
@@ -71,6 +75,8 @@ impl Shared {
             is_shut: false,
             closed: None,
             calls: 0,
+            registration: Registration::None,
+            edge: false,
         })))
     }
 
@@ -82,6 +88,32 @@ impl Shared {
     /// Takes the bytes written since the last call.
     pub(crate) fn take(&self) -> Vec<u8> {
         std::mem::take(&mut self.lock().outbound)
+    }
+
+    /// Its readiness has changed. Nothing is reported of a wire that is not registered.
+    pub(crate) fn change(&self) {
+        self.lock().edge = true;
+    }
+
+    /// Takes what epoll reports of it, once for each change.
+    pub(crate) fn take_readiness(&self) -> Option<Readiness> {
+        let mut wire = self.lock();
+        if !std::mem::take(&mut wire.edge) {
+            return None;
+        }
+        let is_over = wire.end != End::Open;
+        let [reads, writes] = match wire.registration {
+            Registration::None => [false; 2],
+            Registration::Readable => [true, false],
+            Registration::Writable => [false, true],
+            Registration::Both => [true; 2],
+        };
+        let readiness = Readiness {
+            readable: reads && (is_over || !wire.inbound.is_empty()),
+            writable: writes && wire.room > 0,
+            drain: reads && is_over,
+        };
+        (readiness != Readiness::default()).then_some(readiness)
     }
 
     pub(crate) fn socket(&self) -> Box<dyn Stream> {
@@ -104,6 +136,17 @@ impl Drop for Socket {
 }
 
 impl Stream for Socket {
+    fn register(&mut self, registration: Registration) -> io::Result<()> {
+        let mut wire = self.wire.lock();
+        wire.edge |= wire.registration != registration;
+        wire.registration = registration;
+        Ok(())
+    }
+
+    fn registration(&self) -> Registration {
+        self.wire.lock().registration
+    }
+
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let mut wire = self.wire.lock();
         wire.calls += 1;

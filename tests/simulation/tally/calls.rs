@@ -6,7 +6,7 @@
 use std::io;
 use std::net::SocketAddr;
 
-use mioftpd::internals::net::Token;
+use mioftpd::internals::net::{Registration, Token};
 
 use super::control::ControlConnection;
 use super::data::{BUDGET, DataConnection};
@@ -139,6 +139,9 @@ impl World {
         outcome: Result<&[u8], &io::Error>,
     ) -> Option<String> {
         let is_data = self.tally.data.contains_key(&id);
+        if is_data && self.tally.is_on_worker() {
+            self.check_unregistered(id);
+        }
         self.follow_control(id, call, asked, outcome);
         self.tally.effect();
         match outcome {
@@ -206,6 +209,16 @@ impl World {
                 .and_modify(|data| data.tries += 1);
         } else if let Some(id) = job.blocked.filter(|_| job.is_slice) {
             self.fruitless_slice(id);
+        }
+    }
+
+    /// What a worker works on wakes nobody.
+    fn check_unregistered(&mut self, id: ConnectionId) {
+        let connection = self.connection_ref(id);
+        if connection.is_some_and(|connection| connection.registration != Registration::None) {
+            self.violate(format!(
+                "connection {id} is registered while a worker has it"
+            ));
         }
     }
 

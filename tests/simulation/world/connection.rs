@@ -9,7 +9,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use mioftpd::internals::net::{Readiness, Token};
+use mioftpd::internals::net::{Readiness, Registration, Token};
 
 use super::facts::{Closing, ConnectionFacts, Moment, Reset};
 use super::{FIRST_PORT, ListenerId};
@@ -107,8 +107,10 @@ pub(crate) struct Endpoint {
 pub(crate) struct Connection {
     pub(crate) server: Endpoint,
     pub(crate) client: Endpoint,
-    /// The server's token, once it has registered the connection.
+    /// The server's token, once it has the connection.
     pub(super) token: Option<Token>,
+    /// What a poll reports of it.
+    pub(crate) registration: Registration,
     /// The listener that accepted it.
     pub(crate) listener: Option<ListenerId>,
     /// The owning client.
@@ -138,6 +140,7 @@ impl Connection {
             server: Endpoint::new(server, room),
             client: Endpoint::new(client, room),
             token: None,
+            registration: Registration::None,
             listener: None,
             owner,
             client_ip: Some(client.ip()),
@@ -176,6 +179,11 @@ impl Connection {
     /// Whether the server holds it.
     pub(crate) const fn is_held(&self) -> bool {
         self.token.is_some() && !self.server.closed
+    }
+
+    /// Whether a poll may report it.
+    pub(super) fn is_registered(&self) -> bool {
+        self.is_held() && self.registration != Registration::None
     }
 
     /// Whether it is a control connection.
@@ -323,19 +331,25 @@ impl Connection {
         }
     }
 
-    /// The readiness of `side`, as epoll reports it.
-    pub(super) fn readiness(&mut self, side: Side) -> Readiness {
-        let has_room = self.end(side.other()).inbound.has_much_room();
-        let end = self.end(side);
+    /// The readiness of the server's end, as epoll reports it.
+    pub(super) fn readiness(&self) -> Readiness {
+        let has_room = self.client.inbound.has_much_room();
+        let end = &self.server;
         if end.link == LinkState::Connecting {
             return Readiness::default();
         }
+        let (reads, writes) = match self.registration {
+            Registration::None => return Readiness::default(),
+            Registration::Readable => (true, false),
+            Registration::Writable => (false, true),
+            Registration::Both => (true, true),
+        };
         let failed = end.link != LinkState::Up;
         let over = end.ended || failed;
         Readiness {
-            readable: over || !end.inbound.arrived.is_empty(),
-            writable: failed || has_room,
-            drain: over || end.inbound.mark.is_some(),
+            readable: failed || reads && (over || !end.inbound.arrived.is_empty()),
+            writable: failed || writes && has_room,
+            drain: failed || reads && (over || end.inbound.mark.is_some()),
         }
     }
 }

@@ -109,7 +109,6 @@ impl World {
             self.close(connection, Side::Server);
             return Err(io::ErrorKind::ConnectionAborted.into());
         }
-        self.make_ready(PollSource::Connection(connection));
         let now = self.moment();
         let entry = self
             .connection(connection)

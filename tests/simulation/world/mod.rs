@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use mioftpd::internals::net::{Event, Readiness, Token};
+use mioftpd::internals::net::{Event, Readiness, Registration, Token};
 
 pub(crate) use admission::{LoginOutcome, Rules};
 pub(crate) use connection::{Connection, LinkState, Side};
@@ -244,6 +244,20 @@ impl World {
         self.connections.get_mut(&id)
     }
 
+    /// The server says what a poll is to report of a connection: what is the case now, and each change.
+    pub(crate) fn register(&mut self, id: ConnectionId, registration: Registration) {
+        let Some(connection) = self.connections.get_mut(&id) else {
+            return;
+        };
+        if std::mem::replace(&mut connection.registration, registration) == registration {
+            return;
+        }
+        self.ready.retain(|one| *one != PollSource::Connection(id));
+        if registration != Registration::None {
+            self.make_ready(PollSource::Connection(id));
+        }
+    }
+
     /// One end has changed: an edge.
     fn notify(&mut self, id: ConnectionId, side: Side) {
         let Some(connection) = self.connections.get(&id) else {
@@ -251,7 +265,7 @@ impl World {
         };
         match side {
             Side::Client => self.notify_client(connection.owner),
-            Side::Server if connection.token.is_some() && !connection.server.closed => {
+            Side::Server if connection.is_registered() => {
                 self.make_ready(PollSource::Connection(id));
             }
             Side::Server => {}
@@ -264,11 +278,11 @@ impl World {
         }
     }
 
-    fn state_of(&mut self, watched: PollSource) -> Option<(Token, Readiness)> {
+    fn state_of(&self, watched: PollSource) -> Option<(Token, Readiness)> {
         let (token, readiness) = match watched {
             PollSource::Connection(id) => {
-                let connection = self.connections.get_mut(&id)?;
-                (connection.token?, connection.readiness(Side::Server))
+                let connection = self.connections.get(&id)?;
+                (connection.token?, connection.readiness())
             }
             PollSource::Listener(id) => {
                 let listener = self.listeners.get(&id)?;
@@ -287,7 +301,7 @@ impl World {
         let held = self
             .connections
             .values()
-            .filter(|connection| !connection.server.closed);
+            .filter(|connection| connection.is_registered());
         let tokens: Vec<Token> = held.filter_map(|connection| connection.token).collect();
         if tokens.is_empty() {
             return;
