@@ -62,6 +62,15 @@ pub const REPLY_GAP: Duration = Duration::from_millis(50);
 /// file, so that few workers serve many transfers fairly.
 pub const WORKER_SLICE_BYTES: usize = 1024 * 1024;
 
+/// How long a worker keeps a transfer while no other job waits: slices follow one another without a way
+/// through the loop, which costs more than a slice of a cached file. An abort ends it earlier.
+pub const WORKER_TURN: Duration = Duration::from_millis(30);
+
+/// How long a worker waits for a client in the middle of a transfer, while no other job waits. A client on
+/// a fast network is ready again within this time, and the loop is not woken; a job that arrives meanwhile
+/// is late by no more.
+pub const NETWORK_PATIENCE: Duration = Duration::from_millis(1);
+
 /// The largest file that is sent on the event loop, if it is in the page cache. One chunk: about ten
 /// microseconds, as much as handing it to a worker.
 pub const INLINE_BYTES: usize = CHUNK_BYTES;

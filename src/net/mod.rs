@@ -9,6 +9,7 @@ mod address_rules;
 mod channel;
 mod end_order;
 mod inherited;
+mod listener;
 mod passive_address;
 mod passive_ports;
 mod sockets;
@@ -24,6 +25,8 @@ use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 pub use address_rules::AddressRules;
 pub use channel::{Channel, ClientCertStatus, DataSession};
@@ -183,6 +186,24 @@ pub trait Listener: Send {
 
     /// The bound address, with the actual port if it was bound to port 0.
     fn local_address(&self) -> SocketAddr;
+}
+
+/// Waits until the stream is ready, for `at_most`. False if it is not, or has no descriptor to wait for.
+/// Blocks, and so must not be called on the event loop.
+pub fn wait(stream: &dyn Stream, interest: Interest, at_most: Duration) -> bool {
+    let flags = match interest {
+        Interest::Now => return true,
+        Interest::Readable => PollFlags::IN,
+        Interest::Writable => PollFlags::OUT,
+    };
+    let Some(socket) = stream.descriptor() else {
+        return false;
+    };
+    let timeout = Timespec::try_from(at_most).ok();
+    poll(
+        &mut [PollFd::from_borrowed_fd(socket, flags)],
+        timeout.as_ref(),
+    ) == Ok(1)
 }
 
 /// A connected or connecting byte stream. Dropping it closes it.

@@ -16,7 +16,8 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook_mio::v1_0::Signals;
 
 use super::end_order::EndOrder;
-use super::sockets::{canonical, connecting_socket, listening_socket, set_inherited_options};
+use super::listener::{AcceptedOptions, SystemListener};
+use super::sockets::{connecting_socket, listening_socket, set_inherited_options};
 use super::stream::SystemStream;
 use super::{EndWatch, Ends, Event, Listener, Network, Readiness, Stream, Token, Waker};
 
@@ -63,25 +64,6 @@ impl SystemNetwork {
         self.signals = Some(signals);
         Ok(())
     }
-
-    fn register_listener(
-        &self,
-        socket: TcpListener,
-        options: AcceptedOptions,
-        token: Token,
-    ) -> io::Result<Box<dyn Listener>> {
-        let local = socket.local_addr()?;
-        let mut socket = mio::net::TcpListener::from_std(socket);
-        let interest = Interest::READABLE;
-        self.registry
-            .register(&mut socket, token.into(), interest)?;
-        Ok(Box::new(SystemListener {
-            socket,
-            local,
-            options,
-            registry: Arc::clone(&self.registry),
-        }))
-    }
 }
 
 /// The discard service (RFC 863): any port serves, since nothing is sent.
@@ -102,17 +84,18 @@ impl Network for SystemNetwork {
     }
 
     fn listen(&mut self, address: SocketAddr, token: Token) -> io::Result<Box<dyn Listener>> {
-        self.register_listener(
-            listening_socket(address)?,
-            AcceptedOptions::Inherited,
-            token,
-        )
+        let socket = listening_socket(address)?;
+        let listener =
+            SystemListener::new(socket, AcceptedOptions::Inherited, &self.registry, token)?;
+        Ok(Box::new(listener))
     }
 
     fn adopt(&mut self, socket: TcpListener, token: Token) -> io::Result<Box<dyn Listener>> {
         socket.set_nonblocking(true)?;
         set_inherited_options(&socket)?;
-        self.register_listener(socket, AcceptedOptions::SetOnAccept, token)
+        let options = AcceptedOptions::SetOnAccept;
+        let listener = SystemListener::new(socket, options, &self.registry, token)?;
+        Ok(Box::new(listener))
     }
 
     /// The route to an own address has that address as its source. Connecting a UDP socket looks the
@@ -183,39 +166,6 @@ impl Network for SystemNetwork {
         let waker = Arc::clone(&self.waker);
         // A write to the eventfd fails only when its counter is full: the wake-up is pending then.
         Arc::new(move || drop(waker.wake()))
-    }
-}
-
-/// A listening socket, and the registry for the streams that it accepts.
-struct SystemListener {
-    socket: mio::net::TcpListener,
-    local: SocketAddr,
-    options: AcceptedOptions,
-    registry: Arc<Registry>,
-}
-
-/// How accepted sockets get the options of [`set_inherited_options`].
-enum AcceptedOptions {
-    /// Linux copies them from the listening socket.
-    Inherited,
-    /// Set on each accepted socket: connections that were queued before the listener got its options
-    /// lack them.
-    SetOnAccept,
-}
-
-impl Listener for SystemListener {
-    fn accept(&mut self, token: Token) -> io::Result<(Box<dyn Stream>, SocketAddr)> {
-        let (socket, peer) = self.socket.accept()?;
-        if let AcceptedOptions::SetOnAccept = self.options {
-            // Fails on a dead connection only, which the next read reports.
-            let _ = set_inherited_options(&socket);
-        }
-        let stream = SystemStream::new(socket, Arc::clone(&self.registry), token);
-        Ok((Box::new(stream), canonical(peer)))
-    }
-
-    fn local_address(&self) -> SocketAddr {
-        self.local
     }
 }
 

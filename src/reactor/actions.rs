@@ -129,6 +129,7 @@ impl Connection {
             return;
         };
         self.ticket = self.ticket.wrapping_add(1);
+        data.recall();
         if let Some((source, _)) = data.take_source() {
             context.discard(source);
         }

@@ -164,7 +164,7 @@ impl Connection {
             return self.deadlines.set(Deadline::Resume, at);
         }
         if transfer.needs_worker() {
-            return self.hand_over(Work::Slice(transfer), context);
+            return self.hand_over(transfer, Work::Slice, context);
         }
         let outcome = transfer.slice(INLINE_BYTES, Wait::Never, &mut context.scratch.slice);
         self.proceed(transfer, outcome, context);
@@ -203,7 +203,7 @@ impl Connection {
                 data.on_loop(transfer, interest);
             }
             SliceOutcome::NotCounted => self.pause_for_count(transfer, context),
-            SliceOutcome::WouldWait => self.hand_over(Work::Slice(transfer), context),
+            SliceOutcome::WouldWait => self.hand_over(transfer, Work::Slice, context),
             SliceOutcome::Received => {
                 self.data_connection_ended(&transfer, context);
                 // If the order of the two ends is not watched, the control connection may have ended
@@ -238,16 +238,21 @@ impl Connection {
             Decision::Cut => self.cut(Ending::Abandoned, context),
             Decision::Whole => {
                 if let Some(transfer) = self.data().take_for_commit() {
-                    self.hand_over(Work::Commit(transfer), context);
+                    self.hand_over(transfer, Work::Commit, context);
                 }
             }
         }
     }
 
-    fn hand_over(&mut self, work: Work, context: &mut LoopContext) {
+    fn hand_over(
+        &mut self,
+        transfer: Box<Transfer>,
+        work: impl FnOnce(Box<Transfer>) -> Work,
+        context: &mut LoopContext,
+    ) {
         let left = self.pause_timeout(context);
-        self.data().on_worker(left);
-        self.submit(work, context);
+        self.data().on_worker(left, transfer.cancellation());
+        self.submit(work(transfer), context);
     }
 
     /// Pauses the client's time-out: what follows is the server's time, however slow the disk is. If the

@@ -169,7 +169,7 @@ impl Connection {
         let has_stream = match data.state() {
             TransferState::OnLoop(..)
             | TransferState::Paused(..)
-            | TransferState::OnWorker(_)
+            | TransferState::OnWorker(..)
             | TransferState::AwaitingCommit(..)
             | TransferState::ConfirmingEnd(_) => true,
             TransferState::AwaitingLink(_) => matches!(data.link(), Link::Open(_)),

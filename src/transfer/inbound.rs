@@ -159,6 +159,12 @@ impl Inbound {
         self.file.commit()
     }
 
+    /// Whether there is a restart marker to acknowledge.
+    pub(super) fn has_mark(&self) -> bool {
+        let decoding = self.decoding.as_deref();
+        decoding.is_some_and(|decoding| decoding.marker.reached.is_some())
+    }
+
     /// Takes a restart marker to acknowledge. From now on the bytes before it are kept.
     pub(super) fn take_mark(&mut self) -> Option<Mark> {
         let marker = &mut self.decoding.as_deref_mut()?.marker;

@@ -5,6 +5,7 @@
 //! permission, so the same code runs on the event loop and on a worker; a transfer moves between the two
 //! as a whole. It knows neither sessions nor replies. RFC 959 §3.
 
+mod cancellation;
 mod converting;
 mod decoder;
 mod encoder;
@@ -15,15 +16,18 @@ mod plan;
 mod rate_limiter;
 mod representation;
 mod scratch;
+mod sending;
 mod walk;
 
 use std::io::ErrorKind;
 use std::time::Instant;
 
 use crate::event_loop::{Interest, Permit};
-use crate::net::{Channel, Stream};
+use crate::limits::{NETWORK_PATIENCE, WORKER_SLICE_BYTES};
+use crate::net::{Channel, Stream, wait};
 use crate::storage::{self, Wait};
 
+pub use cancellation::Cancellation;
 pub use listing::{Format, Listing};
 pub use plan::{Direction, Need, Opened, Plan};
 pub use representation::{DataType, FormatControl, Mode, Representation, Structure};
@@ -33,6 +37,7 @@ use inbound::Inbound;
 use listing::ListingSender;
 use outbound::Outbound;
 use rate_limiter::RateLimiter;
+use sending::{Sent, send};
 
 /// The outcome of a slice: why it stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,6 +139,7 @@ pub struct Transfer {
     kept: Option<u64>,
     /// The rate limit, if any, and the bytes granted for the next slice.
     limit: Option<(RateLimiter, u64)>,
+    cancellation: Cancellation,
 }
 
 impl Transfer {
@@ -147,7 +153,13 @@ impl Transfer {
             moved: 0,
             kept: None,
             limit: source.rate.map(|rate| (RateLimiter::new(rate), 0)),
+            cancellation: Cancellation::default(),
         }
+    }
+
+    /// What ends a worker's turn with this transfer.
+    pub fn cancellation(&self) -> Cancellation {
+        self.cancellation.clone()
     }
 
     /// The readiness to wait for before the first slice. A download is tried at once; an upload, and a TLS
@@ -259,6 +271,34 @@ impl Transfer {
         self.conclude(outcome)
     }
 
+    /// A worker's turn: slices, one after the other, for as long as `may_go_on` allows more. Between two it
+    /// waits for the client, for [`NETWORK_PATIENCE`] at most. May block on the disk.
+    pub fn slices(
+        &mut self,
+        scratch: &mut Scratch,
+        may_go_on: &mut dyn FnMut() -> bool,
+    ) -> SliceOutcome {
+        loop {
+            let outcome = self.slice(WORKER_SLICE_BYTES, Wait::Allowed, scratch);
+            let goes_on = match outcome {
+                SliceOutcome::Again => may_go_on(),
+                SliceOutcome::Waiting(interest) => {
+                    may_go_on() && wait(&self.stream, interest, NETWORK_PATIENCE)
+                }
+                _ => false,
+            };
+            if !goes_on || self.is_awaited() {
+                return outcome;
+            }
+        }
+    }
+
+    /// Whether the loop waits for it: to grant its next bytes, to acknowledge a marker, or to cut it.
+    fn is_awaited(&self) -> bool {
+        let has_mark = matches!(&self.flow, Flow::Inbound(inbound) if inbound.has_mark());
+        self.limit.is_some() || has_mark || self.cancellation.is_requested()
+    }
+
     /// Commits a received upload under its final name: `Done` or `Failed`. Blocks on the disk.
     pub fn commit(&mut self) -> SliceOutcome {
         let committed = match &mut self.flow {
@@ -345,30 +385,4 @@ impl Transfer {
         }
         outcome
     }
-}
-
-/// The result of [`send`].
-enum Sent {
-    All,
-    /// The bytes written before the socket buffer was full.
-    Part(usize),
-    Failed,
-}
-
-/// Writes until all bytes are sent or the stream would block.
-fn send(stream: &mut dyn Stream, bytes: &[u8], moved: &mut u64) -> Sent {
-    let mut sent = 0;
-    while let Some(rest) = bytes.get(sent..).filter(|rest| !rest.is_empty()) {
-        match stream.write(rest) {
-            Ok(0) => return Sent::Failed,
-            Ok(count) => {
-                sent += count;
-                *moved += count as u64;
-            }
-            Err(error) if error.kind() == ErrorKind::WouldBlock => return Sent::Part(sent),
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(_) => return Sent::Failed,
-        }
-    }
-    Sent::All
 }

@@ -9,7 +9,6 @@ use std::sync::Arc;
 use crate::auth::{Verification, Verified};
 use crate::event_loop::Permit;
 use crate::file_task::{FileTask, TaskStep};
-use crate::limits::WORKER_SLICE_BYTES;
 use crate::protocol::entry::Entry;
 use crate::storage::{Answer, Error, Operation, Result, Storage, VirtualPath, Wait};
 use crate::transfer::{Listing, Opened, Plan, Scratch, SliceOutcome, Transfer, TransferSource};
@@ -54,7 +53,7 @@ pub enum Work {
     },
     /// Open the file side of a transfer.
     Open(Plan, Option<Permit>),
-    /// A slice of a transfer.
+    /// Slices of a transfer.
     Slice(Box<Transfer>),
     /// Commit a complete upload: rename its temporary file.
     Commit(Box<Transfer>),
@@ -97,9 +96,12 @@ pub struct Completion {
 
 impl Job {
     /// Does the work; may block on a device, never on the network.
-    pub fn run(self, scratch: &mut Scratch) -> Completion {
+    ///
+    /// A transfer goes on until it is over or has to wait, or until `may_go_on`, which is asked between two
+    /// slices, says no.
+    pub fn run(self, scratch: &mut Scratch, may_go_on: &mut dyn FnMut() -> bool) -> Completion {
         let Self { id, storage, work } = self;
-        let outcome = catch_unwind(AssertUnwindSafe(|| work.run(&storage, scratch)));
+        let outcome = catch_unwind(AssertUnwindSafe(|| work.run(&storage, scratch, may_go_on)));
         Completion {
             id,
             outcome: outcome.unwrap_or(JobResult::Panicked),
@@ -108,7 +110,12 @@ impl Job {
 }
 
 impl Work {
-    fn run(self, storage: &Arc<dyn Storage>, scratch: &mut Scratch) -> JobResult {
+    fn run(
+        self,
+        storage: &Arc<dyn Storage>,
+        scratch: &mut Scratch,
+        may_go_on: &mut dyn FnMut() -> bool,
+    ) -> JobResult {
         match self {
             Self::Verify(verification) => {
                 // A panic in a password hash, or in PAM's answer, is a failed login.
@@ -136,9 +143,7 @@ impl Work {
                 Err(Error::NotCounted) => JobResult::NotCounted(Box::new(Self::Open(plan, None))),
                 opened => JobResult::Opened(opened),
             },
-            Self::Slice(transfer) => step(transfer, |transfer| {
-                transfer.slice(WORKER_SLICE_BYTES, Wait::Allowed, scratch)
-            }),
+            Self::Slice(transfer) => step(transfer, |transfer| transfer.slices(scratch, may_go_on)),
             Self::Commit(transfer) => step(transfer, Transfer::commit),
             Self::Discard(source) => JobResult::Discarded(source.abandon()),
         }

@@ -8,9 +8,10 @@ use std::io;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
+use std::time::Instant;
 
 use super::{Completion, Job, Runner, lower_priority};
-use crate::limits::{CHUNK_BYTES, THREAD_STACK_BYTES, WORKER_NICENESS};
+use crate::limits::{CHUNK_BYTES, THREAD_STACK_BYTES, WORKER_NICENESS, WORKER_TURN};
 use crate::net::Waker;
 use crate::transfer::Scratch;
 
@@ -120,6 +121,12 @@ impl JobQueue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether no job waits, and the pool still exists.
+    fn is_idle(&self) -> bool {
+        let state = self.lock();
+        state.jobs.is_empty() && !state.closed
+    }
+
     /// Waits for a job; `None` when the pool has been dropped.
     fn take(&self) -> Option<Job> {
         let is_idle = |state: &mut JobQueueState| state.jobs.is_empty() && !state.closed;
@@ -138,7 +145,10 @@ fn work(queue: &JobQueue, finished: &Sender<Completion>, waker: &Waker) {
     lower_priority(WORKER_NICENESS);
     let mut scratch = Scratch::new(CHUNK_BYTES);
     while let Some(job) = queue.take() {
-        if finished.send(job.run(&mut scratch)).is_err() {
+        let begun = Instant::now();
+        let mut may_go_on = || queue.is_idle() && begun.elapsed() < WORKER_TURN;
+        let completion = job.run(&mut scratch, &mut may_go_on);
+        if finished.send(completion).is_err() {
             return;
         }
         waker();
@@ -169,7 +179,8 @@ impl Default for Inline {
 
 impl Runner for Inline {
     fn submit(&mut self, job: Job) {
-        let completion = job.run(&mut self.scratch);
+        // It has the event loop's thread, which must not stay.
+        let completion = job.run(&mut self.scratch, &mut || false);
         self.finished.push_back(completion);
     }
 

@@ -126,7 +126,7 @@ impl Workers {
 }
 
 fn run(job: Job) -> Completion {
-    job.run(&mut Scratch::new(CHUNK_BYTES))
+    job.run(&mut Scratch::new(CHUNK_BYTES), &mut || false)
 }
 
 impl Runner for Workers {

@@ -63,7 +63,8 @@ impl Jobs {
     fn work(job: Job, world: &Shared<World>) -> Completion {
         let is_slice = matches!(job.work, Work::Slice(_));
         world.lock().tally.begin_job(is_slice);
-        let completion = job.run(&mut Scratch::new(SCRATCH_BYTES));
+        let mut may_go_on = || world.lock().rng.one_in(2);
+        let completion = job.run(&mut Scratch::new(SCRATCH_BYTES), &mut may_go_on);
         world.lock().end_job();
         completion
     }

@@ -22,7 +22,7 @@ use super::upload_end::UploadEnd;
 use crate::event_loop::{Interest, Latch};
 use crate::net::{Channel, Stream};
 use crate::session::{Ending, PausedTimeout};
-use crate::transfer::{Transfer, TransferSource};
+use crate::transfer::{Cancellation, Transfer, TransferSource};
 
 /// The socket for the next transfer.
 ///
@@ -78,8 +78,8 @@ pub(super) enum TransferState {
     OnLoop(Box<Transfer>, Interest),
     /// On the loop, until the rate limit or the quota's count allows the next slice.
     Paused(Box<Transfer>, PausedTimeout),
-    /// A worker owns it.
-    OnWorker(PausedTimeout),
+    /// A worker owns it, until its turn is over or it is cancelled.
+    OnWorker(PausedTimeout, Cancellation),
     /// An upload has all its bytes, and is committed if the client meant to send no more.
     AwaitingCommit(Box<Transfer>, ControlProbe),
     /// As `AwaitingCommit`, for the time in which the control connection may end as well.

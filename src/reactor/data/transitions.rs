@@ -11,7 +11,7 @@ use super::{Cancelled, ControlProbe, DataChannel, Link, TransferState};
 use crate::event_loop::Interest;
 use crate::net::Channel;
 use crate::session::{Ending, PausedTimeout};
-use crate::transfer::{Transfer, TransferSource};
+use crate::transfer::{Cancellation, Transfer, TransferSource};
 
 /// A file and the stream that is there for it.
 pub(in crate::reactor) enum Join {
@@ -118,15 +118,26 @@ impl DataChannel {
     }
 
     /// A worker has the transfer.
-    pub(in crate::reactor) fn on_worker(&mut self, left: PausedTimeout) {
-        self.enter(TransferState::OnWorker(left));
+    pub(in crate::reactor) fn on_worker(
+        &mut self,
+        left: PausedTimeout,
+        cancellation: Cancellation,
+    ) {
+        self.enter(TransferState::OnWorker(left, cancellation));
+    }
+
+    /// Has a worker that owns the transfer return it soon.
+    pub(in crate::reactor) fn recall(&self) {
+        if let TransferState::OnWorker(_, cancellation) = &self.state {
+            cancellation.request();
+        }
     }
 
     /// A worker has given the transfer back. Returns the ending if it is to be cut.
     pub(in crate::reactor) fn back_from_worker(&mut self) -> Option<Ending> {
         match mem::take(&mut self.state) {
             TransferState::CancelRequested(ending) => Some(ending),
-            TransferState::OnWorker(_) => None,
+            TransferState::OnWorker(..) => None,
             _ => {
                 debug_assert!(false, "no worker had the transfer");
                 None
@@ -137,7 +148,7 @@ impl DataChannel {
     /// What remains of the client's time-out, if it is paused.
     pub(in crate::reactor) const fn paused_timeout(&mut self) -> Option<&mut PausedTimeout> {
         match &mut self.state {
-            TransferState::OnWorker(left) | TransferState::Paused(_, left) => Some(left),
+            TransferState::OnWorker(left, _) | TransferState::Paused(_, left) => Some(left),
             _ => None,
         }
     }
@@ -208,11 +219,12 @@ impl DataChannel {
     /// Resets the link, and takes apart what there is of a transfer.
     pub(in crate::reactor) fn cancel(&mut self, ending: Ending) -> Cancelled {
         self.reset_link();
+        self.recall();
         if let Some((source, moved)) = self.take_source() {
             return Cancelled::Discard(source, moved);
         }
         match mem::take(&mut self.state) {
-            TransferState::OnWorker(_) => {
+            TransferState::OnWorker(..) => {
                 self.state = TransferState::CancelRequested(ending);
                 Cancelled::Nothing
             }

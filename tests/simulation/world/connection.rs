@@ -9,7 +9,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use mioftpd::internals::net::{Readiness, Registration, Token};
+use mioftpd::internals::net::{Registration, Token};
 
 use super::facts::{Closing, ConnectionFacts, Moment, Reset};
 use super::{FIRST_PORT, ListenerId};
@@ -74,7 +74,7 @@ pub(crate) struct Pipe {
     flying_bytes: usize,
     pub(super) arrived: VecDeque<u8>,
     /// Unread bytes before the urgent one.
-    mark: Option<usize>,
+    pub(super) mark: Option<usize>,
     /// Arrival of the last segment: segments stay in order.
     last_delivery: Duration,
     /// Nothing arrives earlier: another connection's segments come first.
@@ -179,11 +179,6 @@ impl Connection {
     /// Whether the server holds it.
     pub(crate) const fn is_held(&self) -> bool {
         self.token.is_some() && !self.server.closed
-    }
-
-    /// Whether a poll may report it.
-    pub(super) fn is_registered(&self) -> bool {
-        self.is_held() && self.registration != Registration::None
     }
 
     /// Whether it is a control connection.
@@ -330,28 +325,6 @@ impl Connection {
             0 => Closing::InOrder,
         }
     }
-
-    /// The readiness of the server's end, as epoll reports it.
-    pub(super) fn readiness(&self) -> Readiness {
-        let has_room = self.client.inbound.has_much_room();
-        let end = &self.server;
-        if end.link == LinkState::Connecting {
-            return Readiness::default();
-        }
-        let (reads, writes) = match self.registration {
-            Registration::None => return Readiness::default(),
-            Registration::Readable => (true, false),
-            Registration::Writable => (false, true),
-            Registration::Both => (true, true),
-        };
-        let failed = end.link != LinkState::Up;
-        let over = end.ended || failed;
-        Readiness {
-            readable: failed || reads && (over || !end.inbound.arrived.is_empty()),
-            writable: failed || writes && has_room,
-            drain: failed || reads && (over || end.inbound.mark.is_some()),
-        }
-    }
 }
 
 impl Endpoint {
@@ -386,7 +359,7 @@ impl Pipe {
     }
 
     /// Linux reports writable when a third of the buffer is free.
-    fn has_much_room(&self) -> bool {
+    pub(super) fn has_much_room(&self) -> bool {
         self.room() * 3 >= self.capacity
     }
 

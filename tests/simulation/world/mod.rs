@@ -8,6 +8,7 @@ mod connection;
 mod facts;
 mod last_faults;
 mod listeners;
+mod readiness;
 mod session_slots;
 mod sockets;
 
