@@ -95,9 +95,10 @@ const KEYS: [(&str, &str); 16] = [
 ];
 
 /// Options that set the key of the same name.
-const SAME_KEYS: [&str; 7] = [
+const SAME_KEYS: [&str; 8] = [
     "listen",
     "workers",
+    "busy-poll",
     "umask",
     "run-as",
     "time-zone",

@@ -60,6 +60,7 @@ Options:
                                  of the password
       --tls-allow-ccc            Allow clients to return to clear text after the login (CCC)
       --workers N                Run N threads for disk operations, 0 to 64 [default: 2]
+      --busy-poll TIME           Do not sleep for this long after work, such as 50us [default: 0us]
       --umask MODE               Clear these permission bits on new files, such as 027
                                  [default: inherited]
       --run-as USER[:GROUP]      Switch to this user after listening; needs a start as root

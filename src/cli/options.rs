@@ -7,10 +7,11 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 use lexopt::prelude::*;
 use mioftpd::internals::config::Words;
-use mioftpd::internals::limits::WORKERS;
+use mioftpd::internals::limits::{BUSY_POLL_MAX, WORKERS};
 use mioftpd::internals::protocol::charset;
 use mioftpd::internals::{auth, config};
 use mioftpd::{ConfigDraft, PassiveHostError};
@@ -136,6 +137,10 @@ impl Options {
                 let count = |text: &str| text.parse().ok().filter(|count| *count <= WORKERS);
                 config.workers = value(parser, name, "a number from 0 to 64", count)?;
             }
+            "busy-poll" => {
+                let takes = "microseconds such as 50us, up to 1000000us";
+                config.busy_poll = value(parser, name, takes, microseconds)?;
+            }
             "umask" => {
                 let takes = "an octal number up to 777 such as 027";
                 config.umask = Some(value(parser, name, takes, parsed)?);
@@ -209,6 +214,11 @@ fn word<T: Words>(parser: &mut lexopt::Parser, name: &str) -> Result<T, Failure>
 
 fn parsed<T: FromStr>(text: &str) -> Option<T> {
     text.parse().ok()
+}
+
+fn microseconds(text: &str) -> Option<Duration> {
+    let time = Duration::from_micros(text.strip_suffix("us")?.parse().ok()?);
+    Some(time).filter(|time| *time <= BUSY_POLL_MAX)
 }
 
 fn invalid_value(name: &str, takes: &str, value: &OsStr) -> Failure {

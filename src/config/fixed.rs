@@ -30,6 +30,7 @@ pub(crate) const FIXED_KEYS: &[FixedKey] = fixed! {
     "tls.listen" [by keep_tls_listen];
     "listen" [by keep_listen];
     "workers" [workers];
+    "busy-poll" [busy_poll];
     "umask" [umask];
     "run-as" [run_as];
     "sandbox" [sandbox];

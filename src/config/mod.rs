@@ -110,6 +110,10 @@ pub struct Config {
     pub recount: Duration,
     /// Worker threads for disk operations; with 0 the event loop blocks on them.
     pub workers: usize,
+    /// How long the event loop polls without sleeping after it had something to do. That spares the next
+    /// command the wake-up, which takes longer than the command, and keeps a processor busy for as long.
+    /// Zero: the loop sleeps at once.
+    pub busy_poll: Duration,
     /// Permission bits to clear on new files. `None`: the inherited umask. The umask(2) is that of the
     /// process, so it also applies to files of the host program.
     pub umask: Option<Umask>,
@@ -184,6 +188,7 @@ impl Default for Config {
             remove_unfinished: true,
             recount: limits::RECOUNT,
             workers: 2,
+            busy_poll: Duration::ZERO,
             umask: None,
             run_as: None,
             sandbox: true,

@@ -281,6 +281,9 @@ pub const THREAD_STACK_BYTES: usize = if cfg!(feature = "mode-z") {
 /// not so much that workers starve beside other processes.
 pub const WORKER_NICENESS: i32 = 5;
 
+/// The longest busy polling after work. What comes later than that is not the next command of a measurement.
+pub const BUSY_POLL_MAX: Duration = Duration::from_secs(1);
+
 /// The most worker threads: no disk gets faster with more concurrent requests.
 pub const WORKERS: usize = 64;
 

@@ -15,6 +15,7 @@ mod active;
 mod activity;
 mod admission;
 mod arrival;
+mod busy_poll;
 mod change;
 mod close_reason;
 mod closing;
@@ -51,6 +52,7 @@ use std::time::{Duration, Instant};
 pub use activity::Activity;
 use admission::Admission;
 pub use admission::Protocol;
+use busy_poll::BusyPoll;
 pub use change::Change;
 use close_reason::CloseReason;
 use connection::Connection;
@@ -77,6 +79,7 @@ pub struct Reactor {
     admission: Admission,
     listen_sockets: Vec<ListenSocket>,
     drain: Drain,
+    busy_poll: BusyPoll,
     reload_requested: bool,
     /// The slot at which the review after a reload goes on.
     review: Option<usize>,
@@ -89,6 +92,7 @@ impl Reactor {
     pub fn new(parts: Parts) -> Self {
         let room = parts.connections.at_most(MAX_SLOTS - 1);
         let rules = parts.addresses.clone();
+        let busy_poll = parts.busy_poll;
         let permits = Semaphore::new(limits::permits(room.connections));
         Self {
             admission: Admission::new(rules, room, parts.connections_per_address),
@@ -98,6 +102,7 @@ impl Reactor {
             timers: Timers::default(),
             listen_sockets: Vec::new(),
             drain: Drain::Running,
+            busy_poll: BusyPoll::new(busy_poll),
             reload_requested: false,
             review: None,
             events: Vec::new(),
@@ -151,8 +156,9 @@ impl Reactor {
         let timeout = self.sleep_time(timeout);
         self.context.io.network.poll(timeout, &mut self.events)?;
         self.context.tick();
-        self.latch_events();
-        self.deliver_completions();
+        let events = self.latch_events();
+        let completions = self.deliver_completions();
+        self.record_work(events, completions);
         self.fire_deadlines();
         self.run_pass();
         self.review_some();
@@ -166,8 +172,10 @@ impl Reactor {
         self.drain != Drain::Stopped
     }
 
-    fn latch_events(&mut self) {
+    /// Returns the number of events.
+    fn latch_events(&mut self) -> usize {
         let mut events = std::mem::take(&mut self.events);
+        let count = events.len();
         for event in events.drain(..) {
             match event {
                 Event::StopSignal => self.stop(),
@@ -195,11 +203,14 @@ impl Reactor {
             }
         }
         self.events = events;
+        count
     }
 
-    fn deliver_completions(&mut self) {
+    /// Returns the number of completions.
+    fn deliver_completions(&mut self) -> usize {
         let mut completions = std::mem::take(&mut self.completions);
         self.context.io.runner.collect(&mut completions);
+        let count = completions.len();
         for completion in completions.drain(..) {
             self.context.activity.completions += 1;
             self.context.limiters.login_queue.leave(&completion);
@@ -213,6 +224,7 @@ impl Reactor {
             });
         }
         self.completions = completions;
+        count
     }
 
     /// One turn for each connection that is runnable; one that is runnable afterwards waits for the next

@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::limits::ConnectionLimit;
 use crate::net::tls::Acceptor;
@@ -41,6 +42,8 @@ pub struct Parts {
     pub connections: ConnectionLimit,
     /// The most connections at once of one address.
     pub connections_per_address: usize,
+    /// How long the loop polls without sleeping after it had something to do.
+    pub busy_poll: Duration,
 }
 
 /// The files of each account, by its name.

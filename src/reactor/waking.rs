@@ -10,10 +10,11 @@ use super::Reactor;
 use super::connection::Connection;
 
 impl Reactor {
-    /// How long the poll may sleep: until the next deadline, and not at all if a connection is runnable.
+    /// How long the poll may sleep: until the next deadline, and not at all if a connection is runnable, or
+    /// just was and the configuration wants busy polling.
     pub(super) fn sleep_time(&self, timeout: Option<Duration>) -> Option<Duration> {
         let is_busy = !self.queue.is_empty() || self.review.is_some();
-        if is_busy || self.context.io.runner.has_finished() {
+        if is_busy || self.polls_busily() || self.context.io.runner.has_finished() {
             return Some(Duration::ZERO);
         }
         let now = self.context.now;

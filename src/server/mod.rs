@@ -206,6 +206,7 @@ impl Server {
             addresses: config.addresses.clone(),
             connections: limit,
             connections_per_address: config.connections_per_address,
+            busy_poll: config.busy_poll,
         });
         let (addresses, secure_addresses) =
             listening::open(&mut reactor, &config, environment.inherited)?;

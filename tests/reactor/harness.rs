@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::time::Duration;
 
 use mioftpd::AddressRules;
 use mioftpd::internals::limits::CHUNK_BYTES;
@@ -39,6 +40,7 @@ pub(crate) fn parts(
         addresses: AddressRules::default(),
         connections: 1000.into(),
         connections_per_address: 1000,
+        busy_poll: Duration::ZERO,
     }
 }
 

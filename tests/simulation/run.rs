@@ -189,6 +189,7 @@ fn start(
         addresses: AddressRules::default(),
         connections: server_config.connections.into(),
         connections_per_address: server_config.connections_per_address,
+        busy_poll: Duration::ZERO,
     });
     open_listeners(&mut reactor, &config.listen_addresses);
     reactor
@@ -381,10 +382,8 @@ impl Simulation {
         self.server_config.load(None, reactor);
         let most = self.server_config.connections;
         self.world.lock().tally.reloaded(most);
-        self.world
-            .lock()
-            .admission
-            .set(self.server_config.admission_rules(None));
+        let rules = self.server_config.admission_rules(None);
+        self.world.lock().admission.set(rules);
         invariants::check_empty(self);
         for index in 0..self.inspectors {
             self.add_inspector(index == 0);

@@ -10,7 +10,7 @@ use std::ops::RangeInclusive;
 use super::accounts::AccountDraft;
 use super::draft::FileDraft;
 use super::value::{RawValue, Value, ValueError};
-use crate::limits::{EVENT_COMMANDS_MAX, WORKERS};
+use crate::limits::{BUSY_POLL_MAX, EVENT_COMMANDS_MAX, WORKERS};
 
 /// A key, and its field in a draft `D`.
 pub(super) struct Key<D> {
@@ -60,6 +60,7 @@ pub(super) const KEYS: &[Key<FileDraft>] = keys! { FileDraft;
     "directory": config.root;
     "listen": config.listen;
     "workers": config.workers, 0..=WORKERS as u64;
+    "busy-poll": config.busy_poll, 0..=1000 * BUSY_POLL_MAX.as_secs();
     "greeting": config.greeting;
     "umask": config.umask;
     "run-as": config.run_as;

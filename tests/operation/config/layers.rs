@@ -27,6 +27,7 @@ fn options_override_the_file() {
     for (arguments, line) in [
         (&[][..], "workers = 3"),
         (&["--workers", "5"], "workers = 5"),
+        (&["--busy-poll", "50us"], "busy-poll = \"50us\""),
         (&["--time-zone", "+02:00"], "time-zone = \"+02:00\""),
         (&["--umask", "027"], "umask = \"027\""),
         (&["--run-as", "2:2"], "run-as = \"2:2\""),

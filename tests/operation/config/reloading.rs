@@ -143,7 +143,7 @@ fn restart_only_keys_are_logged_and_kept() {
     let world = World::new();
     let server = world.start("");
     fs::create_dir(world.path("other")).unwrap();
-    let text = "directory = \"other\"\nlisten = \"127.0.0.5:0\"\nworkers = 5\nsandbox = false\n\
+    let text = "directory = \"other\"\nlisten = \"127.0.0.5:0\"\nworkers = 5\nbusy-poll = \"50us\"\nsandbox = false\n\
         umask = \"077\"\n[storage]\ndurability = \"fsync\"\n[passive]\nports = \"5000-5001\"\n\
         [active]\nfrom-default-port = true";
     change(&world, &server, text, READ);
@@ -151,6 +151,7 @@ fn restart_only_keys_are_logged_and_kept() {
         "directory",
         "listen",
         "workers",
+        "busy-poll",
         "sandbox",
         "umask",
         "storage.durability",

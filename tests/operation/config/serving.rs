@@ -57,6 +57,27 @@ fn workers_key_sets_number_of_threads() {
     assert_eq!(threads(7), threads(0) + 7);
 }
 
+/// `busy-poll`
+#[test]
+fn busy_polling_spares_the_sleep_between_commands() {
+    const COMMANDS: u32 = 50;
+    let world = World::new();
+    let sleeps = |time: &str| {
+        let server = world.start(&format!("busy-poll = \"{time}\""));
+        let mut control = server.login();
+        let before = number(&server, "voluntary_ctxt_switches:");
+        for _ in 0..COMMANDS {
+            control.command("NOOP", 200);
+        }
+        number(&server, "voluntary_ctxt_switches:") - before
+    };
+    let (awake, asleep) = (sleeps("1s"), sleeps("0s"));
+    assert!(
+        awake < COMMANDS / 2 && awake < asleep,
+        "{awake} and {asleep}"
+    );
+}
+
 /// `umask`
 #[test]
 fn umask_applies_to_new_files() {
