@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 /// Every byte value, with a length that is no multiple of a buffer size.
@@ -41,6 +42,13 @@ pub(crate) fn tree(root: &Path) -> BTreeMap<String, Option<Vec<u8>>> {
         }
     }
     tree
+}
+
+/// The inode of each path: an upload gives its file another.
+pub(crate) fn inodes(root: &Path) -> BTreeMap<String, u64> {
+    let inode = |path: &String| fs::metadata(root.join(path)).unwrap().ino();
+    let paths = tree(root).into_keys();
+    paths.map(|path| (path.clone(), inode(&path))).collect()
 }
 
 /// Asserts that both trees have the same paths and content.
