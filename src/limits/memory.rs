@@ -9,7 +9,7 @@ use super::{
     ADDRESS_TABLE_ENTRIES, CHUNK_BYTES, CONVERTED_BYTES, DIRECTORIES_BYTES, EVENTS_QUEUED,
     INPUT_BYTES, LOG_AUDIT_RECORDS, LOG_RECORD_BYTES, LOG_RECORDS, LOG_SECURITY_RECORDS,
     LOGIN_WORKERS, OUTBOX_BYTES, RECORDS_QUEUED, SORTED_BYTES, STAT_LISTING_BYTES,
-    THREAD_STACK_BYTES,
+    THREAD_STACK_BYTES, WORKER_CHUNK_BYTES,
 };
 use crate::protocol::deflate;
 use crate::protocol::path::PATH_MAX;
@@ -74,6 +74,7 @@ pub const fn permits(connections: usize) -> usize {
 /// number that is logged at the start. The kernel's socket buffers are not included.
 pub const fn worst_case_bytes(connections: usize, profile: MemoryProfile) -> usize {
     let shared = (profile.workers + 1) * PER_WORKER
+        + profile.workers * (WORKER_CHUNK_BYTES - CHUNK_BYTES)
         + (LOG_RECORDS + LOG_SECURITY_RECORDS + LOG_AUDIT_RECORDS) * (LOG_RECORD_BYTES + 64)
         + (RECORDS_QUEUED + EVENTS_QUEUED) * 512
         + ADDRESS_TABLE_ENTRIES * 48;

@@ -75,8 +75,12 @@ pub const NETWORK_PATIENCE: Duration = Duration::from_millis(1);
 /// microseconds, as much as handing it to a worker.
 pub const INLINE_BYTES: usize = CHUNK_BYTES;
 
-/// The scratch buffer of a slice; there is one for the event loop and one for each worker.
+/// The scratch buffer of the event loop for a slice.
 pub const CHUNK_BYTES: usize = 64 * 1024;
+
+/// The scratch buffer of a worker: the bytes of one read of an upload, and of its write. Larger writes let
+/// file systems use larger folios; memory is taken only once an upload fills it.
+pub const WORKER_CHUNK_BYTES: usize = 512 * 1024;
 
 /// Bytes of a file that are converted in one step, if TYPE, STRU or MODE require it. The result is
 /// at most three times as long, and fits into the processor's cache.

@@ -11,7 +11,9 @@ use std::thread;
 use std::time::Instant;
 
 use super::{Completion, Job, Runner, lower_priority};
-use crate::limits::{CHUNK_BYTES, THREAD_STACK_BYTES, WORKER_NICENESS, WORKER_TURN};
+use crate::limits::{
+    CHUNK_BYTES, THREAD_STACK_BYTES, WORKER_CHUNK_BYTES, WORKER_NICENESS, WORKER_TURN,
+};
 use crate::net::Waker;
 use crate::transfer::Scratch;
 
@@ -143,7 +145,7 @@ fn work(queue: &JobQueue, finished: &Sender<Completion>, waker: &Waker) {
     // With fewer processors than threads the scheduler prefers the event loop, so that a command is
     // answered before the next slice of a transfer.
     lower_priority(WORKER_NICENESS);
-    let mut scratch = Scratch::new(CHUNK_BYTES);
+    let mut scratch = Scratch::new(WORKER_CHUNK_BYTES);
     while let Some(job) = queue.take() {
         let begun = Instant::now();
         let mut may_go_on = || queue.is_idle() && begun.elapsed() < WORKER_TURN;
