@@ -185,12 +185,8 @@ impl Server {
         }
         let umask = Umask::of_current_process();
         let (logs, events) = (&config.transfer_logs, config.events.clone());
-        let records = Records::open(
-            logs,
-            events,
-            environment.event_monitor,
-            Waker::clone(&handle.waker),
-        );
+        let waker = Waker::clone(&handle.waker);
+        let records = Records::open(logs, events, environment.event_monitor, waker);
         let (records, observers) = records.map_err(Error::Records)?;
         let mut reactor = Reactor::new(Parts {
             network: Box::new(network),

@@ -18,13 +18,13 @@ mod representation;
 mod scratch;
 mod sending;
 mod walk;
+mod worker_turn;
 
 use std::io::ErrorKind;
 use std::time::Instant;
 
 use crate::event_loop::{Interest, Permit};
-use crate::limits::{NETWORK_PATIENCE, WORKER_SLICE_BYTES};
-use crate::net::{Channel, Stream, wait};
+use crate::net::{Channel, Stream};
 use crate::storage::{self, Wait};
 
 pub use cancellation::Cancellation;
@@ -269,34 +269,6 @@ impl Transfer {
             return self.end_stream(outcome);
         }
         self.conclude(outcome)
-    }
-
-    /// A worker's turn: slices, one after the other, for as long as `may_go_on` allows more. Between two it
-    /// waits for the client, for [`NETWORK_PATIENCE`] at most. May block on the disk.
-    pub fn slices(
-        &mut self,
-        scratch: &mut Scratch,
-        may_go_on: &mut dyn FnMut() -> bool,
-    ) -> SliceOutcome {
-        loop {
-            let outcome = self.slice(WORKER_SLICE_BYTES, Wait::Allowed, scratch);
-            let goes_on = match outcome {
-                SliceOutcome::Again => may_go_on(),
-                SliceOutcome::Waiting(interest) => {
-                    may_go_on() && wait(&self.stream, interest, NETWORK_PATIENCE)
-                }
-                _ => false,
-            };
-            if !goes_on || self.is_awaited() {
-                return outcome;
-            }
-        }
-    }
-
-    /// Whether the loop waits for it: to grant its next bytes, to acknowledge a marker, or to cut it.
-    fn is_awaited(&self) -> bool {
-        let has_mark = matches!(&self.flow, Flow::Inbound(inbound) if inbound.has_mark());
-        self.limit.is_some() || has_mark || self.cancellation.is_requested()
     }
 
     /// Commits a received upload under its final name: `Done` or `Failed`. Blocks on the disk.

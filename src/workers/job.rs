@@ -143,7 +143,9 @@ impl Work {
                 Err(Error::NotCounted) => JobResult::NotCounted(Box::new(Self::Open(plan, None))),
                 opened => JobResult::Opened(opened),
             },
-            Self::Slice(transfer) => step(transfer, |transfer| transfer.slices(scratch, may_go_on)),
+            Self::Slice(transfer) => step(transfer, |transfer| {
+                transfer.worker_turn(scratch, may_go_on)
+            }),
             Self::Commit(transfer) => step(transfer, Transfer::commit),
             Self::Discard(source) => JobResult::Discarded(source.abandon()),
         }
