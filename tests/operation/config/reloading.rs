@@ -144,8 +144,8 @@ fn restart_only_keys_are_logged_and_kept() {
     let server = world.start("");
     fs::create_dir(world.path("other")).unwrap();
     let text = "directory = \"other\"\nlisten = \"127.0.0.5:0\"\nworkers = 5\nbusy-poll = \"50us\"\n\
-        sandbox = false\numask = \"077\"\n[storage]\ndurability = \"fsync\"\n[passive]\nports = \"5000-5001\"\n\
-        [active]\nfrom-default-port = true";
+        sandbox = false\numask = \"077\"\n[storage]\ndurability = \"fsync\"\n\
+        [passive]\nports = \"5000-5001\"\n[active]\nfrom-default-port = true";
     change(&world, &server, text, READ);
     for key in [
         "directory",
