@@ -138,8 +138,8 @@ impl Options {
                 config.workers = value(parser, name, "a number from 0 to 64", count)?;
             }
             "busy-poll" => {
-                let takes = "microseconds such as 50us, up to 1000000us";
-                config.busy_poll = value(parser, name, takes, microseconds)?;
+                let takes = "a time such as 50us or 1ms, up to 1s";
+                config.busy_poll = value(parser, name, takes, short_time)?;
             }
             "umask" => {
                 let takes = "an octal number up to 777 such as 027";
@@ -216,9 +216,12 @@ fn parsed<T: FromStr>(text: &str) -> Option<T> {
     text.parse().ok()
 }
 
-fn microseconds(text: &str) -> Option<Duration> {
-    let time = Duration::from_micros(text.strip_suffix("us")?.parse().ok()?);
-    Some(time).filter(|time| *time <= BUSY_POLL_MAX)
+fn short_time(text: &str) -> Option<Duration> {
+    let micros = [("us", 1), ("ms", 1000), ("s", 1_000_000)];
+    let mut units = micros.iter();
+    let (number, unit) = units.find_map(|(name, unit)| Some((text.strip_suffix(name)?, *unit)))?;
+    let micros = number.parse::<u64>().ok()?.checked_mul(unit)?;
+    Some(Duration::from_micros(micros)).filter(|time| *time <= BUSY_POLL_MAX)
 }
 
 fn invalid_value(name: &str, takes: &str, value: &OsStr) -> Failure {

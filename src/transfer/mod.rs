@@ -163,9 +163,11 @@ impl Transfer {
     }
 
     /// The readiness to wait for before the first slice. A download is tried at once; an upload, and a TLS
-    /// handshake, begin with bytes of the client's, and no worker is kept busy before they are there.
+    /// handshake, begin with bytes of the client's, and no worker is kept busy before they are there. What
+    /// came with a handshake before the 150 may be all: the socket then has nothing to report.
     pub fn first_interest(&self) -> Interest {
-        if self.stream.is_handshaking() || matches!(self.flow, Flow::Inbound(_)) {
+        let begins_with_client = self.stream.is_handshaking() || self.is_inbound;
+        if begins_with_client && !self.stream.has_unread() {
             Interest::Readable
         } else {
             Interest::Now

@@ -75,7 +75,7 @@ fn invalid_option_is_named_and_exits_2() {
         (&["--workers", "-1"], &["--workers"]),
         (&["--workers"], &["--workers"]),
         (&["--busy-poll", "50"], &["--busy-poll", "50us"]),
-        (&["--busy-poll", "1000001us"], &["--busy-poll", "1000001us"]),
+        (&["--busy-poll", "1001ms"], &["--busy-poll", "1001ms"]),
         (&["--passive-ports", "50-40"], &["--passive-ports", "50-40"]),
         (&["--passive-ports", "0-40"], &["--passive-ports"]),
         (&["--passive-ports", "50"], &["--passive-ports"]),

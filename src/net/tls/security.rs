@@ -108,6 +108,9 @@ impl Security {
                 self.check_session()?;
                 self.check_client()?;
                 self.state = TlsState::Established;
+                // What came with the end of the handshake: the socket will not report it.
+                let rest = self.tls.process_new_packets();
+                self.more_pending = rest.is_ok_and(|rest| rest.plaintext_bytes_to_read() > 0);
                 return Ok(());
             }
             if self.peer_closed {

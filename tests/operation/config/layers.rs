@@ -28,6 +28,7 @@ fn options_override_the_file() {
         (&[][..], "workers = 3"),
         (&["--workers", "5"], "workers = 5"),
         (&["--busy-poll", "50us"], "busy-poll = \"50us\""),
+        (&["--busy-poll", "1s"], "busy-poll = \"1s\""),
         (&["--time-zone", "+02:00"], "time-zone = \"+02:00\""),
         (&["--umask", "027"], "umask = \"027\""),
         (&["--run-as", "2:2"], "run-as = \"2:2\""),

@@ -3,8 +3,10 @@
 
 use std::fs;
 use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 
 use super::{content, writable};
+use crate::support::Control;
 use crate::support::tls::{TlsClient, Version};
 
 #[test]
@@ -69,4 +71,58 @@ fn secured_data_connection_is_refused_after_prot_c() {
     drop(link);
     control.command("PROT P", 200);
     assert_eq!(control.retrieve("f"), b"content");
+}
+
+/// The upload may be in the TLS buffer as a whole before its command: then the socket has nothing to report.
+#[test]
+fn upload_that_came_with_the_handshake_is_stored() {
+    let server = writable().start();
+    let client = TlsClient::of(Version::V13);
+    let mut control = server.private(&client);
+    for round in 0..10_u8 {
+        let stream = secure_and_send(&mut control, &client, &[round; 3000], true);
+        control.command("STOR g", 150);
+        control.expect(226);
+        assert_eq!(fs::read(server.file("g")).unwrap(), [round; 3000]);
+        drop(stream);
+    }
+    // MODE B marks the end, and the connection goes on (RFC 959 §3.4.2).
+    control.command("MODE B", 200);
+    for round in 0..10_u8 {
+        let stream = secure_and_send(&mut control, &client, &[0x40, 0, 2, round, 1], false);
+        control.command("STOR g", 150);
+        control.expect(226);
+        assert_eq!(fs::read(server.file("g")).unwrap(), [round, 1]);
+        drop(stream);
+    }
+}
+
+/// Opens a data connection whose handshake ends with these bytes, and with `close_notify` if it is closed. The
+/// server has all of it when this returns, or a little later.
+fn secure_and_send(
+    control: &mut Control,
+    client: &TlsClient,
+    bytes: &[u8],
+    is_closed: bool,
+) -> TcpStream {
+    let mut stream = control.passive().stream();
+    let mut tls = client.begin();
+    while tls.is_handshaking() {
+        while tls.wants_write() {
+            tls.write_tls(&mut stream).unwrap();
+        }
+        tls.read_tls(&mut stream).unwrap();
+        tls.process_new_packets().unwrap();
+    }
+    tls.writer().write_all(bytes).unwrap();
+    if is_closed {
+        tls.send_close_notify();
+    }
+    let mut last = Vec::new();
+    while tls.wants_write() {
+        tls.write_tls(&mut last).unwrap();
+    }
+    stream.write_all(&last).unwrap();
+    control.command("NOOP", 200);
+    stream
 }
