@@ -5,13 +5,22 @@ use rustix::process::{Resource, getrlimit};
 
 use crate::config::Config;
 use crate::limits::{
-    ConnectionLimit, DESCRIPTORS_PER_CONNECTION, DESCRIPTORS_RESERVED, LimitCause, MemoryProfile,
-    connections_within, worst_case_bytes,
+    CHUNK_BYTES, ConnectionLimit, DESCRIPTORS_PER_CONNECTION, DESCRIPTORS_RESERVED, LimitCause,
+    MemoryProfile, WORKER_CHUNK_BYTES, connections_within, worst_case_bytes,
 };
 use crate::session::ServerMode;
 
+/// The scratch buffer of a worker, in bytes: small where memory is.
+pub(crate) const fn worker_chunk(config: &Config) -> usize {
+    match config.max_memory {
+        Some(_) => CHUNK_BYTES,
+        None => WORKER_CHUNK_BYTES,
+    }
+}
+
 pub(crate) fn memory_profile(config: &Config, workers: usize) -> MemoryProfile {
     MemoryProfile {
+        worker_chunk: worker_chunk(config),
         workers,
         tls: config.tls.is_some(),
         verification: config.accounts.verification_bytes(),
@@ -76,6 +85,18 @@ fn within_descriptors(limit: Option<u64>, mode: ServerMode) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn workers_have_small_buffers_where_memory_is_limited() {
+        let chunk = |max_memory| {
+            worker_chunk(&Config {
+                max_memory,
+                ..Config::default()
+            })
+        };
+        assert_eq!(chunk(None), WORKER_CHUNK_BYTES);
+        assert_eq!(chunk(Some(1 << 40)), CHUNK_BYTES);
+    }
 
     #[test]
     fn connections_within_descriptors_is_exact() {

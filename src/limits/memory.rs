@@ -9,7 +9,7 @@ use super::{
     ADDRESS_TABLE_ENTRIES, CHUNK_BYTES, CONVERTED_BYTES, DIRECTORIES_BYTES, EVENTS_QUEUED,
     INPUT_BYTES, LOG_AUDIT_RECORDS, LOG_RECORD_BYTES, LOG_RECORDS, LOG_SECURITY_RECORDS,
     LOGIN_WORKERS, OUTBOX_BYTES, RECORDS_QUEUED, SORTED_BYTES, STAT_LISTING_BYTES,
-    THREAD_STACK_BYTES, WORKER_CHUNK_BYTES,
+    THREAD_STACK_BYTES,
 };
 use crate::protocol::deflate;
 use crate::protocol::path::PATH_MAX;
@@ -41,6 +41,8 @@ const TLS_DATA_BYTES: usize = 2 * CHUNK_BYTES + 20 * 1024;
 pub struct MemoryProfile {
     /// Worker threads for storage.
     pub workers: usize,
+    /// The scratch buffer of a worker, in bytes.
+    pub worker_chunk: usize,
     /// Whether connections may use TLS.
     pub tls: bool,
     /// The memory for verifying one password, in bytes.
@@ -74,7 +76,7 @@ pub const fn permits(connections: usize) -> usize {
 /// number that is logged at the start. The kernel's socket buffers are not included.
 pub const fn worst_case_bytes(connections: usize, profile: MemoryProfile) -> usize {
     let shared = (profile.workers + 1) * PER_WORKER
-        + profile.workers * (WORKER_CHUNK_BYTES - CHUNK_BYTES)
+        + profile.workers * profile.worker_chunk.saturating_sub(CHUNK_BYTES)
         + (LOG_RECORDS + LOG_SECURITY_RECORDS + LOG_AUDIT_RECORDS) * (LOG_RECORD_BYTES + 64)
         + (RECORDS_QUEUED + EVENTS_QUEUED) * 512
         + ADDRESS_TABLE_ENTRIES * 48;
@@ -120,6 +122,7 @@ mod tests {
 
     const TWO_WORKERS: MemoryProfile = MemoryProfile {
         workers: 2,
+        worker_chunk: CHUNK_BYTES,
         tls: false,
         verification: 0,
     };

@@ -79,8 +79,9 @@ pub const INLINE_BYTES: usize = CHUNK_BYTES;
 pub const CHUNK_BYTES: usize = 64 * 1024;
 
 /// The scratch buffer of a worker: the bytes of one read of an upload, and of its write. Larger writes let
-/// file systems use larger folios; memory is taken only once an upload fills it.
-pub const WORKER_CHUNK_BYTES: usize = 256 * 1024;
+/// file systems use larger folios; memory is taken only once an upload fills it. [`CHUNK_BYTES`] where the
+/// configuration limits the memory.
+pub const WORKER_CHUNK_BYTES: usize = 512 * 1024;
 
 /// Bytes of a file that are converted in one step, if TYPE, STRU or MODE require it. The result is
 /// at most three times as long, and fits into the processor's cache.

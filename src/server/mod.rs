@@ -179,7 +179,7 @@ impl Server {
         let profile = capacity::memory_profile(&config, workers);
         let limit = capacity::connections(&config, mode, profile);
         let acceptor = acceptor_for(config.tls.as_ref(), network.unix_time())?;
-        let (runner, threads) = workers_for(workers, &handle.waker);
+        let (runner, threads) = workers_for(workers, profile.worker_chunk, &handle.waker);
         if let Some(umask) = config.umask {
             umask.set_for_process();
         }

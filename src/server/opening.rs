@@ -54,11 +54,15 @@ fn start_sweeper(sweeps: Vec<Sweep>) -> Option<Sweeper> {
         .ok()
 }
 
-pub(super) fn workers_for(threads: usize, waker: &Waker) -> (Box<dyn Runner>, Option<PoolThreads>) {
+pub(super) fn workers_for(
+    threads: usize,
+    chunk: usize,
+    waker: &Waker,
+) -> (Box<dyn Runner>, Option<PoolThreads>) {
     if threads == 0 {
         return (Box::new(Inline::new()), None);
     }
-    let (pools, threads) = WorkerPools::new(threads, waker);
+    let (pools, threads) = WorkerPools::new(threads, chunk, waker);
     (Box::new(pools), Some(threads))
 }
 

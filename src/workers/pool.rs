@@ -11,9 +11,7 @@ use std::thread;
 use std::time::Instant;
 
 use super::{Completion, Job, Runner, lower_priority};
-use crate::limits::{
-    CHUNK_BYTES, THREAD_STACK_BYTES, WORKER_CHUNK_BYTES, WORKER_NICENESS, WORKER_TURN,
-};
+use crate::limits::{CHUNK_BYTES, THREAD_STACK_BYTES, WORKER_NICENESS, WORKER_TURN};
 use crate::net::Waker;
 use crate::transfer::Scratch;
 
@@ -44,13 +42,20 @@ pub struct PoolThreads {
     threads: usize,
     started: usize,
     name: &'static str,
+    /// The bytes of each thread's scratch buffer.
+    chunk: usize,
     waker: Waker,
 }
 
 impl Pool {
-    /// A pool, and its `threads` to start later. They are named `name-1` and so on, and call `waker`
-    /// after each job.
-    pub fn new(threads: usize, name: &'static str, waker: Waker) -> (Self, PoolThreads) {
+    /// A pool, and its `threads` to start later. They are named `name-1` and so on, have a scratch buffer of
+    /// `chunk` bytes each, and call `waker` after each job.
+    pub fn new(
+        threads: usize,
+        name: &'static str,
+        chunk: usize,
+        waker: Waker,
+    ) -> (Self, PoolThreads) {
         let queue = Arc::new(JobQueue::default());
         let (sender, finished) = channel();
         let threads = PoolThreads {
@@ -59,6 +64,7 @@ impl Pool {
             threads,
             started: 0,
             name,
+            chunk,
             waker,
         };
         let pool = Self {
@@ -81,10 +87,11 @@ impl PoolThreads {
             let queue = Arc::clone(&self.queue);
             let waker = Arc::clone(&self.waker);
             let sender = self.finished.clone();
+            let chunk = self.chunk;
             thread::Builder::new()
                 .name(format!("{}-{}", self.name, self.started + 1))
                 .stack_size(THREAD_STACK_BYTES)
-                .spawn(move || work(&queue, &sender, &waker))?;
+                .spawn(move || work(&queue, chunk, &sender, &waker))?;
             self.started += 1;
         }
         Ok(())
@@ -141,11 +148,11 @@ impl JobQueue {
     }
 }
 
-fn work(queue: &JobQueue, finished: &Sender<Completion>, waker: &Waker) {
+fn work(queue: &JobQueue, chunk: usize, finished: &Sender<Completion>, waker: &Waker) {
     // With fewer processors than threads the scheduler prefers the event loop, so that a command is
     // answered before the next slice of a transfer.
     lower_priority(WORKER_NICENESS);
-    let mut scratch = Scratch::new(WORKER_CHUNK_BYTES);
+    let mut scratch = Scratch::new(chunk);
     while let Some(job) = queue.take() {
         let begun = Instant::now();
         let mut may_go_on = || queue.is_idle() && begun.elapsed() < WORKER_TURN;

@@ -26,7 +26,8 @@ struct LazyPool {
 
 impl LazyPool {
     fn new(threads: usize, name: &'static str, waker: &Waker) -> Self {
-        let (pool, threads) = Pool::new(threads, name, Waker::clone(waker));
+        // No login needs a buffer.
+        let (pool, threads) = Pool::new(threads, name, 0, Waker::clone(waker));
         let to_start = Some(threads);
         Self { pool, to_start }
     }
@@ -49,10 +50,10 @@ impl LazyPool {
 }
 
 impl WorkerPools {
-    /// The pools, and the `threads` of the storage pool to start later. All threads call `waker` after
-    /// each job.
-    pub fn new(threads: usize, waker: &Waker) -> (Self, PoolThreads) {
-        let (storage, threads) = Pool::new(threads, "worker", Waker::clone(waker));
+    /// The pools, and the `threads` of the storage pool to start later, each with a scratch buffer of `chunk`
+    /// bytes. All threads call `waker` after each job.
+    pub fn new(threads: usize, chunk: usize, waker: &Waker) -> (Self, PoolThreads) {
+        let (storage, threads) = Pool::new(threads, "worker", chunk, Waker::clone(waker));
         let pools = Self {
             storage,
             hashing: LazyPool::new(LOGIN_WORKERS, "login", waker),

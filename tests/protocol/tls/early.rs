@@ -97,8 +97,8 @@ fn upload_that_came_with_the_handshake_is_stored() {
     }
 }
 
-/// Opens a data connection whose handshake ends with these bytes, and with `close_notify` if it is closed. The
-/// server has all of it when this returns, or a little later.
+/// Opens a data connection whose handshake ends with these bytes, and with `close_notify` if it is closed.
+/// The server has all of it when this returns, or a little later.
 fn secure_and_send(
     control: &mut Control,
     client: &TlsClient,
