@@ -1,8 +1,9 @@
 //! For what the data connection is registered with the poller: what the loop waits for, and nothing else.
 //!
 //! It is computed from the state, and brought about at the end of each turn. A stream that is taken out for a
-//! slice or a worker is deregistered before. No wake-up is lost: a registration reports what is there
-//! already, so that it does not matter what came between the call that would block and the registration.
+//! slice or a worker is deregistered before. No wake-up is lost: a registration reports what the kernel has
+//! already, so that it does not matter what came between the call that would block and the registration. What
+//! TLS has already is no event: a link is ready for it, and a transfer does not wait before it has read that.
 
 use std::io;
 
