@@ -11,7 +11,7 @@ use crate::limits::{
 use crate::session::ServerMode;
 
 /// The scratch buffer of a worker, in bytes: small where memory is.
-pub(crate) const fn worker_chunk(config: &Config) -> usize {
+const fn worker_chunk(config: &Config) -> usize {
     match config.max_memory {
         Some(_) => CHUNK_BYTES,
         None => WORKER_CHUNK_BYTES,

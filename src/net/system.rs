@@ -267,21 +267,22 @@ mod tests {
         assert_eq!(polled(&mut stream, Registration::None), []);
         client.write_all(b"x").unwrap();
         assert_eq!(polled(&mut stream, Registration::None), []);
-        let readable = Readiness {
-            readable: true,
-            ..Readiness::default()
+        let ready = |readable, writable| {
+            let drain = false;
+            let readiness = Readiness {
+                readable,
+                writable,
+                drain,
+            };
+            Event::Ready(Token(2), readiness)
         };
-        let event = Event::Ready(Token(2), readable);
+        let event = ready(true, false);
         // What came before, once; then each change.
         assert_eq!(polled(&mut stream, Registration::Readable), [event]);
         assert_eq!(polled(&mut stream, Registration::Readable), []);
         client.write_all(b"x").unwrap();
         assert_eq!(polled(&mut stream, Registration::Readable), [event]);
-        let writable = Readiness {
-            writable: true,
-            ..Readiness::default()
-        };
-        let event = Event::Ready(Token(2), writable);
+        let event = ready(false, true);
         assert_eq!(polled(&mut stream, Registration::Writable), [event]);
         assert_eq!(polled(&mut stream, Registration::None), []);
     }

@@ -10,6 +10,7 @@ use super::Reactor;
 pub(super) struct BusyPoll {
     /// How long after the last work; zero: not at all.
     time: Duration,
+    /// The end of that; `None` before the first work.
     until: Option<Instant>,
 }
 
@@ -18,18 +19,14 @@ impl BusyPoll {
         Self { time, until: None }
     }
 
-    /// There was something to do, or not, in the iteration at `now`.
-    fn record(&mut self, has_worked: bool, now: Instant) {
-        if has_worked {
-            self.until = now.checked_add(self.time);
-        } else if self.until.is_some_and(|until| until <= now) {
-            self.until = None;
-        }
+    /// There was something to do in the iteration at `now`.
+    fn worked(&mut self, now: Instant) {
+        self.until = now.checked_add(self.time);
     }
 
-    /// Whether the next poll must not sleep.
-    const fn is_awake(&self) -> bool {
-        self.until.is_some() && !self.time.is_zero()
+    /// Whether a poll behind the iteration at `now` must not sleep.
+    fn is_awake(&self, now: Instant) -> bool {
+        self.until.is_some_and(|until| now < until)
     }
 }
 
@@ -37,12 +34,13 @@ impl Reactor {
     /// Notes whether this iteration had an event or a completion. Deadlines do not count: they are no sign
     /// that a client is about to send its next command.
     pub(super) fn record_work(&mut self, events: usize, completions: usize) {
-        let has_worked = events + completions > 0;
-        self.busy_poll.record(has_worked, self.context.now);
+        if events + completions > 0 {
+            self.busy_poll.worked(self.context.now);
+        }
     }
 
-    pub(super) const fn polls_busily(&self) -> bool {
-        self.busy_poll.is_awake()
+    pub(super) fn polls_busily(&self) -> bool {
+        self.busy_poll.is_awake(self.context.now)
     }
 }
 
@@ -56,21 +54,20 @@ mod tests {
     fn loop_stays_awake_for_a_time_after_its_last_work() {
         let mut busy_poll = BusyPoll::new(TIME);
         let mut now = Instant::now();
-        assert!(!busy_poll.is_awake());
+        assert!(!busy_poll.is_awake(now));
         for _ in 0..3 {
-            busy_poll.record(true, now);
+            busy_poll.worked(now);
             now += TIME / 2;
-            busy_poll.record(false, now);
-            assert!(busy_poll.is_awake());
+            assert!(busy_poll.is_awake(now));
         }
-        busy_poll.record(false, now + TIME / 2);
-        assert!(!busy_poll.is_awake());
+        assert!(!busy_poll.is_awake(now + TIME / 2));
     }
 
     #[test]
     fn loop_sleeps_at_once_without_busy_polling() {
         let mut busy_poll = BusyPoll::new(Duration::ZERO);
-        busy_poll.record(true, Instant::now());
-        assert!(!busy_poll.is_awake());
+        let now = Instant::now();
+        busy_poll.worked(now);
+        assert!(!busy_poll.is_awake(now));
     }
 }

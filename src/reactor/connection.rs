@@ -152,11 +152,7 @@ impl Connection {
         self.outbox.attach(&mut context.scratch.output);
         let worked = work(self, context).map(|request| {
             let asked = self.apply_actions(context);
-            let asked_late = if self.register_link(context) {
-                None
-            } else {
-                self.apply_actions(context)
-            };
+            let asked_late = self.register_link(context);
             request.or(asked).or(asked_late)
         });
         let written = worked.and_then(|request| {

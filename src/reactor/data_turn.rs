@@ -11,6 +11,7 @@ use super::connection::{Connection, Phase};
 use super::context::LoopContext;
 use super::data::{Cancelled, ControlProbe, DataChannel, Join, Link, TransferState};
 use super::socket_role::SocketRole;
+use super::turn::Request;
 use super::upload_decision::Decision;
 use super::upload_end::UploadEnd;
 use crate::cause::cause;
@@ -85,14 +86,13 @@ impl Connection {
         }
     }
 
-    /// Has the poller report what the loop waits for at the data connection, at the end of each turn. Returns
-    /// false if it cannot: the transfer has failed then, and there are actions to apply.
-    pub(super) fn register_link(&mut self, context: &mut LoopContext) -> bool {
+    /// Has the poller report what the loop waits for at the data connection, at the end of each turn. If it
+    /// cannot, the transfer fails; returns what that asks of the reactor, as
+    /// [`apply_actions`](Self::apply_actions).
+    pub(super) fn register_link(&mut self, context: &mut LoopContext) -> Option<Request> {
         let is_protected = self.session.protects_data();
-        let data = self.data.as_deref_mut();
-        let Some(Err(error)) = data.map(|data| data.register(is_protected)) else {
-            return true;
-        };
+        let registered = self.data.as_deref_mut()?.register(is_protected);
+        let error = registered.err()?;
         let text = format_args!("Cannot wait for a data connection: {}", cause(&error));
         self.log_once(Repeated::NoDataConnection, Level::Warn, text);
         if self.data().is_at_rest() {
@@ -101,7 +101,7 @@ impl Connection {
             self.fail_to_connect(context);
             self.cut(Ending::Cut, context);
         }
-        false
+        self.apply_actions(context)
     }
 
     /// There will be no data connection: ends a transfer that waits for one.

@@ -95,10 +95,11 @@ pub struct Completion {
 }
 
 impl Job {
-    /// Does the work; may block on a device, never on the network.
+    /// Does the work; may block on a device.
     ///
     /// A transfer goes on until it is over or has to wait, or until `may_go_on`, which is asked between two
-    /// slices, says no.
+    /// slices, says no. Only while it says yes a client is waited for, and for
+    /// [`NETWORK_PATIENCE`](crate::limits::NETWORK_PATIENCE) at most.
     pub fn run(self, scratch: &mut Scratch, may_go_on: &mut dyn FnMut() -> bool) -> Completion {
         let Self { id, storage, work } = self;
         let outcome = catch_unwind(AssertUnwindSafe(|| work.run(&storage, scratch, may_go_on)));
