@@ -61,7 +61,8 @@ impl PassiveListener {
 
     /// Closes the pending connection of a proxy. Returns whether there was one.
     pub(super) fn drop_pending(&mut self) -> bool {
-        self.pending.take().is_some()
+        let pending = self.pending.take();
+        pending.map(|pending| reset(pending.stream)).is_some()
     }
 
     /// Accepts at most one connection, or reads on in the header of a pending one. If `client` is given, only
@@ -109,7 +110,10 @@ impl PassiveListener {
                     self.pending = Some(pending);
                     return Arrival::HeaderIncomplete;
                 }
-                ErrorKind::InvalidData => return Arrival::Unrelated(pending.proxy),
+                ErrorKind::InvalidData => {
+                    reset(pending.stream);
+                    return Arrival::Unrelated(pending.proxy);
+                }
                 _ => return Arrival::Gone,
             },
         };
@@ -123,7 +127,20 @@ impl Arrival {
         if client.is_none_or(|client| client == from) {
             Self::Client(stream)
         } else {
+            reset(stream);
             Self::Unrelated(from)
         }
     }
+}
+
+impl Drop for PassiveListener {
+    fn drop(&mut self) {
+        self.drop_pending();
+    }
+}
+
+/// Closes a connection that gets no transfer. Its host may take an end in order for an empty file: the port
+/// can have been another session's a moment ago.
+fn reset(mut stream: Box<dyn Stream>) {
+    stream.reset_on_close();
 }

@@ -16,6 +16,8 @@ pub(crate) struct DiskRecord {
     open: BTreeMap<String, usize>,
     /// Requested transfers without a final reply.
     requested: BTreeMap<String, usize>,
+    /// Transfers that were refused while a worker may still open their file; the worker then closes it.
+    withdrawn: BTreeMap<String, usize>,
     /// When the last upload to a path was committed.
     placed: BTreeMap<String, Written>,
     /// The inspection runs without a quota.
@@ -31,6 +33,9 @@ impl DiskRecord {
         if let Some(count) = self.open.get_mut(path) {
             *count -= 1;
         }
+        if let Some(count) = self.withdrawn.get_mut(path) {
+            *count = count.saturating_sub(1);
+        }
     }
 
     pub(crate) fn placed(&mut self, path: &str, written: Written) {
@@ -42,12 +47,17 @@ impl DiskRecord {
         *self.requested.entry(path.to_owned()).or_default() += 1;
     }
 
-    /// Its final reply has arrived: the violation, if any.
-    pub(crate) fn answered(&mut self, path: &str) -> Option<String> {
+    /// Its final reply has arrived: the violation, if any. `is_withdrawn`: its permission was revoked during
+    /// the open, and the reply does not wait for the worker.
+    pub(crate) fn answered(&mut self, path: &str, is_withdrawn: bool) -> Option<String> {
         let asked = self.requested.get_mut(path)?;
         *asked -= 1;
+        if is_withdrawn {
+            *self.withdrawn.entry(path.to_owned()).or_default() += 1;
+        }
+        let withdrawn = self.withdrawn.get(path).copied().unwrap_or_default();
         let open = self.open.get(path).copied().unwrap_or_default();
-        (open > *asked).then(|| {
+        (open > *asked + withdrawn).then(|| {
             format!("{path} is open {open} times behind the reply, for {asked} other transfers")
         })
     }

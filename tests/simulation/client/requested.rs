@@ -27,9 +27,8 @@ impl FtpClient {
         };
         let record = self.config.record.clone();
         let mut record = record.lock();
-        // A permission that was revoked during the open is answered before a worker closes the file.
-        let was_withdrawn = code == 425 && self.may_be_revoked();
-        if let Some(violation) = record.answered(&path).filter(|_| !was_withdrawn) {
+        let is_withdrawn = code == 425 && self.may_be_revoked();
+        if let Some(violation) = record.answered(&path, is_withdrawn) {
             self.report(&violation, world);
         }
         // An upper bound: the reply is among the bytes read.
