@@ -190,7 +190,7 @@ fn foreign_address_on_the_passive_port_is_dropped() {
 }
 
 /// An end in order would be an empty file for a client that is late for an aborted transfer of its own.
-fn expect_reset(mut stream: &TcpStream) {
+pub(crate) fn expect_reset(mut stream: &TcpStream) {
     stream
         .set_read_timeout(Some(crate::support::DEADLINE))
         .unwrap();

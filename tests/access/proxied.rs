@@ -9,6 +9,7 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
+use crate::abuse::expect_reset;
 use crate::support::in_thread::with_server;
 use crate::support::{
     Control, DEADLINE, connect_from, epsv_port, host_port, read_all, uninterrupted,
@@ -225,7 +226,8 @@ fn passive_port_accepts_only_the_client_in_the_header() {
             control.command("RETR f", 150);
             assert_eq!(read_all(&mut right), b"content");
             control.expect(226);
-            drop((direct, wrong));
+            expect_reset(&direct);
+            expect_reset(&wrong);
         }
     });
 }
