@@ -38,6 +38,12 @@ impl<T> Slots<T> {
     }
 
     /// The value, unless it was removed.
+    pub fn get(&self, key: Key) -> Option<&T> {
+        let (found, value) = self.slab.get(key.index())?;
+        (*found == key).then_some(value)
+    }
+
+    /// As [`get`](Self::get).
     pub fn get_mut(&mut self, key: Key) -> Option<&mut T> {
         let (found, value) = self.slab.get_mut(key.index())?;
         (*found == key).then_some(value)

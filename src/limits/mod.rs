@@ -44,8 +44,32 @@ pub const EXPIRY_CHECK_INTERVAL: Duration = Duration::from_secs(10 * 60);
 /// cannot starve the established ones.
 pub const ACCEPTS_PER_PASS: usize = 32;
 
-/// Connections from other addresses than the client's that a passive listener refuses in one turn.
-pub const REFUSED_PEERS_PER_TURN: usize = 8;
+/// Connections that are accepted from one passive listener in one iteration.
+pub const ARRIVALS_PER_PASS: usize = 32;
+
+/// Open passive listeners that are looked at for a session before another one is opened.
+pub const PASSIVE_PROBES: usize = 16;
+
+/// How long a passive listener stays open although no session needs it. Opening one costs ten system calls.
+pub const PASSIVE_IDLE: Duration = Duration::from_secs(30);
+
+/// How long a data connection may be under way that its session does not wait for any more, and must not be
+/// taken for the next session's of the same address: three lost SYNs, which are repeated after 1, 3 and 7
+/// seconds (RFC 6298 §2). `timings.data-connect`, if that is shorter.
+pub const LATE_CONNECTION: Duration = Duration::from_secs(8);
+
+/// Passive ports for which a connection from one address may be late, before it must wait for the next port.
+/// So a client that asks again and again does not open ports without end.
+pub const LATE_PER_ADDRESS: usize = 256;
+
+/// As [`LATE_PER_ADDRESS`], before a session that has a port gets the same again.
+pub const LATE_PER_SESSION: usize = 4;
+
+/// How long a session may keep a passive port without connecting while others of its address wait for it.
+pub const PASSIVE_TURN: Duration = Duration::from_secs(5);
+
+/// Connections of proxies at one passive listener whose header is incomplete.
+pub const PENDING_HEADERS: usize = 64;
 
 /// In MODE S end-of-file is the end of the data connection, and a killed client closes both
 /// connections. If both end, the upload counts as complete only if its end follows its last byte

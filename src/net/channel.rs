@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 use std::os::fd::BorrowedFd;
 
 use super::tls::Security;
-use super::{Registration, Stream};
+use super::{Registration, Stream, Token};
 use crate::event_loop::Interest;
 use crate::storage::File;
 
@@ -192,6 +192,10 @@ impl Stream for Channel {
 
     fn registration(&self) -> Registration {
         self.socket.registration()
+    }
+
+    fn rename(&mut self, token: Token) {
+        self.socket.rename(token);
     }
 
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {

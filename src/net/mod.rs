@@ -32,7 +32,7 @@ pub use address_rules::AddressRules;
 pub use channel::{Channel, ClientCertStatus, DataSession};
 pub use inherited::{InheritedListener, inherited_listeners};
 pub use passive_address::{PassiveAddresses, PassiveHost, PassiveHostError};
-pub use passive_ports::{PassivePorts, PortLease};
+pub use passive_ports::PassivePorts;
 pub use system::SystemNetwork;
 
 use crate::event_loop::Interest;
@@ -218,6 +218,9 @@ pub trait Stream: Send {
 
     /// What is reported of it now.
     fn registration(&self) -> Registration;
+
+    /// Names the stream anew. It must not be registered.
+    fn rename(&mut self, token: Token);
 
     /// Reads available bytes; 0 is the end of the stream.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize>;

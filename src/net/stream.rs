@@ -94,6 +94,11 @@ impl Stream for SystemStream {
         self.registration
     }
 
+    fn rename(&mut self, token: Token) {
+        debug_assert_eq!(self.registration, Registration::None);
+        self.token = token;
+    }
+
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         uninterrupted(|| self.socket.read(buffer))
     }

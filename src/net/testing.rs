@@ -66,6 +66,8 @@ impl Stream for FakeStream {
         Registration::None
     }
 
+    fn rename(&mut self, _: Token) {}
+
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.reads += 1;
         if self.incoming.is_empty() {

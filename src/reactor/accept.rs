@@ -57,7 +57,7 @@ impl Reactor {
         let Some(socket) = self.listen_sockets.get_mut(number) else {
             return false;
         };
-        if !socket.is_ready(now) {
+        if !socket.backlog.is_ready(now) {
             return false;
         }
         let key = self.connections.vacant_key();
@@ -72,19 +72,19 @@ impl Reactor {
             });
         match accepted {
             Ok((stream, peer)) => {
-                socket.accepted();
+                socket.backlog.accepted();
                 let protocol = socket.protocol;
                 self.welcome(key, Channel::clear(stream), peer, protocol);
                 true
             }
             Err(error) => match error.kind() {
                 io::ErrorKind::WouldBlock => {
-                    socket.would_block();
+                    socket.backlog.would_block();
                     false
                 }
                 io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted => true,
                 _ => {
-                    if socket.back_off(now) {
+                    if socket.backlog.back_off(now) {
                         log::warn!("Cannot accept connections: {}", of_accepting(&error));
                     }
                     false

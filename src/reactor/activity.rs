@@ -23,6 +23,9 @@ pub struct Activity {
     expired: [u64; Deadline::COUNT],
     /// Timers that fired without a due deadline: it had moved or was cleared, or its connection is gone.
     pub early: u64,
+    /// Passive ports that could not be given to an address again until a time that is over, and looks at the
+    /// idle ones.
+    pub ports_reviewed: u64,
     /// Entries in the timers, stale ones included.
     pub timers: usize,
 }

@@ -15,7 +15,7 @@ use log::Level;
 use super::close_reason::CloseReason;
 use super::context::LoopContext;
 use super::count_wait::CountWait;
-use super::data::{DataChannel, TransferState};
+use super::data::{DataChannel, PassivePort, TransferState};
 use super::proxy_header::ProxyHeader;
 use super::turn::{Turn, TurnResult};
 use crate::event_loop::{Key, Latch, Queued};
@@ -74,6 +74,14 @@ pub(super) struct Proxied {
     pub(super) destination: SocketAddr,
 }
 
+/// What a session that uses passive mode has beside its link.
+pub(super) struct PassiveMode {
+    /// The local address of the control connection. It stays the same, so the system is asked once.
+    pub(super) here: SocketAddr,
+    /// The port that it holds in the pool.
+    pub(super) port: PassivePort,
+}
+
 pub(super) struct Connection {
     key: Key,
     pub(super) peer: SocketAddr,
@@ -86,6 +94,8 @@ pub(super) struct Connection {
     pub(super) session: Session,
     pub(super) deadlines: Deadlines,
     pub(super) data: Option<Box<DataChannel>>,
+    /// Set once passive mode was asked for.
+    pub(super) passive: Option<Box<PassiveMode>>,
     /// Binds the TLS sessions of its data connections to this control connection.
     pub(super) tag: Option<SessionTag>,
     /// The files of the account. The session submits nothing before a login.
@@ -120,6 +130,7 @@ impl Connection {
             session: Session::before_greeting(peer),
             deadlines: Deadlines::default(),
             data: None,
+            passive: None,
             tag: None,
             storage: Arc::clone(&context.policy.storage),
             ticket: 0,
@@ -153,6 +164,7 @@ impl Connection {
         let worked = work(self, context).map(|request| {
             let asked = self.apply_actions(context);
             let asked_late = self.register_link(context);
+            self.return_port(context);
             request.or(asked).or(asked_late)
         });
         let written = worked.and_then(|request| {
@@ -278,11 +290,6 @@ impl Connection {
                 }
                 Deadline::Resume => self.resume(context),
                 Deadline::Arrival => self.give_up_listening(context),
-                Deadline::DataProxyHeader => {
-                    if let Some(data) = &mut self.data {
-                        data.drop_pending();
-                    }
-                }
                 // The client has done its part; the loop is late, or waits for the end of the pause.
                 Deadline::DataStall if self.wants(Turn::Data) || self.confirms_end() => {
                     self.deadlines.set(deadline, context.now + STALL_GRACE);

@@ -5,20 +5,20 @@
 //! load ([`Limiters`]) and buffers that are lent to the connection whose turn it is ([`TurnScratch`]).
 
 use std::collections::VecDeque;
-use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
 use super::activity::Activity;
 use super::login_queue::LoginQueue;
 use super::parts::{Parts, StorageByAccount};
-use crate::auth::{Account, Throttle};
-use crate::event_loop::{Key, Semaphore, Token};
+use super::passive_pool::PassivePool;
+use crate::auth::{Account, LogRateLimiter, Throttle};
+use crate::event_loop::{Key, Semaphore};
 use crate::file_task::FileTask;
 use crate::limits::{CHUNK_BYTES, INPUT_BYTES, OUTBOX_BYTES};
 use crate::net::tls::Acceptor;
-use crate::net::{Cidr, Listener, Network, PassiveAddresses, PassivePorts, PortLease};
+use crate::net::{Cidr, Network, PassiveAddresses};
 use crate::observe::Records;
 use crate::session::{Action, Context, Deadlines, Outbox, Settings};
 use crate::storage::Storage;
@@ -42,7 +42,7 @@ pub(super) struct LoopContext {
 pub(super) struct Io {
     pub(super) network: Box<dyn Network>,
     pub(super) runner: Box<dyn Runner>,
-    pub(super) passive_ports: PassivePorts,
+    pub(super) passive_pool: PassivePool,
     pub(super) records: Records,
 }
 
@@ -64,6 +64,8 @@ pub(super) struct Limiters {
     /// Failed logins and connection rates by address.
     pub(super) throttle: Throttle,
     pub(super) login_queue: LoginQueue,
+    /// The log lines about connections to passive ports that are no client's.
+    pub(super) unrelated: LogRateLimiter,
 }
 
 /// Buffers that are lent to the connection whose turn it is; empty between turns, but for their capacity.
@@ -82,7 +84,7 @@ impl LoopContext {
             io: Io {
                 network: parts.network,
                 runner: parts.runner,
-                passive_ports: parts.passive_ports,
+                passive_pool: PassivePool::new(parts.passive_ports),
                 records: parts.records,
             },
             policy: Policy {
@@ -97,6 +99,7 @@ impl LoopContext {
                 permits,
                 throttle: Throttle::default(),
                 login_queue: LoginQueue::default(),
+                unrelated: LogRateLimiter::default(),
             },
             scratch: TurnScratch {
                 actions: VecDeque::new(),
@@ -175,17 +178,6 @@ impl LoopContext {
                 _ => {}
             }
         }
-    }
-}
-
-impl Io {
-    pub(super) fn listen_passive(
-        &mut self,
-        here: SocketAddr,
-        token: Token,
-    ) -> io::Result<(Box<dyn Listener>, PortLease)> {
-        let listen = |address| self.network.listen(address, token);
-        self.passive_ports.listen(here, listen)
     }
 }
 

@@ -1,22 +1,20 @@
 //! The data turn: one step of whatever the data side is at.
 //!
-//! Accept a connection at the passive listener, finish a connect, join link and file into a transfer, move
+//! Finish a connect, join link and file into a transfer, move
 //! one slice on the loop or hand it to a worker, commit an upload. Every transfer, however it went, ends in
 //! [`Connection::finish`].
 
 use log::Level;
 
-use super::arrival::Arrival;
 use super::connection::{Connection, Phase};
 use super::context::LoopContext;
 use super::data::{Cancelled, ControlProbe, DataChannel, Join, Link, TransferState};
-use super::socket_role::SocketRole;
 use super::turn::Request;
 use super::upload_decision::Decision;
 use super::upload_end::UploadEnd;
 use crate::cause::cause;
 use crate::event_loop::Interest;
-use crate::limits::{INLINE_BYTES, REFUSED_PEERS_PER_TURN, UPLOAD_END_PAUSE};
+use crate::limits::{INLINE_BYTES, UPLOAD_END_PAUSE};
 use crate::net::Channel;
 use crate::session::{Deadline, Ending, PausedTimeout, Repeated, SessionEvent};
 use crate::storage::Wait;
@@ -29,7 +27,6 @@ impl Connection {
             return;
         };
         match (data.link(), data.state()) {
-            (Link::Listening(_), _) if data.ready.readable => self.accept_client(context),
             (Link::Connecting(_), _) if data.ready.writable => self.finish_connecting(context),
             (Link::Open(_), TransferState::Refused) => self.check_silence(context),
             (_, TransferState::AwaitingClose(_)) if data.ready.readable => {
@@ -44,38 +41,6 @@ impl Connection {
 
     pub(super) fn data(&mut self) -> &mut DataChannel {
         self.data.get_or_insert_with(Box::default)
-    }
-
-    pub(super) fn accept_client(&mut self, context: &mut LoopContext) {
-        let token = SocketRole::Data(self.key()).to_token();
-        let client = (!self.session.allows_fxp()).then_some(self.peer.ip());
-        for _ in 0..REFUSED_PEERS_PER_TURN {
-            let policy = &context.policy;
-            let is_proxy = |address| policy.is_proxy(address);
-            match self.data().accept(token, client, is_proxy) {
-                Arrival::Client(stream) => {
-                    self.data().open_link(stream);
-                    return self.watch_ends(context);
-                }
-                Arrival::Proxy => {
-                    let until = context.now + context.policy.settings.timings.handshake;
-                    self.deadlines.set(Deadline::DataProxyHeader, until);
-                }
-                Arrival::Unrelated(address) => {
-                    let text = format_args!(
-                        "Closed a connection from {address} to the passive port: not the client"
-                    );
-                    self.log_once(Repeated::PassiveForeignAddress, Level::Warn, text);
-                }
-                Arrival::Gone => {}
-                Arrival::Nothing | Arrival::HeaderIncomplete => return,
-                Arrival::Failed(error) => {
-                    let text = format_args!("Cannot accept a data connection: {}", cause(&error));
-                    self.log_once(Repeated::NoDataConnection, Level::Warn, text);
-                    return self.fail_to_connect(context);
-                }
-            }
-        }
     }
 
     fn finish_connecting(&mut self, context: &mut LoopContext) {

@@ -1,7 +1,7 @@
 //! The reactor: the FTP server on the parts of [`event_loop`](crate::event_loop).
 //!
 //! ```text
-//!   poll ──▶ latch ──▶ deliver ──▶ fire ──▶ pass ──▶ review ──▶ accept ──▶ (poll)
+//!   poll ──▶ latch ──▶ deliver ──▶ fire ──▶ arrivals ──▶ pass ──▶ review ──▶ accept ──▶ (poll)
 //! ```
 //!
 //! Only calls that cannot wait are made here. Events set latches; what a connection wants is computed from
@@ -14,7 +14,7 @@ mod actions;
 mod active;
 mod activity;
 mod admission;
-mod arrival;
+mod backlog;
 mod busy_poll;
 mod change;
 mod close_reason;
@@ -34,6 +34,10 @@ mod login;
 mod login_queue;
 mod parts;
 mod passive;
+mod passive_listener;
+mod passive_pool;
+mod passive_turn;
+mod port_queue;
 mod proxied;
 mod proxy_header;
 mod review;
@@ -160,6 +164,7 @@ impl Reactor {
         let completions = self.deliver_completions();
         self.record_work(events, completions);
         self.fire_deadlines();
+        self.passive_turn();
         self.run_pass();
         self.review_some();
         self.accept();
@@ -183,7 +188,7 @@ impl Reactor {
                 Event::Ready(token, readiness) => match SocketRole::from_token(token) {
                     SocketRole::Listener(number) => {
                         if let Some(socket) = self.listen_sockets.get_mut(number) {
-                            socket.set_ready();
+                            socket.backlog.set_ready();
                         }
                     }
                     SocketRole::Control(key) => {
@@ -192,7 +197,8 @@ impl Reactor {
                             self.schedule(key);
                         }
                     }
-                    SocketRole::Passive(key) | SocketRole::Data(key) => {
+                    SocketRole::Passive(key) => self.context.io.passive_pool.set_ready(key),
+                    SocketRole::Data(key) => {
                         let connection = self.connections.get_mut(key);
                         if let Some(data) = connection.and_then(|one| one.data.as_mut()) {
                             data.ready.set(readiness);
@@ -346,6 +352,8 @@ impl Reactor {
         let context = &mut self.context;
         // After a panic the connection's state is not reliable, so this may panic again.
         let _ = catch_unwind(AssertUnwindSafe(|| connection.depart(context)));
+        connection.data = None;
+        connection.return_port(context);
         log::debug!("{}: Closed: {reason}", connection.peer);
         if connection.is_known() {
             self.admission.leave(Some(connection.peer.ip()));

@@ -1,110 +1,218 @@
-//! PASV and EPSV: a listener for the client's data connection, and the address that the client is told
+//! PASV and EPSV: a port for the client's data connection, and the address that the client is told
 //! (RFC 959 §4.1.2, RFC 2428 §3).
 //!
-//! The listener is bound to the local address of the control connection. PASV advertises, in this order:
-//! the masquerade address that is configured for the client; behind a proxy, the address that the client
-//! connected to, because only there it can connect again; the local address. Ports may be few, so a
-//! listener that the client does not connect to in time is closed.
+//! The port is lent by the [pool](super::passive_pool), at the local address of the control connection. PASV
+//! advertises, in this order: the masquerade address that is configured for the client; behind a proxy, the
+//! address that the client connected to, because only there it can connect again; the local address. A
+//! client that does not connect in time gives the port back.
 
-use std::io;
+use std::fmt::Display;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::time::Duration;
+use std::{io, mem};
 
 use log::Level;
 
 use super::Reactor;
-use super::connection::Connection;
+use super::connection::{Connection, PassiveMode};
 use super::context::LoopContext;
-use super::data::DataChannel;
+use super::data::{DataChannel, PassivePort};
+use super::passive_listener::Claimant;
+use super::passive_pool::{Borrower, Lending};
 use super::socket_role::SocketRole;
 use crate::cause::of_listening;
-use crate::net::Stream as _;
+use crate::limits::{LATE_CONNECTION, PASSIVE_TURN};
+use crate::net::Stream;
 use crate::protocol::unicast::is_unicast;
 use crate::session::{Deadline, NoListener, Repeated, SessionEvent};
 
 impl Connection {
-    /// Opens a listener for the next transfer. What was arranged before stays if that fails.
+    /// Borrows a port for the next transfer. What was arranged before stays if there is none.
     pub(super) fn listen(&mut self, for_ipv4: bool, context: &mut LoopContext) {
-        let here = self.stream.local_address();
+        self.borrow_port(for_ipv4, false, context);
+    }
+
+    /// A port may be free now that was not.
+    pub(super) fn listen_again(&mut self, context: &mut LoopContext) {
+        if let PassivePort::Queued { for_ipv4 } = self.data().port() {
+            self.borrow_port(for_ipv4, true, context);
+        }
+    }
+
+    fn borrow_port(&mut self, for_ipv4: bool, has_waited: bool, context: &mut LoopContext) {
+        let here = self.local_address();
         let told = self.told_address(context);
         if for_ipv4 && told.is_none() && here.as_ref().is_ok_and(SocketAddr::is_ipv6) {
             let event = SessionEvent::Listening(Err(NoListener::Ipv4));
             return self.notify(event, context);
         }
-        let address = here.and_then(|here| self.try_to_listen(here, told, context));
-        if let Err(error) = &address {
-            let why = of_listening(error, &"a port of passive.ports");
-            let text = format_args!("Cannot listen for a data connection: {why}");
-            self.log_once(Repeated::NoPassivePort, Level::Warn, text);
+        let lending = here.and_then(|here| self.try_to_borrow(here, told, has_waited, context));
+        match lending {
+            Ok(Lending::Port(lease, mut address)) => {
+                let is_new = self.data().port() != PassivePort::Lent(lease);
+                self.data().listen(PassivePort::Lent(lease));
+                if is_new {
+                    self.restart_arrival_clock(context);
+                }
+                address.set_ip(told.unwrap_or_else(|| address.ip()));
+                self.notify(SessionEvent::Listening(Ok(address)), context);
+            }
+            Ok(Lending::Queued) => {
+                self.data().listen(PassivePort::Queued { for_ipv4 });
+                if !has_waited {
+                    self.restart_arrival_clock(context);
+                    self.notify(SessionEvent::PortAwaited, context);
+                }
+            }
+            Err(error) => {
+                self.has_no_port(&of_listening(&error, &"a port of passive.ports"), context);
+            }
         }
-        let address = address.map_err(|_| NoListener::Port);
-        self.notify(SessionEvent::Listening(address), context);
+        self.return_port(context);
     }
 
-    fn try_to_listen(
+    fn try_to_borrow(
         &mut self,
         here: SocketAddr,
         told: Option<IpAddr>,
+        has_waited: bool,
         context: &mut LoopContext,
-    ) -> io::Result<SocketAddr> {
+    ) -> io::Result<Lending> {
         let known = told.unwrap_or_else(|| here.ip());
         // It may come from a PROXY header, or from an inherited socket.
         if !is_unicast(known) {
             let text = format!("no client can connect to {known}; set passive.address");
             return Err(io::Error::other(text));
         }
-        let token = SocketRole::Passive(self.key()).to_token();
-        let mut opened = context.io.listen_passive(here, token);
-        if opened.is_err() && self.data().is_listening() {
-            // The only free port may be that of the listener that is to be replaced.
-            self.data().close_link();
-            opened = context.io.listen_passive(here, token);
-            if opened.is_err() {
-                self.lose_link(context);
-            }
-        }
-        let (listener, lease) = opened?;
-        let mut address = listener.local_address();
-        self.data().listen(listener, lease);
-        self.restart_arrival_clock(context.policy.settings.timings.data_connect, context);
-        if let Some(told) = told {
-            address.set_ip(told);
-        }
-        Ok(address)
+        let claimant = if self.session.allows_fxp() {
+            Claimant::Any
+        } else {
+            Claimant::Only(self.peer.ip())
+        };
+        let borrower = Borrower {
+            key: self.key(),
+            claimant,
+            held: self.data().port().lease(),
+            has_waited,
+        };
+        let io = &mut context.io;
+        io.passive_pool.lend(here, borrower, io.network.as_mut())
     }
 
-    /// The client has not connected in time: closes the listener, so that its port is free. Once a transfer
-    /// is begun, the transfer's own deadline counts.
+    fn has_no_port(&mut self, why: &dyn Display, context: &mut LoopContext) {
+        let text = format_args!("Cannot listen for a data connection: {why}");
+        self.log_once(Repeated::NoPassivePort, Level::Warn, text);
+        self.notify(SessionEvent::Listening(Err(NoListener::Port)), context);
+    }
+
+    /// Gives back a passive port at which the link does not wait any more, however that came about.
+    pub(super) fn return_port(&mut self, context: &mut LoopContext) {
+        let data = self.data.as_deref();
+        let needed = data.map_or(PassivePort::Unused, DataChannel::port);
+        let key = self.key();
+        let Some(mode) = &mut self.passive else {
+            debug_assert_eq!(needed, PassivePort::Unused);
+            return;
+        };
+        let pool = &mut context.io.passive_pool;
+        match mem::replace(&mut mode.port, needed) {
+            had if had == needed => {}
+            PassivePort::Unused => {}
+            PassivePort::Queued { .. } => pool.queue.leave(key),
+            PassivePort::Lent(lease) => {
+                let time = context.policy.settings.timings.data_connect;
+                pool.give_back(lease, key, context.now + time.min(LATE_CONNECTION));
+            }
+        }
+    }
+
+    /// Takes the client's connection if it has arrived, even without an event yet.
+    pub(super) fn accept_client(&mut self, context: &mut LoopContext) {
+        let Some(lease) = self.data().port().lease() else {
+            return;
+        };
+        context.accept_at(lease.listener);
+        if let Some(stream) = context.io.passive_pool.take_arrived(lease, self.key()) {
+            self.client_arrived(stream, context);
+        }
+    }
+
+    /// The client has connected to its passive port.
+    pub(super) fn client_arrived(
+        &mut self,
+        mut stream: Box<dyn Stream>,
+        context: &mut LoopContext,
+    ) {
+        debug_assert!(self.data().is_listening(), "the port was given back");
+        stream.rename(SocketRole::Data(self.key()).to_token());
+        self.data().open_link(stream);
+        self.watch_ends(context);
+    }
+
+    /// Other sessions wait for the port.
+    pub(super) fn hurry(&mut self, context: &LoopContext) {
+        if self.data.as_deref().is_some_and(DataChannel::is_listening) {
+            let until = context.now + PASSIVE_TURN;
+            self.deadlines.hasten(Deadline::Arrival, until);
+            self.deadlines.hasten(Deadline::DataConnect, until);
+        }
+    }
+
+    /// The client has not connected in time, or there was no port in time. Once a transfer is begun, the
+    /// transfer's own deadline counts, unless others wait for the port.
     pub(super) fn give_up_listening(&mut self, context: &mut LoopContext) {
         // It may have connected at the last moment.
         self.accept_client(context);
-        let data = self.data();
-        if !data.is_listening() || !data.is_at_rest() {
-            return;
+        let is_at_rest = self.data().is_at_rest();
+        match self.data().port() {
+            PassivePort::Unused => {}
+            PassivePort::Queued { .. } => {
+                self.lose_link(context);
+                self.has_no_port(
+                    &"each is taken for the client's address (passive.ports)",
+                    context,
+                );
+            }
+            PassivePort::Lent(lease) if context.io.passive_pool.has_pending(lease) => {
+                // A proxy has connected: its header has a deadline of its own.
+                let until = context.now + context.policy.settings.timings.handshake;
+                self.deadlines.set(Deadline::Arrival, until);
+            }
+            PassivePort::Lent(lease) if !is_at_rest => {
+                if context.io.passive_pool.is_wanted(lease) {
+                    self.fail_to_connect(context);
+                }
+            }
+            PassivePort::Lent(_) => {
+                let text = format_args!("No client connected to the passive port in time");
+                self.log_once(Repeated::PassiveUnused, Level::Info, text);
+                self.lose_link(context);
+            }
         }
-        if data.has_pending() {
-            // A proxy has connected: its header has a deadline of its own.
-            let time = context.policy.settings.timings.handshake;
-            return self.restart_arrival_clock(time, context);
-        }
-        let text = format_args!("No client connected to the passive port in time");
-        self.log_once(Repeated::PassiveUnused, Level::Info, text);
-        self.lose_link(context);
     }
 
-    /// Clears the deadlines of a listener and of a pending connection that are gone, however they went.
+    /// Clears the deadline of a port that is gone, however it went.
     pub(super) fn clear_unused_deadlines(&mut self) {
-        let data = self.data.as_deref();
-        if !data.is_some_and(DataChannel::is_listening) {
+        let mode = self.passive.as_deref();
+        if mode.is_none_or(|mode| mode.port == PassivePort::Unused) {
             self.deadlines.clear(Deadline::Arrival);
         }
-        if !data.is_some_and(DataChannel::has_pending) {
-            self.deadlines.clear(Deadline::DataProxyHeader);
-        }
     }
 
-    fn restart_arrival_clock(&mut self, time: Duration, context: &LoopContext) {
-        self.deadlines.set(Deadline::Arrival, context.now + time);
+    fn restart_arrival_clock(&mut self, context: &LoopContext) {
+        let until = context.now + context.policy.settings.timings.data_connect;
+        self.deadlines.set(Deadline::Arrival, until);
+    }
+
+    fn local_address(&mut self) -> io::Result<SocketAddr> {
+        if let Some(mode) = &self.passive {
+            return Ok(mode.here);
+        }
+        let here = self.stream.local_address()?;
+        self.passive = Some(Box::new(PassiveMode {
+            here,
+            port: PassivePort::Unused,
+        }));
+        Ok(here)
     }
 
     /// The address to advertise instead of the local one. Only PASV advertises one, and so only IPv4.

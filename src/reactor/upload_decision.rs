@@ -78,7 +78,7 @@ impl Connection {
             }
             Link::Connecting(stream) => stream.as_ref(),
             Link::Open(channel) => channel,
-            Link::Absent | Link::Listening(_) | Link::Target(_) | Link::Failed => {
+            Link::Absent | Link::Passive(_) | Link::Target(_) | Link::Failed => {
                 data.end = UploadEnd::Unwatched;
                 return;
             }

@@ -21,10 +21,11 @@ impl Reactor {
         let listen_sockets = self
             .listen_sockets
             .iter()
-            .filter_map(|socket| socket.wakes_at(now));
+            .filter_map(|socket| socket.backlog.wakes_at(now));
         let deadlines = self.timers.next().into_iter();
         let wake = deadlines
             .chain(listen_sockets)
+            .chain(self.context.io.passive_pool.wakes_at(now))
             .chain(self.drain.wakes_at())
             .min();
         let until_wake = wake.map(|at| at.saturating_duration_since(now));

@@ -77,6 +77,8 @@ pub enum SessionEvent {
     Cleared,
     /// Of [`Action::Listen`]: the address for the reply.
     Listening(Result<SocketAddr, NoListener>),
+    /// Of [`Action::Listen`]: [`Listening`](Self::Listening) comes later, when a port is free.
+    PortAwaited,
     /// The data connection or its listener is closed: the client has not connected in time, or a [kept
     /// connection](Action::KeepDataConnection) has carried data. A transfer that was being opened is
     /// abandoned.

@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 
 use super::attributes::parse_decimal;
 use super::question::{Question, mismatched};
-use super::{Action, Context, NoListener, Progress, Repeated, Session};
+use super::{Action, Context, Deadline, NoListener, Progress, Repeated, Session};
 use crate::file_task::Algorithm;
 use crate::protocol::byte_range::ByteRange;
 use crate::protocol::deflate::Level;
@@ -143,6 +143,22 @@ impl Session {
         };
         self.params.data_mode = DataMode::Passive;
         cx.reply(&reply);
+    }
+
+    /// Each port is taken for the client's address. It can do nothing until the answer.
+    pub(super) fn port_awaited(&mut self, cx: &mut Context<'_>) {
+        if let Some(question) = self.take_question() {
+            self.progress = Progress::AwaitingPort(question);
+            cx.deadlines.clear(Deadline::Idle);
+        }
+    }
+
+    pub(super) fn abort_port_wait(&mut self, cx: &mut Context<'_>) {
+        if matches!(self.progress, Progress::AwaitingPort(_)) {
+            self.hang_up(cx);
+            self.listening(Err(NoListener::Port), cx);
+            self.audit_if_answered(cx);
+        }
     }
 
     /// A transfer command was refused before its 150. Keeps the data connection for the next command: RFC

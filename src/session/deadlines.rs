@@ -17,7 +17,8 @@ pub enum Deadline {
     /// The delayed reply to a failed login is due; or, before a login, the next command may be executed
     /// (rate limit).
     Penalty,
-    /// The client must connect to its passive listener. Set while no transfer waits for the connection.
+    /// The client must connect to its passive port, or there must be a port for it. Set while no transfer
+    /// waits for the connection.
     Arrival,
     /// The data connection of a transfer must be established.
     DataConnect,
@@ -30,8 +31,6 @@ pub enum Deadline {
     /// The TLS handshake of the control connection must end; or, before that and never at the same
     /// time, the proxy must send its header.
     Handshake,
-    /// The proxy must send the header of a data connection.
-    DataProxyHeader,
     /// The client must close its side of the control connection, after the last reply.
     Linger,
 }
@@ -52,7 +51,6 @@ impl Deadline {
         Self::Resume,
         Self::ReplyStall,
         Self::Handshake,
-        Self::DataProxyHeader,
         Self::Linger,
     ];
 }
@@ -70,6 +68,13 @@ impl Deadlines {
     pub fn set(&mut self, deadline: Deadline, at: Instant) {
         if let Some(slot) = self.0.get_mut(deadline as usize) {
             *slot = Some(at);
+        }
+    }
+
+    /// Moves a deadline forward that is set and later.
+    pub fn hasten(&mut self, deadline: Deadline, at: Instant) {
+        if self.get(deadline).is_some_and(|set| set > at) {
+            self.set(deadline, at);
         }
     }
 

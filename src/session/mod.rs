@@ -107,6 +107,8 @@ impl Context<'_> {
 ///             │ ▲
 ///             │ ├──deadline── Throttled      ◀──rate limit before a login
 ///             │ ├──event───── AwaitingAnswer ◀──CWD SIZE DELE … PASV
+///             │ │               │ no port is free
+///             │ ├──ABOR───────── AwaitingPort
 ///             │ ├──550─────── Opening        ◀──RETR STOR LIST …
 ///             │ │               │ │ ▲
 ///             │ │               │ ▼ │ retry
@@ -131,6 +133,8 @@ enum Progress {
     Throttled,
     /// The command waits for one event.
     AwaitingAnswer(Question),
+    /// PASV or EPSV waits until a port is free for the client's address.
+    AwaitingPort(Question),
     /// The file of a transfer is being opened.
     Opening(Purpose),
     /// Opening it waits until the files under its quota have been counted.
@@ -257,6 +261,7 @@ impl Session {
             SessionEvent::Secured(name) => self.secured(name, cx),
             SessionEvent::Cleared => self.cleared(),
             SessionEvent::Listening(address) => self.listening(address, cx),
+            SessionEvent::PortAwaited => self.port_awaited(cx),
             SessionEvent::DataConnectionLost => self.data_connection_lost(cx),
             SessionEvent::StorageAnswered(answer) => self.answered(answer.map(Found::Answered), cx),
             SessionEvent::CountPending => self.count_pending(cx),
@@ -307,7 +312,6 @@ impl Session {
             Deadline::ReplyStall
             | Deadline::Arrival
             | Deadline::Handshake
-            | Deadline::DataProxyHeader
             | Deadline::Linger
             | Deadline::Resume => {}
         }
@@ -341,7 +345,8 @@ impl Session {
             Progress::Verifying(_) | Progress::LoginDelayed(_) | Progress::Throttled => {
                 "logging in"
             }
-            Progress::AwaitingAnswer(_)
+            Progress::AwaitingPort(_)
+            | Progress::AwaitingAnswer(_)
             | Progress::Opening(_)
             | Progress::AwaitingCount(_)
             | Progress::OpeningRevoked => "busy",

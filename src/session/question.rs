@@ -108,7 +108,7 @@ impl Session {
     /// has ended in the meantime: the answer comes too late.
     pub(super) fn take_question(&mut self) -> Option<Question> {
         match std::mem::replace(&mut self.progress, Progress::Idle) {
-            Progress::AwaitingAnswer(question) => Some(question),
+            Progress::AwaitingAnswer(question) | Progress::AwaitingPort(question) => Some(question),
             other => {
                 self.progress = other;
                 None

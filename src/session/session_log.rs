@@ -34,8 +34,6 @@ pub enum Repeated {
     DataSecurity,
     /// PORT or EPRT named an address to which the server does not connect.
     AddressRefused,
-    /// A connection to a passive port came from another address than the client's.
-    PassiveForeignAddress,
     /// No client connected to a passive port.
     PassiveUnused,
     /// No passive port was available.
@@ -56,13 +54,9 @@ pub enum Repeated {
 
 impl Repeated {
     /// All, in the order of their discriminants, with the description in the count at the end of the session.
-    const ALL: [(Self, &'static str); 11] = [
+    const ALL: [(Self, &'static str); 10] = [
         (Self::DataSecurity, "TLS of data connections"),
         (Self::AddressRefused, "refused to connect"),
-        (
-            Self::PassiveForeignAddress,
-            "foreign connections to the passive port",
-        ),
         (Self::PassiveUnused, "no connection to the passive port"),
         (Self::NoPassivePort, "no passive port"),
         (Self::NoDataConnection, "no data connection"),
@@ -75,10 +69,7 @@ impl Repeated {
 
     const fn target(self) -> &'static str {
         match self {
-            Self::DataSecurity
-            | Self::AddressRefused
-            | Self::PassiveForeignAddress
-            | Self::LoginInClear => target::SECURITY,
+            Self::DataSecurity | Self::AddressRefused | Self::LoginInClear => target::SECURITY,
             _ => SESSION,
         }
     }

@@ -63,12 +63,14 @@ impl Session {
         matches!(self.progress, Progress::Transferring(..))
     }
 
-    /// Whether ABOR has anything to end: a transfer, unless it is being cut, or a file task that reads.
+    /// Whether ABOR has anything to end: a transfer, unless it is being cut, a wait for a port, or a file task
+    /// that reads.
     pub const fn may_be_aborted(&self) -> bool {
         self.is_task_abortable()
             || matches!(
                 self.progress,
-                Progress::AwaitingCount(_)
+                Progress::AwaitingPort(_)
+                    | Progress::AwaitingCount(_)
                     | Progress::Transferring(_, Phase::Connecting | Phase::Moving(..))
             )
     }
@@ -77,6 +79,7 @@ impl Session {
     /// of the transfer.
     pub fn abort(&mut self, cx: &mut Context<'_>) {
         self.abort_task(cx);
+        self.abort_port_wait(cx);
         self.abort_count_wait(Ending::Aborted, cx);
         if self.may_be_aborted() {
             self.cut(Ending::Aborted, cx);

@@ -9,10 +9,9 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use crate::abuse::expect_reset;
 use crate::support::in_thread::with_server;
 use crate::support::{
-    Control, DEADLINE, connect_from, epsv_port, host_port, read_all, uninterrupted,
+    Control, DEADLINE, connect_from, epsv_port, expect_reset, host_port, read_all, uninterrupted,
 };
 use mioftpd::{
     Account, Accounts, AddressRules, Config, PassiveHost, Permissions, Server, Throttling, Timings,

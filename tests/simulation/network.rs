@@ -307,6 +307,10 @@ impl Stream for VirtualStream {
         connection.map_or(Registration::None, |connection| connection.registration)
     }
 
+    fn rename(&mut self, token: Token) {
+        self.world.lock().rename(self.id, token);
+    }
+
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.world.lock().read(self.id, Side::Server, buffer);
         let got = read.as_ref().map(|&count| &buffer[..count]);

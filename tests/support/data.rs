@@ -3,7 +3,7 @@
 //!
 //! A [`DataChannel`] owns the socket between the command that negotiates it and the transfer.
 
-use std::io::{self, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
@@ -209,4 +209,14 @@ pub fn connect_from(from: Ipv4Addr, to: SocketAddr) -> rustix::io::Result<TcpStr
     rustix::net::bind(&socket, &SocketAddr::from((from, 0)))?;
     rustix::net::connect(&socket, &to)?;
     Ok(socket.into())
+}
+
+/// An end in order would be an empty file for a client that is late for an aborted transfer of its own.
+pub fn expect_reset(mut stream: &TcpStream) {
+    stream.set_read_timeout(Some(DEADLINE)).unwrap();
+    let received = super::uninterrupted(|| Read::read(&mut stream, &mut [0; 16]));
+    assert_eq!(
+        received.map_err(|error| error.kind()),
+        Err(ErrorKind::ConnectionReset)
+    );
 }

@@ -27,8 +27,8 @@ use std::time::{Duration, Instant};
 
 pub use control::{Control, Reply};
 pub use data::{
-    DataChannel, abort_connection, connect_from, end_connection, epsv_port, host_port, pasv_port,
-    read_all, send_urgent,
+    DataChannel, abort_connection, connect_from, end_connection, epsv_port, expect_reset,
+    host_port, pasv_port, read_all, send_urgent,
 };
 pub use ports::free_ports;
 pub use server::{Server, Starter, binary, mioftpd};

@@ -2,17 +2,16 @@
 //!
 //! Each makes at most one call on a non-blocking socket.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::{io, mem};
 
-use super::{DataChannel, Link, TransferState};
-use crate::event_loop::{Latch, Token};
-use crate::net::{Channel, Listener, PortLease, Stream};
-use crate::reactor::arrival::{Arrival, PassiveListener};
+use super::{DataChannel, Link, PassivePort, TransferState};
+use crate::event_loop::Latch;
+use crate::net::{Channel, Stream};
 
 impl DataChannel {
-    pub(in crate::reactor) fn listen(&mut self, listener: Box<dyn Listener>, lease: PortLease) {
-        self.arrange(Link::Listening(PassiveListener::new(listener, lease)));
+    pub(in crate::reactor) fn listen(&mut self, port: PassivePort) {
+        self.arrange(Link::Passive(port));
     }
 
     pub(in crate::reactor) fn connect_to(&mut self, target: SocketAddr) {
@@ -36,40 +35,14 @@ impl DataChannel {
         match &mut self.link {
             Link::Connecting(stream) => stream.reset_on_close(),
             Link::Open(channel) => channel.reset_on_close(),
-            Link::Absent | Link::Listening(_) | Link::Target(_) | Link::Failed => {}
+            Link::Absent | Link::Passive(_) | Link::Target(_) | Link::Failed => {}
         }
         self.close_link();
-    }
-
-    /// As [`PassiveListener::accept`]; a client that has arrived is to be [opened](Self::open_link).
-    pub(in crate::reactor) fn accept(
-        &mut self,
-        token: Token,
-        client: Option<IpAddr>,
-        is_proxy: impl Fn(IpAddr) -> bool,
-    ) -> Arrival {
-        let Link::Listening(listener) = &mut self.link else {
-            return Arrival::Nothing;
-        };
-        let arrival = listener.accept(token, client, is_proxy);
-        match &arrival {
-            Arrival::HeaderIncomplete | Arrival::Nothing => self.ready.readable = false,
-            Arrival::Failed(_) => self.close_link(),
-            _ => {}
-        }
-        arrival
     }
 
     pub(in crate::reactor) fn open_link(&mut self, stream: Box<dyn Stream>) {
         self.link = Link::Open(Channel::clear(stream));
         self.ready = Latch::default();
-    }
-
-    /// Closes the pending connection of a proxy. The listener may have more.
-    pub(in crate::reactor) fn drop_pending(&mut self) {
-        if let Link::Listening(listener) = &mut self.link {
-            self.ready.readable |= listener.drop_pending();
-        }
     }
 
     pub(in crate::reactor) fn connecting(&mut self, stream: Box<dyn Stream>) {

@@ -17,7 +17,7 @@ use std::time::Instant;
 
 pub(super) use transitions::Join;
 
-use super::arrival::PassiveListener;
+use super::passive_pool::PassiveLease;
 use super::upload_end::UploadEnd;
 use crate::event_loop::{Interest, Latch};
 use crate::net::{Channel, Stream};
@@ -27,7 +27,7 @@ use crate::transfer::{Cancellation, Transfer, TransferSource};
 /// The socket for the next transfer.
 ///
 /// ```text
-///   Absent ──PASV──▶ Listening ──client connects──▶ Open ──150──▶ (joined to the file)
+///   Absent ──PASV──▶ Passive ──client connects──▶ Open ──150──▶ (joined to the file)
 ///     └────PORT──▶ Target ──150──▶ Connecting ──connected──▶ Open ──early handshake fails──▶ Failed
 /// ```
 #[derive(Default)]
@@ -36,7 +36,7 @@ pub(super) enum Link {
     #[default]
     Absent,
     /// The client will connect.
-    Listening(PassiveListener),
+    Passive(PassivePort),
     /// The server will connect to this address when the 150 is sent.
     Target(SocketAddr),
     /// The server is connecting.
@@ -45,6 +45,35 @@ pub(super) enum Link {
     Open(Channel),
     /// A handshake that the client began before the 150 has failed.
     Failed,
+}
+
+/// The passive port of a link.
+///
+/// ```text
+///   Unused ──PASV──▶ Lent ──client connects, or too late──▶ Unused
+///               └──▶ Queued ──a claim ends──▶ Lent
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum PassivePort {
+    /// The link waits for none.
+    #[default]
+    Unused,
+    /// Each is taken for the client's address; the reply to PASV or EPSV waits.
+    Queued {
+        /// PASV, and not EPSV.
+        for_ipv4: bool,
+    },
+    /// The client is to connect to it.
+    Lent(PassiveLease),
+}
+
+impl PassivePort {
+    pub(super) const fn lease(self) -> Option<PassiveLease> {
+        match self {
+            Self::Lent(lease) => Some(lease),
+            Self::Unused | Self::Queued { .. } => None,
+        }
+    }
 }
 
 /// The transfer.
@@ -134,13 +163,16 @@ impl DataChannel {
         self.begun
     }
 
-    pub(super) const fn is_listening(&self) -> bool {
-        matches!(self.link, Link::Listening(_))
+    /// The passive port that the link waits for or at.
+    pub(super) const fn port(&self) -> PassivePort {
+        match self.link {
+            Link::Passive(port) => port,
+            _ => PassivePort::Unused,
+        }
     }
 
-    /// Whether a proxy has connected and its header is incomplete.
-    pub(super) const fn has_pending(&self) -> bool {
-        matches!(&self.link, Link::Listening(listener) if listener.has_pending())
+    pub(super) const fn is_listening(&self) -> bool {
+        self.port().lease().is_some()
     }
 
     /// Whether no command uses the channel.
@@ -158,7 +190,7 @@ impl DataChannel {
             (_, TransferState::OnLoop(_, interest)) => self.ready.has(*interest),
             (_, TransferState::AwaitingCommit(..))
             | (Link::Open(_) | Link::Failed, TransferState::AwaitingLink(_)) => true,
-            (Link::Listening(_), _) | (_, TransferState::AwaitingClose(_)) => self.ready.readable,
+            (_, TransferState::AwaitingClose(_)) => self.ready.readable,
             (Link::Connecting(_), _) => self.ready.writable,
             _ => false,
         }
@@ -203,20 +235,16 @@ impl DataChannel {
 mod tests {
     use super::*;
     use crate::limits::CONNECTION_BYTES;
-    use crate::reactor::arrival::PendingConnection;
-    use crate::reactor::connection::Connection;
+    use crate::reactor::connection::{Connection, PassiveMode};
     use crate::reactor::proxy_header::ProxyHeader;
     use crate::session::BOXED_BYTES;
 
     #[test]
     fn connection_fits_its_share_of_the_memory_limit() {
         // A connection has at most one of these at a time.
-        let one_of = [
-            size_of::<Transfer>(),
-            size_of::<ProxyHeader>(),
-            size_of::<PendingConnection>(),
-        ];
-        let boxed = size_of::<DataChannel>() + one_of.into_iter().max().unwrap() + BOXED_BYTES;
+        let one_of = [size_of::<Transfer>(), size_of::<ProxyHeader>()];
+        let one_of = one_of.into_iter().max().unwrap();
+        let boxed = size_of::<DataChannel>() + size_of::<PassiveMode>() + one_of + BOXED_BYTES;
         // The slab doubles; timers, queues and counts are beside it.
         let other = 256;
         let bytes = 2 * size_of::<Connection>() + boxed + other;

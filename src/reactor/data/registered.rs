@@ -27,7 +27,6 @@ impl DataChannel {
                 let has_unread = channel.has_unread();
                 (channel, has_unread)
             }
-            // A listener is registered while it exists.
             _ => return Ok(()),
         };
         if stream.registration() == wanted {

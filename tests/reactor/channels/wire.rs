@@ -8,7 +8,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use mioftpd::internals::net::{Readiness, Registration, Stream};
+use mioftpd::internals::net::{Readiness, Registration, Stream, Token};
 use mioftpd::internals::storage::{File, Wait};
 
 /// A record of valid length that no key decrypts.
@@ -146,6 +146,8 @@ impl Stream for Socket {
     fn registration(&self) -> Registration {
         self.wire.lock().registration
     }
+
+    fn rename(&mut self, _: Token) {}
 
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let mut wire = self.wire.lock();

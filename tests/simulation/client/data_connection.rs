@@ -74,12 +74,10 @@ impl DataConnection {
         self.id.filter(|_| self.is_arranged)
     }
 
-    /// Whether the server has accepted the passive data connection. If the listener is younger than the
-    /// connection, the port has been reassigned to another client.
+    /// Whether the passive data connection was given to this client's session.
     pub(super) fn was_accepted(&self, world: &World) -> bool {
         let connection = self.id.and_then(|id| world.connection_ref(id));
-        let listener = connection.and_then(|connection| connection.listener);
-        listener < self.id && listener.is_some()
+        connection.is_some_and(|connection| connection.given_to == Some(connection.owner))
     }
 
     /// Whether the server holds it, passive or active.

@@ -138,7 +138,9 @@ impl Profile {
         ];
         Self {
             role: Role::Normal,
-            ip: address(number, rng.one_in(3)),
+            // Two share one, if both have the same family: they take turns at a single passive port.
+            ip: address(number & !1, rng.one_in(3)),
+            first_port: 30_000 + 64 * (number & 1) as u16,
             proxy_header: ProxyHeader::draw(rng),
             think_time: Duration::from_micros(rng.pick(&[0, 1_000, 50_000, 4_000_000])),
             pipelines: rng.one_in(3),

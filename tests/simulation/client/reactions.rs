@@ -144,7 +144,10 @@ impl FtpClient {
         let took = world
             .now
             .saturating_sub(since.max(self.model.answered_at()));
-        if is_in_turn && took > FaultPlan::PROMPT_LIMIT {
+        // The only port may be taken for its address.
+        let may_queue = self.config.has_range && kind == CommandKind::Passive;
+        let queued = may_queue.then_some(self.config.timings.data_connect);
+        if is_in_turn && took > FaultPlan::PROMPT_LIMIT + queued.unwrap_or_default() {
             self.report(&format!("{kind:?} was answered only after {took:?}"), world);
         }
     }
@@ -234,6 +237,7 @@ impl FtpClient {
             } else {
                 world.dial_server(self.number, from, to)
             };
+            world.asked_for_port(id, self.model.data_setup_since());
             if let Some(transfer) = &mut self.transfer {
                 let proxy_header = self.config.is_proxied.then(|| {
                     let proxy_header = self.rng.pick(&[ProxyHeader::V1, ProxyHeader::V2]);

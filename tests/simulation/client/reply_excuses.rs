@@ -8,7 +8,7 @@
 //! | usage was being counted after it was sent | writes: 450, 552, and 426 after ABOR or an end | [`was_uncounted`](ReplyContext::was_uncounted) |
 //! | the quota was exhausted after it was sent | 552 to writes | [`was_beyond_quota`](ReplyContext::was_beyond_quota) |
 //! | `EMFILE` after it was sent | 425 | [`lacked_descriptor`](ReplyContext::lacked_descriptor) |
-//! | the single passive port was in use after it was sent | 425 to PASV and EPSV | [`lacked_port`](ReplyContext::lacked_port) |
+//! | the single passive port was not free for its address in time, or until ABOR | 425 to PASV and EPSV | [`lacked_port`](ReplyContext::lacked_port) |
 //! | the passive port was kept from a refusal, or timed out | 425; 226 and 225 to ABOR | [`may_be_lost`](SessionModel::may_be_lost) |
 //! | a reload came between the command and its reply | the replies under either rules | [`permissions`](super::login_state::LoginState::permissions) |
 //! | other clients change `/misc/d0` to `/misc/d3` and `/shared` | 550 or 553, and success | the rules of these names |
@@ -46,9 +46,10 @@ impl ReplyContext<'_> {
         self.last_faults.descriptor.is_some_and(|at| at >= since)
     }
 
-    /// Whether the only port of the range was in use at some time after `since`.
+    /// Whether it has waited in vain for the only port of the range.
     pub(super) fn lacked_port(&self, since: Duration) -> bool {
-        self.config.has_range && self.last_faults.port.is_some_and(|at| at >= since)
+        let waited = self.now.saturating_sub(since);
+        self.config.has_range && waited >= self.config.timings.data_connect
     }
 
     /// These codes, and 451 if the disk failed.

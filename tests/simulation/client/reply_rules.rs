@@ -136,7 +136,8 @@ impl SessionModel {
             }
             CommandKind::Passive => {
                 let mut codes = vec![if command.verb() == "PASV" { 227 } else { 229 }];
-                if context.lacked_descriptor(since) || context.lacked_port(since) {
+                let gives_up = context.config.has_range && context.aborts;
+                if context.lacked_descriptor(since) || context.lacked_port(since) || gives_up {
                     codes.push(425);
                 }
                 codes

@@ -12,13 +12,12 @@ use crate::run::Simulation;
 use crate::world::{ConnectionId, World};
 
 /// Deadlines that must have an observable effect.
-const FELT: [Deadline; 7] = [
+const FELT: [Deadline; 6] = [
     Deadline::Arrival,
     Deadline::DataConnect,
     Deadline::Resume,
     Deadline::ReplyStall,
     Deadline::Handshake,
-    Deadline::DataProxyHeader,
     Deadline::Linger,
 ];
 
@@ -84,6 +83,7 @@ struct Done {
     completions: u64,
     expired: u64,
     early: u64,
+    ports_reviewed: u64,
 }
 
 impl Done {
@@ -95,6 +95,7 @@ impl Done {
             completions: after.completions - before.completions,
             expired: expired(after).iter().sum::<u64>() - expired(before).iter().sum::<u64>(),
             early: after.early - before.early,
+            ports_reviewed: after.ports_reviewed - before.ports_reviewed,
         }
     }
 }
@@ -144,7 +145,13 @@ fn fruitless_iteration(now: &Iteration, done: &Done) -> Option<String> {
             now.wake_reason,
             Some(WakeReason::Spurious | WakeReason::Over)
         );
-    let has_done = now.effects > 0 || done.commands > 0 || done.completions > 0 || done.expired > 0;
+    let counts = [
+        done.commands,
+        done.completions,
+        done.expired,
+        done.ports_reviewed,
+    ];
+    let has_done = now.effects > 0 || counts.iter().any(|count| *count > 0);
     let is_early = done.early > 0;
     (!has_cause && !has_done && !is_early)
         .then(|| format!("a fruitless iteration: {done:?}, {now:?}"))

@@ -53,7 +53,7 @@ pub(crate) struct Tally {
     job: Option<JobCalls>,
     /// The loop has ended; its workers have not.
     has_ended: bool,
-    times: Times,
+    pub(crate) times: Times,
     /// The server's control and data connections.
     controls: BTreeMap<ConnectionId, ControlConnection>,
     data: BTreeMap<ConnectionId, DataConnection>,

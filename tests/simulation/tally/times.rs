@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use mioftpd::Timings;
+use mioftpd::internals::limits::LATE_CONNECTION;
 
 use super::Tally;
 use super::control::{ControlConnection, ReplySent};
@@ -44,6 +45,11 @@ impl Times {
             counts: config.fault_plan.uncounted != Odds(0),
             ..Self::default()
         }
+    }
+
+    /// How long a passive port that was given back is kept for a late connection.
+    pub(crate) fn late_connection(&self) -> Duration {
+        self.timings.data_connect.min(LATE_CONNECTION)
     }
 }
 

@@ -115,6 +115,10 @@ pub(crate) struct Connection {
     pub(crate) listener: Option<ListenerId>,
     /// The owning client.
     pub(crate) owner: usize,
+    /// A data connection: when the client asked for the port.
+    pub(crate) asked: Option<Duration>,
+    /// The client whose session has it as its data connection.
+    pub(crate) given_to: Option<usize>,
     /// The client address it is accounted to, if known.
     pub(super) client_ip: Option<IpAddr>,
     /// Other control connections at its accept; taken at the first reply.
@@ -143,6 +147,8 @@ impl Connection {
             registration: Registration::None,
             listener: None,
             owner,
+            asked: None,
+            given_to: None,
             client_ip: Some(client.ip()),
             others_at_accept: None,
             is_welcome: false,

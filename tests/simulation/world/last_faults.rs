@@ -4,7 +4,6 @@
 use std::time::Duration;
 
 use super::World;
-use super::listeners::FIRST_PORT;
 
 /// The last occurrence of each; `None`: never.
 #[derive(Clone, Copy, Debug, Default)]
@@ -19,8 +18,6 @@ pub(crate) struct LastFaults {
     pub(crate) quota: Option<Duration>,
     /// `EMFILE`.
     pub(crate) descriptor: Option<Duration>,
-    /// A passive port was in use.
-    pub(crate) port: Option<Duration>,
 }
 
 /// A kind of fault.
@@ -34,20 +31,8 @@ pub(crate) enum FaultKind {
 }
 
 impl World {
-    pub(crate) fn last_faults(&self) -> LastFaults {
-        let is_passive = |port: u16| port >= FIRST_PORT;
-        let in_use = self
-            .listeners
-            .values()
-            .any(|listener| is_passive(listener.address.port()));
-        LastFaults {
-            port: if in_use {
-                Some(self.now)
-            } else {
-                self.last_faults.port
-            },
-            ..self.last_faults
-        }
+    pub(crate) const fn last_faults(&self) -> LastFaults {
+        self.last_faults
     }
 
     /// Records a fault.
@@ -59,13 +44,6 @@ impl World {
             FaultKind::Uncounted => self.last_faults.uncounted = now,
             FaultKind::Quota => self.last_faults.quota = now,
             FaultKind::Descriptor => self.last_faults.descriptor = now,
-        }
-    }
-
-    /// The server has closed a listener.
-    pub(super) fn note_closed_port(&mut self, port: u16) {
-        if port >= FIRST_PORT {
-            self.last_faults.port = Some(self.now);
         }
     }
 }

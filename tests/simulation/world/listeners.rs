@@ -6,8 +6,9 @@
 use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
+use std::time::Duration;
 
-use mioftpd::internals::net::Token;
+use mioftpd::internals::net::{Registration, Token};
 
 use super::connection::{Connection, LinkState};
 use super::sockets::FAULT_FREE_DELAY;
@@ -125,12 +126,37 @@ impl World {
         Ok((connection, peer))
     }
 
+    /// The server gives a connection to the session that the token names.
+    pub(crate) fn rename(&mut self, id: ConnectionId, token: Token) {
+        let control = Token::new(token.key(), 0);
+        let mut held = self.connections.values().filter(|one| one.is_held());
+        let session = held
+            .find(|one| one.token == Some(control))
+            .map(|one| one.owner);
+        let now = self.now;
+        let Some(connection) = self.connections.get_mut(&id) else {
+            return;
+        };
+        connection.token = Some(token);
+        connection.given_to = session;
+        let is_registered = connection.registration != Registration::None;
+        let is_recent = connection
+            .asked
+            .is_none_or(|asked| now < asked + self.tally.times.late_connection());
+        let is_swapped = session != Some(connection.owner) && is_recent;
+        if is_registered || is_swapped {
+            let owner = connection.owner;
+            self.violate(format!(
+                "connection {id} of client {owner} is given to {session:?}"
+            ));
+        }
+    }
+
     pub(crate) fn close_listener(&mut self, id: ListenerId) {
         self.ready.retain(|one| *one != PollSource::Listener(id));
         let Some(listener) = self.listeners.remove(&id) else {
             return;
         };
-        self.note_closed_port(listener.address.port());
         for connection in listener.backlog {
             self.reset_on_close(connection, Side::Server);
             self.close(connection, Side::Server);
@@ -147,6 +173,13 @@ impl World {
         let id = self.new_connection(Connection::new(to, from, owner, self.fault_plan.capacity));
         self.note(|| format!("client {owner} dials {to}: connection {id}"));
         id
+    }
+
+    /// The client asked for the port of this connection at that time.
+    pub(crate) fn asked_for_port(&mut self, id: ConnectionId, at: Duration) {
+        if let Some(connection) = self.connection(id) {
+            connection.asked = Some(at);
+        }
     }
 
     /// As [`dial_server`](Self::dial_server), exempt from faults.
@@ -237,6 +270,12 @@ impl World {
                 && !connection.client.closed
         };
         self.connections.iter().find(arrived).map(|(&id, _)| id)
+    }
+
+    /// Whether listeners are open that are none of `listen_addresses`: they stay for a while.
+    pub(crate) fn has_passive_listeners(&self, listen_addresses: &[SocketAddr]) -> bool {
+        let mut listeners = self.listeners.values();
+        listeners.any(|listener| !listen_addresses.contains(&listener.address))
     }
 
     /// A passive listener, if there is one: not one of `listen_addresses`.

@@ -1,0 +1,376 @@
+//! The passive listeners, which stay open and are lent to sessions.
+//!
+//! It owns the listeners and decides who shares one: sessions of different client addresses do, two of the
+//! same address never do. An address gets a port again only when no connection of the earlier session can be
+//! late any more. If each port is taken for an address, its sessions take turns: they wait in a queue, and
+//! when a claim ends the reactor has the first ask again. Listeners that are idle for a while are closed. It
+//! does not know what a session does with its connection.
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use super::backlog::Backlog;
+use super::passive_listener::{Arrival, Claimant, PassiveListener, reset};
+use super::port_queue::PortQueue;
+use super::socket_role::SocketRole;
+use crate::event_loop::{Key, Slots};
+use crate::limits::{LATE_PER_ADDRESS, LATE_PER_SESSION, PASSIVE_IDLE, PASSIVE_PROBES};
+use crate::net::{Network, PassivePorts, Stream};
+
+/// A session's right to the connection of one claimant that arrives at a listener.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct PassiveLease {
+    pub(super) listener: Key,
+    claimant: Claimant,
+}
+
+/// A session that asks for a port.
+#[derive(Clone, Copy)]
+pub(super) struct Borrower {
+    pub(super) key: Key,
+    pub(super) claimant: Claimant,
+    /// What it has already. It gets that again if there is nothing else.
+    pub(super) held: Option<PassiveLease>,
+    /// It was at the head of the queue.
+    pub(super) has_waited: bool,
+}
+
+/// The answer to a [`Borrower`].
+pub(super) enum Lending {
+    /// Its connection is expected at this address.
+    Port(PassiveLease, SocketAddr),
+    /// Each port is taken for its address: it is in the queue.
+    Queued,
+}
+
+pub(super) struct PassivePool {
+    ports: PassivePorts,
+    listeners: Slots<PassiveListener>,
+    /// The listeners by their local address, with port 0, and their port; sorted.
+    index: Vec<(SocketAddr, u16, Key)>,
+    /// Listeners whose backlog is not empty.
+    ready: VecDeque<Key>,
+    /// Connections that their sessions have not taken yet.
+    arrived: VecDeque<(PassiveLease, Key, Box<dyn Stream>)>,
+    /// Claims whose connection may be late, in the order of their ends.
+    late: VecDeque<(Instant, PassiveLease)>,
+    pub(super) queue: PortQueue,
+    /// When idle listeners and pending headers are looked through.
+    sweep_at: Option<Instant>,
+}
+
+impl PassivePool {
+    pub(super) fn new(ports: PassivePorts) -> Self {
+        Self {
+            ports,
+            listeners: Slots::default(),
+            index: Vec::new(),
+            ready: VecDeque::new(),
+            arrived: VecDeque::new(),
+            late: VecDeque::new(),
+            queue: PortQueue::default(),
+            sweep_at: None,
+        }
+    }
+
+    /// Lends a port of the local address `here`, whose own port is ignored.
+    ///
+    /// # Errors
+    /// If there is no port at all: as [`PassivePorts::open`].
+    pub(super) fn lend(
+        &mut self,
+        here: SocketAddr,
+        borrower: Borrower,
+        network: &mut dyn Network,
+    ) -> io::Result<Lending> {
+        let here = without_port(here);
+        let again = self.lend_again(borrower);
+        let found = self.find_or_open(here, borrower, again.is_some(), network)?;
+        let lent = found.and_then(|listener| self.lend_at(listener, borrower));
+        Ok(lent
+            .or(again)
+            .unwrap_or_else(|| self.enqueue(here, borrower)))
+    }
+
+    /// The session waits at this listener no longer. If its connection has not arrived, it may do so late.
+    pub(super) fn give_back(&mut self, lease: PassiveLease, owner: Key, late_until: Instant) {
+        if let Some(stream) = self.take_arrived(lease, owner) {
+            reset(stream);
+        }
+        let listener = self.listeners.get_mut(lease.listener);
+        if listener.is_some_and(|one| one.take_back(lease.claimant, owner)) {
+            self.late.push_back((late_until, lease));
+        }
+    }
+
+    /// An event at a listener: a connection, or more of a header.
+    pub(super) fn set_ready(&mut self, key: Key) {
+        if let Some(listener) = self.listeners.get_mut(key) {
+            listener.backlog.set_ready();
+            if !self.ready.contains(&key) {
+                self.ready.push_back(key);
+            }
+        }
+    }
+
+    /// How many listeners [may have](Self::next_ready) connections to accept.
+    pub(super) fn ready(&self) -> usize {
+        self.ready.len()
+    }
+
+    /// Takes the next listener that may have connections, unless it backs off.
+    pub(super) fn next_ready(&mut self, now: Instant) -> Option<Key> {
+        let key = self.ready.pop_front()?;
+        let is_ready = self.listeners.get_mut(key)?.backlog.is_ready(now);
+        if !is_ready {
+            self.ready.push_back(key);
+        }
+        is_ready.then_some(key)
+    }
+
+    /// The listener that was [taken](Self::next_ready) has had its turn.
+    pub(super) fn end_turn(&mut self, key: Key) {
+        let listener = self.listeners.get_mut(key);
+        if listener.is_some_and(|one| one.backlog != Backlog::Empty) {
+            self.ready.push_back(key);
+        }
+    }
+
+    /// Accepts one connection at a listener. A client's is kept until its session takes it.
+    pub(super) fn accept(
+        &mut self,
+        key: Key,
+        now: Instant,
+        header_time: Duration,
+        is_proxy: impl Fn(IpAddr) -> bool,
+    ) -> Arrival {
+        let Some(listener) = self.listeners.get_mut(key) else {
+            return Arrival::Nothing;
+        };
+        let token = SocketRole::Passive(key).to_token();
+        let arrival = listener.accept(token, now, header_time, is_proxy);
+        if listener.has_pending() {
+            self.sweep_by(now + header_time);
+        }
+        let Arrival::Client(claimant, owner, stream) = arrival else {
+            return arrival;
+        };
+        let lease = PassiveLease {
+            listener: key,
+            claimant,
+        };
+        self.arrived.push_back((lease, owner, stream));
+        self.claim_ended(lease, now);
+        Arrival::Other
+    }
+
+    /// The next connection that no session has taken, and its session.
+    pub(super) fn next_arrived(&mut self) -> Option<(Key, Box<dyn Stream>)> {
+        let (_, owner, stream) = self.arrived.pop_front()?;
+        Some((owner, stream))
+    }
+
+    /// The session's connection, if it has arrived.
+    pub(super) fn take_arrived(
+        &mut self,
+        lease: PassiveLease,
+        owner: Key,
+    ) -> Option<Box<dyn Stream>> {
+        let is_its_own = |(at, to, _): &(PassiveLease, Key, _)| (*at, *to) == (lease, owner);
+        let at = self.arrived.iter().position(is_its_own)?;
+        self.arrived.remove(at).map(|(_, _, stream)| stream)
+    }
+
+    /// Whether others wait for the port.
+    pub(super) fn is_wanted(&self, lease: PassiveLease) -> bool {
+        self.queue.is_held_up_by(lease.claimant)
+    }
+
+    /// Whether a proxy has connected there and its header is incomplete.
+    pub(super) fn has_pending(&self, lease: PassiveLease) -> bool {
+        let listener = self.listeners.get(lease.listener);
+        listener.is_some_and(PassiveListener::has_pending)
+    }
+
+    /// Ends claims whose connection cannot be late any more, pending headers that are late, and listeners
+    /// that were idle for long. Returns the number of these checks that were due.
+    pub(super) fn expire(&mut self, now: Instant) -> u64 {
+        let mut due = 0;
+        while let Some((_, lease)) = self
+            .late
+            .front()
+            .copied()
+            .filter(|(until, _)| *until <= now)
+        {
+            self.late.pop_front();
+            due += 1;
+            if let Some(listener) = self.listeners.get_mut(lease.listener) {
+                listener.forget(lease.claimant);
+                self.claim_ended(lease, now);
+            }
+        }
+        if self.sweep_at.is_some_and(|at| at <= now) {
+            due += 1;
+            self.sweep(now);
+        }
+        due
+    }
+
+    /// When the loop must wake up for the pool without an event.
+    pub(super) fn wakes_at(&self, now: Instant) -> Option<Instant> {
+        let listeners = self.ready.iter().filter_map(|key| self.listeners.get(*key));
+        let backlogs = listeners.filter_map(|one| one.backlog.wakes_at(now));
+        let late = self.late.front().map(|(until, _)| *until);
+        backlogs.chain(late).chain(self.sweep_at).min()
+    }
+
+    fn sweep(&mut self, now: Instant) {
+        self.sweep_at = None;
+        for (here, port, key) in std::mem::take(&mut self.index) {
+            let Some(listener) = self.listeners.get_mut(key) else {
+                continue;
+            };
+            let header = listener.expire_pending(now);
+            let idle = listener.idle_since(now).map(|since| since + PASSIVE_IDLE);
+            if idle.is_some_and(|end| end <= now) {
+                self.listeners.remove(key);
+                continue;
+            }
+            self.index.push((here, port, key));
+            if let Some(next) = header.into_iter().chain(idle).min() {
+                self.sweep_by(next);
+            }
+        }
+    }
+
+    fn sweep_by(&mut self, at: Instant) {
+        self.sweep_at = Some(self.sweep_at.map_or(at, |sweep_at| sweep_at.min(at)));
+    }
+
+    /// The claim of a lease is gone.
+    fn claim_ended(&mut self, lease: PassiveLease, now: Instant) {
+        self.queue.freed(lease.claimant);
+        let listener = self.listeners.get_mut(lease.listener);
+        if listener.is_some_and(|one| one.idle_since(now).is_some()) {
+            self.sweep_by(now + PASSIVE_IDLE);
+        }
+    }
+
+    /// A listener for a session, which has another already or not; `None` if each is taken.
+    fn find_or_open(
+        &mut self,
+        here: SocketAddr,
+        borrower: Borrower,
+        has_another: bool,
+        network: &mut dyn Network,
+    ) -> io::Result<Option<Key>> {
+        let claimant = borrower.claimant;
+        let late = self.late.iter();
+        let late = late.filter(|(_, lease)| lease.claimant == claimant).count();
+        let is_restless = late >= LATE_PER_ADDRESS || has_another && late >= LATE_PER_SESSION;
+        let is_behind = self.queue.has(claimant) && !borrower.has_waited;
+        if is_restless || is_behind {
+            return Ok(None);
+        }
+        if let Some(found) = self.find(here, claimant, PASSIVE_PROBES) {
+            return Ok(Some(found));
+        }
+        self.open(here, network).map(Some).or_else(|error| {
+            let is_full = error.kind() == io::ErrorKind::AddrNotAvailable;
+            match self.find(here, claimant, usize::MAX) {
+                None if !is_full || of_address(&self.index, here).is_empty() => Err(error),
+                found => Ok(found),
+            }
+        })
+    }
+
+    /// A listener of the address that the claimant may be lent, among that many.
+    fn find(&mut self, here: SocketAddr, claimant: Claimant, probes: usize) -> Option<Key> {
+        let count = of_address(&self.index, here).len();
+        let start = self.ports.unpredictable_index(count);
+        for step in 0..count.min(probes) {
+            let (_, _, key) = *of_address(&self.index, here).get((start + step) % count)?;
+            let listener = self.listeners.get_mut(key);
+            if listener.is_some_and(|one| one.admits(claimant)) {
+                return Some(key);
+            }
+        }
+        None
+    }
+
+    fn open(&mut self, here: SocketAddr, network: &mut dyn Network) -> io::Result<Key> {
+        let token = SocketRole::Passive(self.listeners.vacant_key()).to_token();
+        let has = |port| {
+            self.index
+                .binary_search_by_key(&(here, port), |(a, p, _)| (*a, *p))
+                .is_ok()
+        };
+        let listener = self
+            .ports
+            .open(here, has, |address| network.listen(address, token))?;
+        let port = listener.local_address().port();
+        let key = self.listeners.insert(PassiveListener::new(listener));
+        let at = self
+            .index
+            .partition_point(|(a, p, _)| (*a, *p) < (here, port));
+        self.index.insert(at, (here, port, key));
+        Ok(key)
+    }
+
+    fn lend_at(&mut self, key: Key, borrower: Borrower) -> Option<Lending> {
+        let Borrower { claimant, .. } = borrower;
+        let listener = self.listeners.get_mut(key)?;
+        listener.lend(claimant, borrower.key);
+        let address = listener.address();
+        if self.queue.has(claimant) {
+            self.queue.want(borrower.key);
+        }
+        let lease = PassiveLease {
+            listener: key,
+            claimant,
+        };
+        Some(Lending::Port(lease, address))
+    }
+
+    /// What the session has already, if it still waits there.
+    fn lend_again(&self, borrower: Borrower) -> Option<Lending> {
+        let held = borrower.held?;
+        let listener = self.listeners.get(held.listener)?;
+        let is_its_own = listener.owner(held.claimant) == Some(borrower.key);
+        is_its_own.then(|| Lending::Port(held, listener.address()))
+    }
+
+    fn enqueue(&mut self, here: SocketAddr, borrower: Borrower) -> Lending {
+        let Borrower { claimant, key, .. } = borrower;
+        if borrower.has_waited {
+            self.queue.rejoin(claimant, key);
+        } else {
+            let listeners = of_address(&self.index, here).iter();
+            let listeners = listeners.filter_map(|(_, _, key)| self.listeners.get(*key));
+            let owners = listeners.flat_map(|one| one.owners(claimant));
+            self.queue.join(claimant, key, owners);
+        }
+        Lending::Queued
+    }
+}
+
+type Index = [(SocketAddr, u16, Key)];
+
+/// The listeners of a local address.
+fn of_address(index: &Index, here: SocketAddr) -> &Index {
+    let first = index.partition_point(|(one, ..)| *one < here);
+    let rest = index.get(first..).unwrap_or_default();
+    let count = rest.partition_point(|(one, ..)| *one == here);
+    rest.get(..count).unwrap_or_default()
+}
+
+/// A local address without its port; equal for all connections to it.
+fn without_port(mut address: SocketAddr) -> SocketAddr {
+    address.set_port(0);
+    if let SocketAddr::V6(v6) = &mut address {
+        v6.set_flowinfo(0);
+    }
+    address
+}

@@ -1,0 +1,77 @@
+//! The step of an iteration in which data connections arrive at the passive listeners.
+//!
+//! They are accepted and given to their sessions, a bounded number at each listener; then sessions that wait
+//! for a port ask again. It owns nothing.
+
+use std::net::IpAddr;
+use std::time::Instant;
+
+use super::Reactor;
+use super::connection::Connection;
+use super::context::{Limiters, LoopContext};
+use super::passive_listener::Arrival;
+use crate::cause::of_accepting;
+use crate::event_loop::Key;
+use crate::limits::{ARRIVALS_PER_PASS, REFUSALS_LOGGED};
+use crate::observe::target;
+
+impl Reactor {
+    pub(super) fn passive_turn(&mut self) {
+        for _ in 0..self.context.io.passive_pool.ready() {
+            let now = self.context.now;
+            if let Some(listener) = self.context.io.passive_pool.next_ready(now) {
+                self.context.accept_at(listener);
+                self.context.io.passive_pool.end_turn(listener);
+            }
+        }
+        while let Some((owner, stream)) = self.context.io.passive_pool.next_arrived() {
+            self.tell(owner, |connection, context| {
+                connection.client_arrived(stream, context);
+            });
+        }
+        let due = self.context.io.passive_pool.expire(self.context.now);
+        self.context.activity.ports_reviewed += due;
+        while let Some(owner) = self.context.io.passive_pool.queue.next_wanted() {
+            self.tell(owner, |connection, context| connection.hurry(context));
+        }
+        while let Some(waiting) = self.context.io.passive_pool.queue.next() {
+            self.tell(waiting, Connection::listen_again);
+        }
+    }
+}
+
+impl LoopContext {
+    /// Accepts what has arrived at a passive listener. The pool keeps it for its sessions.
+    pub(super) fn accept_at(&mut self, listener: Key) {
+        let policy = &self.policy;
+        for _ in 0..ARRIVALS_PER_PASS {
+            let header_time = policy.settings.timings.handshake;
+            let is_proxy = |address| policy.is_proxy(address);
+            let pool = &mut self.io.passive_pool;
+            match pool.accept(listener, self.now, header_time, is_proxy) {
+                Arrival::Nothing => return,
+                Arrival::Client(..) | Arrival::Other => {}
+                Arrival::Unrelated(address) => self.limiters.log_unrelated(address, self.now),
+                Arrival::Failed(error) => {
+                    log::warn!("Cannot accept data connections: {}", of_accepting(&error));
+                    return;
+                }
+            }
+        }
+    }
+}
+
+impl Limiters {
+    fn log_unrelated(&mut self, address: IpAddr, now: Instant) {
+        if let Some(unsaid) = self.unrelated.take(REFUSALS_LOGGED, now) {
+            let more = match unsaid {
+                0 => String::new(),
+                unsaid => format!("; {unsaid} more were closed since the last line of these"),
+            };
+            log::warn!(
+                target: target::SECURITY,
+                "Closed a connection from {address} to a passive port: no session waits for it there{more}"
+            );
+        }
+    }
+}
