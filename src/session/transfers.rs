@@ -63,8 +63,8 @@ impl Session {
         matches!(self.progress, Progress::Transferring(..))
     }
 
-    /// Whether ABOR has anything to end: a transfer, unless it is being cut, a wait for a port, or a file task
-    /// that reads.
+    /// Whether ABOR has anything to end: a transfer, unless it is being cut, a wait for a port, or a file
+    /// task that reads.
     pub const fn may_be_aborted(&self) -> bool {
         self.is_task_abortable()
             || matches!(

@@ -363,11 +363,8 @@ impl Simulation {
 
     /// A run with a stop lasts until the stop: inspectors must not meet it.
     fn is_empty(&self, reactor: &Reactor) -> bool {
-        !self.config.stops
-            && !self
-                .world
-                .lock()
-                .has_passive_listeners(&self.config.listen_addresses)
+        let world = self.world.lock();
+        !(self.config.stops || world.has_passive_listeners(&self.config.listen_addresses))
             && reactor.connections() == 0
             && self.jobs.lock().outstanding() == 0
             && self.clients.lock().iter().all(Client::is_gone)
