@@ -39,6 +39,8 @@ impl Connection {
     }
 
     fn borrow_port(&mut self, for_ipv4: bool, has_waited: bool, context: &mut LoopContext) {
+        // What has arrived is for the port that it had.
+        self.accept_client(context);
         let here = self.local_address();
         let told = self.told_address(context);
         if for_ipv4 && told.is_none() && here.as_ref().is_ok_and(SocketAddr::is_ipv6) {
@@ -50,7 +52,8 @@ impl Connection {
             Ok(Lending::Port(lease, mut address)) => {
                 let is_new = self.data().port() != PassivePort::Lent(lease);
                 self.data().listen(PassivePort::Lent(lease));
-                if is_new {
+                // Asking again and again keeps no port from others.
+                if is_new || !context.io.passive_pool.is_wanted(lease) {
                     self.restart_arrival_clock(context);
                 }
                 address.set_ip(told.unwrap_or_else(|| address.ip()));

@@ -98,9 +98,15 @@ impl PassiveListener {
         is_idle.then(|| *self.idle_since.get_or_insert(now))
     }
 
-    /// Whether a proxy has connected and its header is incomplete.
-    pub(super) const fn has_pending(&self) -> bool {
-        !self.pending.is_empty()
+    /// When the last header of the proxies that have connected must be complete.
+    pub(super) fn pending_until(&self) -> Option<Instant> {
+        self.pending.iter().map(|one| one.until).max()
+    }
+
+    /// Whether no connection has arrived that is not accepted, or not identified. After an
+    /// [`accept`](Self::accept) only.
+    pub(super) fn is_drained(&self) -> bool {
+        self.backlog == Backlog::Empty && self.pending.is_empty()
     }
 
     /// Whether a connection could only be this claimant's. One that accepts any shares with none.
@@ -255,12 +261,22 @@ impl PassiveListener {
         let claim = found.and_then(|at| Some((at, *self.claims.get(at)?)));
         if let Some((at, (claimant, Claim::Lent(owner)))) = claim {
             self.claims.remove(at);
+            self.stop_if_unexpected();
             return Arrival::Client(claimant, owner, stream);
         }
         reset(stream);
         match claim {
             Some(_) => Arrival::Other,
             None => Arrival::Unrelated(from),
+        }
+    }
+
+    /// A call that would block is saved where no session waits. What has arrived all the same is reset with
+    /// the next arrival, or when the listener is closed.
+    fn stop_if_unexpected(&mut self) {
+        let mut claims = self.claims.iter();
+        if !claims.any(|(_, claim)| matches!(claim, Claim::Lent(_))) {
+            self.backlog.would_block();
         }
     }
 

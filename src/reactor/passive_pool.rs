@@ -151,8 +151,9 @@ impl PassivePool {
         };
         let token = SocketRole::Passive(key).to_token();
         let arrival = listener.accept(token, now, header_time, is_proxy);
-        if listener.has_pending() {
-            self.sweep_by(now + header_time);
+        let is_last = listener.backlog == Backlog::Empty;
+        if let Some(until) = listener.pending_until() {
+            self.sweep_by(until);
         }
         let Arrival::Client(claimant, owner, stream) = arrival else {
             return arrival;
@@ -163,7 +164,11 @@ impl PassivePool {
         };
         self.arrived.push_back((lease, owner, stream));
         self.claim_ended(lease, now);
-        Arrival::Other
+        if is_last {
+            Arrival::Nothing
+        } else {
+            Arrival::Other
+        }
     }
 
     /// The next connection that no session has taken, and its session.
@@ -191,13 +196,17 @@ impl PassivePool {
     /// Whether a proxy has connected there and its header is incomplete.
     pub(super) fn has_pending(&self, lease: PassiveLease) -> bool {
         let listener = self.listeners.get(lease.listener);
-        listener.is_some_and(PassiveListener::has_pending)
+        listener.is_some_and(|one| one.pending_until().is_some())
     }
 
     /// Ends claims whose connection cannot be late any more, pending headers that are late, and listeners
     /// that were idle for long. Returns the number of these checks that were due.
     pub(super) fn expire(&mut self, now: Instant) -> u64 {
         let mut due = 0;
+        if self.sweep_at.is_some_and(|at| at <= now) {
+            due += 1;
+            self.sweep(now);
+        }
         while let Some((_, lease)) = self
             .late
             .front()
@@ -206,14 +215,16 @@ impl PassivePool {
         {
             self.late.pop_front();
             due += 1;
-            if let Some(listener) = self.listeners.get_mut(lease.listener) {
+            let Some(listener) = self.listeners.get_mut(lease.listener) else {
+                continue;
+            };
+            if let Some(until) = listener.pending_until() {
+                // It may be among these.
+                self.late.push_back((until, lease));
+            } else {
                 listener.forget(lease.claimant);
                 self.claim_ended(lease, now);
             }
-        }
-        if self.sweep_at.is_some_and(|at| at <= now) {
-            due += 1;
-            self.sweep(now);
         }
         due
     }
@@ -334,12 +345,12 @@ impl PassivePool {
         Some(Lending::Port(lease, address))
     }
 
-    /// What the session has already, if it still waits there.
+    /// What the session has already, if it still waits there and nothing has arrived.
     fn lend_again(&self, borrower: Borrower) -> Option<Lending> {
         let held = borrower.held?;
         let listener = self.listeners.get(held.listener)?;
         let is_its_own = listener.owner(held.claimant) == Some(borrower.key);
-        is_its_own.then(|| Lending::Port(held, listener.address()))
+        (is_its_own && listener.is_drained()).then(|| Lending::Port(held, listener.address()))
     }
 
     fn enqueue(&mut self, here: SocketAddr, borrower: Borrower) -> Lending {
