@@ -21,7 +21,7 @@ use super::failure::{FirstBytes, UNKNOWN, closed_in_handshake, describe};
 use super::sessions::Binding;
 use super::wire::{RecordOrText, RecordPosition, RecordReader, Wire};
 use crate::limits::{CHUNK_BYTES, TLS_BULK_BYTES, TLS_READS_PER_CALL};
-use crate::net::{DataSession, Stream};
+use crate::net::{DataSession, HandshakeStep, Stream};
 use crate::storage::{File, Wait};
 use unclean_end::UncleanEnd;
 
@@ -46,6 +46,10 @@ pub struct Security {
     more_pending: bool,
     /// Reads the last records before clear text.
     record_reader: RecordReader,
+    /// Records were received that rustls has not processed.
+    is_computable: bool,
+    /// What the record that was received last begins with.
+    first_bytes: FirstBytes,
     /// Buffer for `send_file`; allocated by the first call.
     file_chunk: Vec<u8>,
     /// The message for [`take_diagnostic`](Self::take_diagnostic).
@@ -53,12 +57,14 @@ pub struct Security {
 }
 
 /// ```text
-///   Handshaking ──finished and checked──▶ Established ──close_notify sent──▶ Closing
-///        └──────────────────────┴──protocol violation by the peer──▶ Failed
+///   Handshaking ──computed──▶ Checked ──written──▶ Established ──close_notify sent──▶ Closing
+///        └───────────────────────────────────────────────┴──protocol violation by the peer──▶ Failed
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum TlsState {
     Handshaking,
+    /// The handshake is finished and accepted, and its last records are to be written.
+    Checked,
     Established,
     /// Received data is discarded.
     Closing,
@@ -85,6 +91,8 @@ impl Security {
             unclean_end: UncleanEnd::default(),
             more_pending: false,
             record_reader: RecordReader::default(),
+            is_computable: false,
+            first_bytes: UNKNOWN,
             file_chunk: Vec::new(),
             diagnostic: None,
         }
@@ -92,7 +100,10 @@ impl Security {
 
     /// Whether the handshake is not finished, or TLS has failed.
     pub const fn is_handshaking(&self) -> bool {
-        matches!(self.state, TlsState::Handshaking | TlsState::Failed)
+        matches!(
+            self.state,
+            TlsState::Handshaking | TlsState::Checked | TlsState::Failed
+        )
     }
 
     /// See [`Channel::has_failed`](crate::net::Channel::has_failed).
@@ -103,15 +114,27 @@ impl Security {
     /// See [`Channel::handshake`](crate::net::Channel::handshake).
     pub fn handshake(&mut self, socket: &mut dyn Stream) -> io::Result<()> {
         for _ in 0..TLS_READS_PER_CALL {
-            self.flush(socket)?;
-            if !self.tls.is_handshaking() {
-                self.check_session()?;
-                self.check_client()?;
-                self.state = TlsState::Established;
-                // What came with the end of the handshake: the socket will not report it.
-                let rest = self.tls.process_new_packets();
-                self.more_pending = rest.is_ok_and(|rest| rest.plaintext_bytes_to_read() > 0);
-                return Ok(());
+            match self.exchange(socket)? {
+                HandshakeStep::Finished => return Ok(()),
+                HandshakeStep::Compute => self.compute()?,
+            }
+        }
+        Err(io::ErrorKind::Interrupted.into())
+    }
+
+    /// See [`Channel::exchange`](crate::net::Channel::exchange).
+    pub fn exchange(&mut self, socket: &mut dyn Stream) -> io::Result<HandshakeStep> {
+        self.flush(socket)?;
+        if self.state == TlsState::Checked {
+            self.state = TlsState::Established;
+        }
+        if !self.is_handshaking() {
+            return Ok(HandshakeStep::Finished);
+        }
+        for _ in 0..TLS_READS_PER_CALL {
+            let is_whole = self.peer_closed || self.position.is_between_records();
+            if self.is_computable && is_whole {
+                return Ok(HandshakeStep::Compute);
             }
             if self.peer_closed {
                 // A version is chosen only when a whole ClientHello was received.
@@ -120,9 +143,31 @@ impl Security {
                 let why = closed_in_handshake(has_hello || is_partial);
                 return Err(self.failed(why, io::ErrorKind::UnexpectedEof));
             }
-            self.fill(socket)?;
+            match self.receive(socket) {
+                // What has come is computed first. It may be the header of a record that has no end, which
+                // fills the buffer of rustls.
+                Err(_) if self.is_computable => return Ok(HandshakeStep::Compute),
+                received => received?,
+            };
         }
         Err(io::ErrorKind::Interrupted.into())
+    }
+
+    /// Computes the step of the handshake for which [`exchange`](Self::exchange) has received records. It may
+    /// take a signature, and so is not for the event loop.
+    ///
+    /// # Errors
+    /// The peer violated TLS, or is not accepted.
+    pub fn compute(&mut self) -> io::Result<()> {
+        let plaintext = self.decrypt()?;
+        if !self.tls.is_handshaking() {
+            self.check_session()?;
+            self.check_client()?;
+            self.state = TlsState::Checked;
+            // What came with the end of the handshake: the socket will not report it.
+            self.more_pending = plaintext > 0;
+        }
+        Ok(())
     }
 
     /// See [`Channel::unsecure`](crate::net::Channel::unsecure). Records are read one at a time,
@@ -159,7 +204,7 @@ impl Security {
 
     /// See [`Channel::has_unread`](crate::net::Channel::has_unread).
     pub const fn has_unread(&self) -> bool {
-        self.peer_closed || self.more_pending
+        self.peer_closed || self.more_pending || self.is_computable
     }
 
     /// See [`Channel::has_unsent`](crate::net::Channel::has_unsent).
@@ -306,20 +351,32 @@ impl Security {
 
     /// Reads from the socket once and decrypts. Returns whether that drained the socket.
     fn fill(&mut self, socket: &mut dyn Stream) -> io::Result<bool> {
+        let was_short = self.receive(socket)?;
+        self.decrypt()?;
+        Ok(was_short)
+    }
+
+    /// Reads from the socket once, and computes nothing. Returns whether that drained the socket.
+    fn receive(&mut self, socket: &mut dyn Stream) -> io::Result<bool> {
+        let is_beginning = self.position.is_between_records();
         let mut wire = Wire::tracking(socket, &mut self.position);
         let taken = self.tls.read_tls(&mut wire);
-        let (was_short, start) = (wire.was_short(), wire.first_bytes());
+        self.is_computable |= wire.is_computable();
+        if is_beginning {
+            self.first_bytes = wire.first_bytes();
+        }
+        let was_short = wire.was_short();
         if taken? == 0 {
             self.peer_closed = true;
         }
-        self.decrypt(start)?;
         Ok(was_short)
     }
 
     /// As [`fill`](Self::fill), from a record in memory.
     fn fill_from(&mut self, record: &mut &[u8]) -> io::Result<()> {
         while !record.is_empty() && self.tls.read_tls(record)? > 0 {}
-        self.decrypt(UNKNOWN)
+        self.first_bytes = UNKNOWN;
+        self.decrypt().map(drop)
     }
 
     /// Takes plaintext from rustls: `None` if it has none, `Some(0)` at an announced end.
@@ -331,19 +388,21 @@ impl Security {
         }
     }
 
-    /// Has rustls process the records that it was given; the last read began with `start`.
+    /// Has rustls process the records that it was given. Returns the bytes of plaintext to read.
     ///
     /// # Errors
     /// `InvalidData`. The alert for the peer is then [unsent](Self::has_unsent).
-    fn decrypt(&mut self, start: FirstBytes) -> io::Result<()> {
+    fn decrypt(&mut self) -> io::Result<usize> {
+        self.is_computable = false;
         match self.tls.process_new_packets() {
             Ok(state) => {
                 self.peer_closed |= state.peer_has_closed();
-                Ok(())
+                Ok(state.plaintext_bytes_to_read())
             }
             Err(error) => {
                 self.state = TlsState::Failed;
-                Err(self.failed(&describe(&error, start), io::ErrorKind::InvalidData))
+                let why = describe(&error, self.first_bytes);
+                Err(self.failed(&why, io::ErrorKind::InvalidData))
             }
         }
     }
