@@ -45,6 +45,8 @@ pub struct MemoryProfile {
     pub worker_chunk: usize,
     /// Whether connections may use TLS.
     pub tls: bool,
+    /// Threads that compute TLS handshakes.
+    pub handshake_workers: usize,
     /// The memory for verifying one password, in bytes.
     pub verification: usize,
 }
@@ -76,6 +78,7 @@ pub const fn permits(connections: usize) -> usize {
 /// number that is logged at the start. The kernel's socket buffers are not included.
 pub const fn worst_case_bytes(connections: usize, profile: MemoryProfile) -> usize {
     let shared = (profile.workers + 1) * PER_WORKER
+        + profile.handshake_workers * THREAD_STACK_BYTES
         + profile.workers * profile.worker_chunk.saturating_sub(CHUNK_BYTES)
         + (LOG_RECORDS + LOG_SECURITY_RECORDS + LOG_AUDIT_RECORDS) * (LOG_RECORD_BYTES + 64)
         + (RECORDS_QUEUED + EVENTS_QUEUED) * 512
@@ -124,6 +127,7 @@ mod tests {
         workers: 2,
         worker_chunk: CHUNK_BYTES,
         tls: false,
+        handshake_workers: 0,
         verification: 0,
     };
 
@@ -132,6 +136,7 @@ mod tests {
         let plain = TWO_WORKERS;
         let full = MemoryProfile {
             tls: true,
+            handshake_workers: 1,
             verification: 19 * 1024 * 1024,
             ..plain
         };

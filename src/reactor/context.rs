@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::activity::Activity;
+use super::handshake_queue::HandshakeQueue;
 use super::login_queue::LoginQueue;
 use super::parts::{Parts, StorageByAccount};
 use crate::auth::{Account, Throttle};
@@ -64,6 +65,7 @@ pub(super) struct Limiters {
     /// Failed logins and connection rates by address.
     pub(super) throttle: Throttle,
     pub(super) login_queue: LoginQueue,
+    pub(super) handshakes: HandshakeQueue,
 }
 
 /// Buffers that are lent to the connection whose turn it is; empty between turns, but for their capacity.
@@ -97,6 +99,7 @@ impl LoopContext {
                 permits,
                 throttle: Throttle::default(),
                 login_queue: LoginQueue::default(),
+                handshakes: HandshakeQueue::default(),
             },
             scratch: TurnScratch {
                 actions: VecDeque::new(),

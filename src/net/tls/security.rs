@@ -6,6 +6,7 @@
 //! (RFC 8446 §6.1). It knows neither commands nor replies.
 
 mod bulk;
+mod handshake;
 mod peer_check;
 mod unclean_end;
 
@@ -17,11 +18,11 @@ use rustls::ServerConnection;
 use rustls::server::danger::ClientCertVerifier;
 
 use super::ClientCertificates;
-use super::failure::{FirstBytes, UNKNOWN, closed_in_handshake, describe};
+use super::failure::{FirstBytes, UNKNOWN, describe};
 use super::sessions::Binding;
 use super::wire::{RecordOrText, RecordPosition, RecordReader, Wire};
 use crate::limits::{CHUNK_BYTES, TLS_BULK_BYTES, TLS_READS_PER_CALL};
-use crate::net::{DataSession, HandshakeStep, Stream};
+use crate::net::{DataSession, Stream};
 use crate::storage::{File, Wait};
 use unclean_end::UncleanEnd;
 
@@ -109,65 +110,6 @@ impl Security {
     /// See [`Channel::has_failed`](crate::net::Channel::has_failed).
     pub const fn has_failed(&self) -> bool {
         matches!(self.state, TlsState::Failed)
-    }
-
-    /// See [`Channel::handshake`](crate::net::Channel::handshake).
-    pub fn handshake(&mut self, socket: &mut dyn Stream) -> io::Result<()> {
-        for _ in 0..TLS_READS_PER_CALL {
-            match self.exchange(socket)? {
-                HandshakeStep::Finished => return Ok(()),
-                HandshakeStep::Compute => self.compute()?,
-            }
-        }
-        Err(io::ErrorKind::Interrupted.into())
-    }
-
-    /// See [`Channel::exchange`](crate::net::Channel::exchange).
-    pub fn exchange(&mut self, socket: &mut dyn Stream) -> io::Result<HandshakeStep> {
-        self.flush(socket)?;
-        if self.state == TlsState::Checked {
-            self.state = TlsState::Established;
-        }
-        if !self.is_handshaking() {
-            return Ok(HandshakeStep::Finished);
-        }
-        for _ in 0..TLS_READS_PER_CALL {
-            let is_whole = self.peer_closed || self.position.is_between_records();
-            if self.is_computable && is_whole {
-                return Ok(HandshakeStep::Compute);
-            }
-            if self.peer_closed {
-                // A version is chosen only when a whole ClientHello was received.
-                let has_hello = self.tls.protocol_version().is_some();
-                let is_partial = self.position != RecordPosition::default();
-                let why = closed_in_handshake(has_hello || is_partial);
-                return Err(self.failed(why, io::ErrorKind::UnexpectedEof));
-            }
-            match self.receive(socket) {
-                // What has come is computed first. It may be the header of a record that has no end, which
-                // fills the buffer of rustls.
-                Err(_) if self.is_computable => return Ok(HandshakeStep::Compute),
-                received => received?,
-            };
-        }
-        Err(io::ErrorKind::Interrupted.into())
-    }
-
-    /// Computes the step of the handshake for which [`exchange`](Self::exchange) has received records. It may
-    /// take a signature, and so is not for the event loop.
-    ///
-    /// # Errors
-    /// The peer violated TLS, or is not accepted.
-    pub fn compute(&mut self) -> io::Result<()> {
-        let plaintext = self.decrypt()?;
-        if !self.tls.is_handshaking() {
-            self.check_session()?;
-            self.check_client()?;
-            self.state = TlsState::Checked;
-            // What came with the end of the handshake: the socket will not report it.
-            self.more_pending = plaintext > 0;
-        }
-        Ok(())
     }
 
     /// See [`Channel::unsecure`](crate::net::Channel::unsecure). Records are read one at a time,

@@ -29,6 +29,7 @@ use crate::transfer::{Cancellation, Transfer, TransferSource};
 /// ```text
 ///   Absent ──PASV──▶ Listening ──client connects──▶ Open ──150──▶ (joined to the file)
 ///     └────PORT──▶ Target ──150──▶ Connecting ──connected──▶ Open ──early handshake fails──▶ Failed
+///                                          Open ◀──a step of an early handshake──▶ Computing ──┘
 /// ```
 #[derive(Default)]
 pub(super) enum Link {
@@ -43,6 +44,9 @@ pub(super) enum Link {
     Connecting(Box<dyn Stream>),
     /// Connected, in the clear or secured.
     Open(Channel),
+    /// A worker computes a step of a handshake that the client began before the 150, or will. The loop waits
+    /// for nothing else.
+    Computing(Channel, u32),
     /// A handshake that the client began before the 150 has failed.
     Failed,
 }
