@@ -22,13 +22,11 @@ const fn worker_chunk(config: &Config) -> usize {
 }
 
 /// The threads that compute TLS handshakes: one for each processor, but a single one where memory is small.
+/// They start with the first handshake, and a reload may add TLS.
 fn handshake_workers(config: &Config) -> usize {
-    match (&config.tls, config.max_memory) {
-        (None, _) => 0,
-        (Some(_), Some(_)) => 1,
-        (Some(_), None) => {
-            available_parallelism().map_or(1, |all| all.get().min(HANDSHAKE_WORKERS))
-        }
+    match config.max_memory {
+        Some(_) => 1,
+        None => available_parallelism().map_or(1, |all| all.get().min(HANDSHAKE_WORKERS)),
     }
 }
 

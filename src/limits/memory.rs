@@ -78,7 +78,6 @@ pub const fn permits(connections: usize) -> usize {
 /// number that is logged at the start. The kernel's socket buffers are not included.
 pub const fn worst_case_bytes(connections: usize, profile: MemoryProfile) -> usize {
     let shared = (profile.workers + 1) * PER_WORKER
-        + profile.handshake_workers * THREAD_STACK_BYTES
         + profile.workers * profile.worker_chunk.saturating_sub(CHUNK_BYTES)
         + (LOG_RECORDS + LOG_SECURITY_RECORDS + LOG_AUDIT_RECORDS) * (LOG_RECORD_BYTES + 64)
         + (RECORDS_QUEUED + EVENTS_QUEUED) * 512
@@ -91,15 +90,17 @@ pub const fn worst_case_bytes(connections: usize, profile: MemoryProfile) -> usi
         }
     };
     let for_permits = permits(connections).saturating_mul(PERMIT_BYTES);
-    let for_each = if profile.tls {
-        PER_CONNECTION + PER_SECURED_CONNECTION
+    let (for_each, for_handshakes) = if profile.tls {
+        let each = PER_CONNECTION + PER_SECURED_CONNECTION;
+        (each, profile.handshake_workers * THREAD_STACK_BYTES)
     } else {
-        PER_CONNECTION
+        (PER_CONNECTION, 0)
     };
     connections
         .saturating_mul(for_each)
         .saturating_add(for_permits)
         .saturating_add(for_passwords)
+        .saturating_add(for_handshakes)
         .saturating_add(shared)
 }
 
@@ -127,7 +128,7 @@ mod tests {
         workers: 2,
         worker_chunk: CHUNK_BYTES,
         tls: false,
-        handshake_workers: 0,
+        handshake_workers: 1,
         verification: 0,
     };
 
@@ -136,7 +137,6 @@ mod tests {
         let plain = TWO_WORKERS;
         let full = MemoryProfile {
             tls: true,
-            handshake_workers: 1,
             verification: 19 * 1024 * 1024,
             ..plain
         };

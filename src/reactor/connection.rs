@@ -41,8 +41,9 @@ const STALL_GRACE: Duration = Duration::from_millis(1);
 ///   │ ▲└──client half-closes──▶ HalfOpen ──nothing left to answer──▶ closed
 ///   │ └────────────────────────────────────────┐
 ///   └──AUTH, CCC──▶ Switching ──234 written──▶ Handshaking     (implicit TLS begins here)
-///                        records received ▼            ▲
-///                                   Computing ──a worker's step──┘
+///                                       records │▲ step computed
+///                                               ▼│
+///                                            Computing
 /// ```
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Phase {

@@ -29,7 +29,9 @@ use crate::transfer::{Cancellation, Transfer, TransferSource};
 /// ```text
 ///   Absent ──PASV──▶ Listening ──client connects──▶ Open ──150──▶ (joined to the file)
 ///     └────PORT──▶ Target ──150──▶ Connecting ──connected──▶ Open ──early handshake fails──▶ Failed
-///                                          Open ◀──a step of an early handshake──▶ Computing ──┘
+///                                   records of an early handshake │▲ step computed
+///                                                                 ▼│
+///                                                              Computing
 /// ```
 #[derive(Default)]
 pub(super) enum Link {
