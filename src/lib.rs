@@ -52,8 +52,8 @@
 //!   **events**;
 //! - **link**: the socket for the next transfer (a passive listener, an address to connect to, a stream);
 //! - **transfer**: a link joined to a file; it moves one bounded **slice** at a time;
-//! - **job**: work that may wait for a device or computes for long; it owns what it works on and comes back as
-//!   a **completion**;
+//! - **job**: work that may wait for a device or computes for long; it owns what it works on and comes back
+//!   as a **completion**;
 //! - **file task**: long work on files without a data connection (a digest, the size of a tree), in slices;
 //! - **permit**: allows work that needs much memory; a **semaphore** has a fixed number of them;
 //! - **seam**: one of the four traits behind which the outside is (network, stream, storage, runner);

@@ -248,7 +248,8 @@ impl Channel {
     }
 }
 
-/// The answer to a call that must not be made while a worker has the TLS state: nothing may go over the socket.
+/// The answer to a call that must not be made while a worker has the TLS state: nothing may go over the
+/// socket.
 fn used_while_lent<T>() -> io::Result<T> {
     debug_assert!(false, "a worker has the TLS state");
     Err(io::ErrorKind::WouldBlock.into())

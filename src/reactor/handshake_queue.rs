@@ -30,8 +30,8 @@ struct Share {
 }
 
 impl HandshakeQueue {
-    /// Enters a step of a connection, in place of an earlier one that still waits. Returns its id, and whether
-    /// it is running: to be given to a worker now.
+    /// Enters a step of a connection, in place of an earlier one that still waits. Returns its id, and
+    /// whether it is running: to be given to a worker now.
     pub(super) fn enter(&mut self, owner: Key, prefix: ClientPrefix) -> (JobId, bool) {
         self.withdraw(owner, prefix);
         self.ticket = self.ticket.wrapping_add(1);

@@ -2,8 +2,8 @@
 //!
 //! A [`Job`] owns its data and returns it in its [`JobResult`], so only the queues are shared and
 //! locked. The event loop never waits for a worker: it submits, is woken, and collects. Passwords are
-//! verified and TLS handshakes computed in thread pools of their own, so that they never delay storage. Nothing here knows
-//! sessions or connections: a job's [`JobId`] is opaque.
+//! verified and TLS handshakes computed in thread pools of their own, so that they never delay storage.
+//! Nothing here knows sessions or connections: a job's [`JobId`] is opaque.
 
 mod job;
 mod pool;

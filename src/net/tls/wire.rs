@@ -1,9 +1,9 @@
 //! Adapters between a socket and rustls.
 //!
 //! [`Wire`] forwards reads and writes; it records whether a read was short (the socket is drained),
-//! whether it gives rustls something to do, and its first bytes (to diagnose failures). [`RecordPosition`] tracks record boundaries in the
-//! received bytes. [`RecordReader`] reads one TLS record and not a byte more (RFC 8446 §5.1), for a
-//! connection that continues in the clear.
+//! whether it gives rustls something to do, and its first bytes (to diagnose failures).
+//! [`RecordPosition`] tracks record boundaries in the received bytes. [`RecordReader`] reads one TLS
+//! record and not a byte more (RFC 8446 §5.1), for a connection that continues in the clear.
 
 use std::io::{self, IoSlice, Read, Write};
 use std::ops::RangeInclusive;

@@ -69,8 +69,8 @@ impl FtpClient {
         self.config.is_proxied && !self.conversation.was_greeted() && is_late
     }
 
-    /// Its handshake, or the PROXY header before it, timed out. The time in which a worker computes is not the
-    /// client's, so the handshake of one that is quick itself is not late until another time-out.
+    /// Its handshake, or the PROXY header before it, timed out. The time in which a worker computes is not
+    /// the client's, so the handshake of one that is quick itself is not late until another time-out.
     fn handshake_was_late(&self, facts: &ConnectionFacts, world: &World) -> bool {
         let times = &self.config.timings;
         let is_quick = self.config.fault_plan.is_quick();

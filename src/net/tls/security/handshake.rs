@@ -1,8 +1,8 @@
 //! The handshake, in the two halves of a step: what moves records, and what computes. RFC 8446 §4.
 //!
-//! The event loop does the first half, which costs some system calls, and a worker the second, which may cost
-//! a signature. A worker that has the socket as well does both. A step is computed when a record or its header
-//! is complete, since rustls can do nothing before.
+//! The event loop does the first half, which costs some system calls, and a worker the second, which may
+//! cost a signature. A worker that has the socket as well does both. A step is computed when a record or its
+//! header is complete, since rustls can do nothing before.
 
 use std::io;
 
