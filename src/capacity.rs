@@ -1,12 +1,15 @@
 //! The maximum number of connections: the configured one, reduced by the process's descriptors and
 //! by the configured memory. Computed at the start and after a reload.
 
+use std::thread::available_parallelism;
+
 use rustix::process::{Resource, getrlimit};
 
 use crate::config::Config;
 use crate::limits::{
-    CHUNK_BYTES, ConnectionLimit, DESCRIPTORS_PER_CONNECTION, DESCRIPTORS_RESERVED, LimitCause,
-    MemoryProfile, WORKER_CHUNK_BYTES, connections_within, worst_case_bytes,
+    CHUNK_BYTES, ConnectionLimit, DESCRIPTORS_PER_CONNECTION, DESCRIPTORS_RESERVED,
+    HANDSHAKE_WORKERS, LimitCause, MemoryProfile, WORKER_CHUNK_BYTES, connections_within,
+    worst_case_bytes,
 };
 use crate::session::ServerMode;
 
@@ -18,11 +21,21 @@ const fn worker_chunk(config: &Config) -> usize {
     }
 }
 
+/// The threads that compute TLS handshakes: one for each processor, but a single one where memory is small.
+/// They start with the first handshake, and a reload may add TLS.
+fn handshake_workers(config: &Config) -> usize {
+    match config.max_memory {
+        Some(_) => 1,
+        None => available_parallelism().map_or(1, |all| all.get().min(HANDSHAKE_WORKERS)),
+    }
+}
+
 pub(crate) fn memory_profile(config: &Config, workers: usize) -> MemoryProfile {
     MemoryProfile {
         worker_chunk: worker_chunk(config),
         workers,
         tls: config.tls.is_some(),
+        handshake_workers: handshake_workers(config),
         verification: config.accounts.verification_bytes(),
     }
 }

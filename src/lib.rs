@@ -52,7 +52,8 @@
 //!   **events**;
 //! - **link**: the socket for the next transfer (a passive listener, an address to connect to, a stream);
 //! - **transfer**: a link joined to a file; it moves one bounded **slice** at a time;
-//! - **job**: work that may wait for a device; it owns what it works on and comes back as a **completion**;
+//! - **job**: work that may wait for a device or computes for long; it owns what it works on and comes back
+//!   as a **completion**;
 //! - **file task**: long work on files without a data connection (a digest, the size of a tree), in slices;
 //! - **permit**: allows work that needs much memory; a **semaphore** has a fixed number of them;
 //! - **seam**: one of the four traits behind which the outside is (network, stream, storage, runner);
@@ -70,6 +71,7 @@
 //! | path lookup | `openat2` with `RESOLVE_CACHED` (and `RESOLVE_BENEATH`: it is the jail too) | a worker looks it up |
 //! | file read | `preadv2` with `RWF_NOWAIT` | a worker moves the slice |
 //! | create, rename, write, list, `sendfile` of more than a little | none | always a worker |
+//! | processor: a TLS handshake, a password's hash | none | always a worker |
 //!
 //! A small file in the kernel's caches is looked up, read and sent without leaving the loop. A cold one
 //! costs a hand-over to a worker, some ten microseconds, and delays no other client.
@@ -87,7 +89,7 @@
 //!   auth        accounts, passwords, bans: which user may log in, from where
 //!   observe     records of transfers, changes and refusals: logs, events of uploads
 //!   net         sockets, TLS over them, passive ports: the operating system behind small traits
-//!   workers     thread pools for what may wait: jobs in, completions out
+//!   workers     thread pools for what may wait or computes for long: jobs in, completions out
 //!   reactor     the server on the event loop: admission, turns, data channels, drain
 //!   sandbox     what the process gives up once it listens
 //!   privsep     the helper process
@@ -152,8 +154,8 @@
 //! 3. `session/control_only.rs`: the smallest server there is.
 //! 4. `event_loop/mod.rs`: the parts of a loop, and a whole one that echoes.
 //! 5. The path of a RETR, above; then `reactor/upload_decision.rs`: what a STOR adds.
-//! 6. `reactor/securing.rs` and `net/tls/security.rs`: the same with TLS; `reactor/proxied.rs`: behind a
-//!    proxy.
+//! 6. `reactor/securing.rs`, `reactor/handshake_step.rs` and `net/tls/security.rs`: the same with TLS;
+//!    `reactor/proxied.rs`: behind a proxy.
 //! 7. `tests/simulation`: the same loop in a world made from a seed.
 
 // A link to a private item is for readers of `cargo doc --document-private-items`.

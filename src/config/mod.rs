@@ -108,7 +108,8 @@ pub struct Config {
     /// The interval of the slow recount of directories with a quota, which finds changes by other programs.
     /// Zero: only at SIGHUP, and before a quota refuses an upload.
     pub recount: Duration,
-    /// Worker threads for disk operations; with 0 the event loop blocks on them.
+    /// Worker threads for disk operations; with 0 there are no threads, and the event loop blocks on them and
+    /// on TLS handshakes.
     pub workers: usize,
     /// How long the event loop polls without sleeping after it had something to do. That spares the next
     /// command the wake-up, which takes longer than the command, and keeps a processor busy for as long.

@@ -45,6 +45,8 @@ pub struct MemoryProfile {
     pub worker_chunk: usize,
     /// Whether connections may use TLS.
     pub tls: bool,
+    /// Threads that compute TLS handshakes.
+    pub handshake_workers: usize,
     /// The memory for verifying one password, in bytes.
     pub verification: usize,
 }
@@ -88,15 +90,17 @@ pub const fn worst_case_bytes(connections: usize, profile: MemoryProfile) -> usi
         }
     };
     let for_permits = permits(connections).saturating_mul(PERMIT_BYTES);
-    let for_each = if profile.tls {
-        PER_CONNECTION + PER_SECURED_CONNECTION
+    let (for_each, for_handshakes) = if profile.tls {
+        let each = PER_CONNECTION + PER_SECURED_CONNECTION;
+        (each, profile.handshake_workers * THREAD_STACK_BYTES)
     } else {
-        PER_CONNECTION
+        (PER_CONNECTION, 0)
     };
     connections
         .saturating_mul(for_each)
         .saturating_add(for_permits)
         .saturating_add(for_passwords)
+        .saturating_add(for_handshakes)
         .saturating_add(shared)
 }
 
@@ -124,6 +128,7 @@ mod tests {
         workers: 2,
         worker_chunk: CHUNK_BYTES,
         tls: false,
+        handshake_workers: 1,
         verification: 0,
     };
 

@@ -178,9 +178,14 @@ pub const DESCRIPTORS_RESERVED: usize = 32;
 /// Connections of one address. High, because a whole company may share one (NAT).
 pub const CONNECTIONS_PER_ADDRESS: usize = 1024;
 
-/// TLS handshake steps in one iteration: each can cost a signature, some hundred microseconds of the
-/// event loop, or more than a millisecond with RSA.
-pub const HANDSHAKES_PER_PASS: usize = 1;
+/// Steps of TLS handshakes of one address that workers have at once; the others wait in a queue of the
+/// address. Each can cost a signature: some hundred microseconds, or milliseconds with RSA. A flood of
+/// one address delays a handshake of another by no more than these. An IPv6 client counts as its /64.
+pub const HANDSHAKES_OF_ONE: usize = 4;
+
+/// The most threads that compute handshakes, if there are so many processors: enough for thousands of
+/// handshakes a second.
+pub const HANDSHAKE_WORKERS: usize = 16;
 
 /// Socket reads of a TLS connection in one call; a peer could otherwise occupy the event loop with
 /// empty records.

@@ -18,7 +18,7 @@ pub struct Timings {
     /// established data connection, including its TLS handshake.
     pub data_connect: Duration,
     /// From the 234, or with implicit TLS from the connection, to the end of the TLS handshake; and
-    /// for the PROXY header.
+    /// for the PROXY header. It is paused while a worker computes the server's part.
     pub handshake: Duration,
     /// Between two bytes of a transfer. It is paused while the server works, such as reading from a
     /// slow disk or committing an upload.

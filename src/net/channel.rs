@@ -7,6 +7,7 @@
 
 use std::fmt;
 use std::io;
+use std::mem;
 use std::net::SocketAddr;
 use std::os::fd::BorrowedFd;
 
@@ -39,16 +40,33 @@ pub enum ClientCertStatus {
     Refused,
 }
 
+/// What the handshake needs next, once the socket has taken and given what it can.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HandshakeStep {
+    /// Nothing: it is finished.
+    Finished,
+    /// [`Security::compute`].
+    Compute,
+}
+
 /// A connection, in the clear or over TLS.
-///
-/// ```text
-///   clear ──secure──▶ handshaking ──handshake──▶ secured ──unsecure──▶ clear
-/// ```
 pub struct Channel {
     socket: Box<dyn Stream>,
-    security: Option<Box<Security>>,
-    /// The first byte of clear text after TLS, which `unsecure` had to read.
-    first_clear_byte: Option<u8>,
+    layer: Layer,
+}
+
+/// ```text
+///   Clear ──secure──▶ Secured (handshaking) ──handshake──▶ Secured ──unsecure──▶ Clear
+///                        │▲
+///                    lend▼│give_back
+///                       Lent
+/// ```
+enum Layer {
+    /// In the clear. After TLS with the first byte of clear text, which `unsecure` had to read.
+    Clear(Option<u8>),
+    Secured(Box<Security>),
+    /// A worker computes a step of the handshake. Nothing is read or written meanwhile.
+    Lent,
 }
 
 impl Channel {
@@ -56,22 +74,41 @@ impl Channel {
     pub const fn clear(socket: Box<dyn Stream>) -> Self {
         Self {
             socket,
-            security: None,
-            first_clear_byte: None,
+            layer: Layer::Clear(None),
         }
     }
 
     /// Starts TLS; the handshake comes next.
     pub fn secure(&mut self, security: Security) {
-        self.security = Some(Box::new(security));
+        debug_assert!(matches!(self.layer, Layer::Clear(None)), "TLS within TLS");
+        self.layer = Layer::Secured(Box::new(security));
     }
 
     /// Whether the TLS handshake is not finished.
     pub fn is_handshaking(&self) -> bool {
-        self.is_secured_and(Security::is_handshaking)
+        matches!(self.layer, Layer::Lent) || self.is_secured_and(Security::is_handshaking)
     }
 
-    /// Continues the handshake as far as it can without waiting.
+    /// Takes the TLS state out, for a worker to [compute](Security::compute) what
+    /// [`exchange`](Self::exchange) has asked for.
+    pub fn lend(&mut self) -> Option<Box<Security>> {
+        match mem::replace(&mut self.layer, Layer::Lent) {
+            Layer::Secured(security) => Some(security),
+            other => {
+                debug_assert!(false, "there is no TLS state to lend");
+                self.layer = other;
+                None
+            }
+        }
+    }
+
+    /// A worker has returned the TLS state that was [lent](Self::lend).
+    pub fn give_back(&mut self, security: Box<Security>) {
+        debug_assert!(matches!(self.layer, Layer::Lent), "nothing was lent");
+        self.layer = Layer::Secured(security);
+    }
+
+    /// Continues the handshake as far as it can without waiting. It computes, and so is for workers.
     ///
     /// # Errors
     /// `WouldBlock`: wait for writability if there are [unsent](Self::has_unsent) bytes, else for
@@ -79,9 +116,22 @@ impl Channel {
     /// final: [`take_diagnostic`](Self::take_diagnostic) gives the cause, and if TLS [has
     /// failed](Self::has_failed), [`shutdown`](Stream::shutdown) sends the alert.
     pub fn handshake(&mut self) -> io::Result<()> {
-        match &mut self.security {
-            Some(security) => security.handshake(self.socket.as_mut()),
-            None => Ok(()),
+        match &mut self.layer {
+            Layer::Secured(security) => security.handshake(self.socket.as_mut()),
+            Layer::Clear(_) => Ok(()),
+            Layer::Lent => used_while_lent(),
+        }
+    }
+
+    /// Moves what the handshake has to send and to receive, and computes nothing: for the event loop.
+    ///
+    /// # Errors
+    /// As [`handshake`](Self::handshake).
+    pub fn exchange(&mut self) -> io::Result<HandshakeStep> {
+        match &mut self.layer {
+            Layer::Secured(security) => security.exchange(self.socket.as_mut()),
+            Layer::Clear(_) => Ok(HandshakeStep::Finished),
+            Layer::Lent => used_while_lent(),
         }
     }
 
@@ -90,11 +140,15 @@ impl Channel {
     /// # Errors
     /// As [`handshake`](Self::handshake).
     pub fn unsecure(&mut self) -> io::Result<()> {
-        if let Some(security) = &mut self.security {
-            self.first_clear_byte = security.unsecure(self.socket.as_mut())?;
+        match &mut self.layer {
+            Layer::Secured(security) => {
+                let first_byte = security.unsecure(self.socket.as_mut())?;
+                self.layer = Layer::Clear(first_byte);
+                Ok(())
+            }
+            Layer::Clear(_) => Ok(()),
+            Layer::Lent => used_while_lent(),
         }
-        self.security = None;
-        Ok(())
     }
 
     /// Whether a read would return data or the end of the stream although the socket may not become
@@ -111,7 +165,7 @@ impl Channel {
     /// Accepts an end of the socket without `close_notify` as the end of the stream, if it comes
     /// between two records.
     pub fn allow_unclean_end(&mut self) {
-        if let Some(security) = &mut self.security {
+        if let Layer::Secured(security) = &mut self.layer {
             security.allow_unclean_end();
         }
     }
@@ -151,22 +205,25 @@ impl Channel {
     /// # Errors
     /// `WouldBlock` when the socket takes none.
     pub fn flush_some(&mut self) -> io::Result<()> {
-        match &mut self.security {
-            Some(security) => security.flush_some(self.socket.as_mut()),
-            None => Ok(()),
+        match &mut self.layer {
+            Layer::Secured(security) => security.flush_some(self.socket.as_mut()),
+            Layer::Clear(_) => Ok(()),
+            Layer::Lent => used_while_lent(),
         }
     }
 
     fn is_secured_and(&self, test: fn(&Security) -> bool) -> bool {
-        self.security.as_deref().is_some_and(test)
+        self.security().is_some_and(test)
     }
 
     fn read_clear(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let (Some(byte), [first, rest @ ..]) = (self.first_clear_byte, &mut *buffer) else {
+        let (Layer::Clear(byte @ Some(_)), [first, rest @ ..]) = (&mut self.layer, &mut *buffer)
+        else {
             return self.socket.read(buffer);
         };
-        *first = byte;
-        self.first_clear_byte = None;
+        if let Some(byte) = byte.take() {
+            *first = byte;
+        }
         match self.socket.read(rest) {
             Ok(count) => Ok(1 + count),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(1),
@@ -176,13 +233,26 @@ impl Channel {
 
     /// Takes the message about the handshake for the log: why it failed, or a warning.
     pub fn take_diagnostic(&mut self) -> Option<String> {
-        self.security.as_deref_mut()?.take_diagnostic()
+        match &mut self.layer {
+            Layer::Secured(security) => security.take_diagnostic(),
+            Layer::Clear(_) | Layer::Lent => None,
+        }
     }
 
-    /// The TLS state; `None` in the clear.
+    /// The TLS state; `None` in the clear, and while a worker has it.
     pub fn security(&self) -> Option<&Security> {
-        self.security.as_deref()
+        match &self.layer {
+            Layer::Secured(security) => Some(security),
+            Layer::Clear(_) | Layer::Lent => None,
+        }
     }
+}
+
+/// The answer to a call that must not be made while a worker has the TLS state: nothing may go over the
+/// socket.
+fn used_while_lent<T>() -> io::Result<T> {
+    debug_assert!(false, "a worker has the TLS state");
+    Err(io::ErrorKind::WouldBlock.into())
 }
 
 impl Stream for Channel {
@@ -199,23 +269,28 @@ impl Stream for Channel {
     }
 
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match &mut self.security {
-            Some(security) => security.read(self.socket.as_mut(), buffer),
-            None => self.read_clear(buffer),
+        match &mut self.layer {
+            Layer::Secured(security) => security.read(self.socket.as_mut(), buffer),
+            Layer::Clear(_) => self.read_clear(buffer),
+            Layer::Lent => used_while_lent(),
         }
     }
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match &mut self.security {
-            Some(security) => security.write(self.socket.as_mut(), bytes),
-            None => self.socket.write(bytes),
+        match &mut self.layer {
+            Layer::Secured(security) => security.write(self.socket.as_mut(), bytes),
+            Layer::Clear(_) => self.socket.write(bytes),
+            Layer::Lent => used_while_lent(),
         }
     }
 
     fn send_file(&mut self, file: &dyn File, offset: u64, count: usize) -> io::Result<usize> {
-        match &mut self.security {
-            Some(security) => security.send_file(self.socket.as_mut(), file, offset, count),
-            None => self.socket.send_file(file, offset, count),
+        match &mut self.layer {
+            Layer::Secured(security) => {
+                security.send_file(self.socket.as_mut(), file, offset, count)
+            }
+            Layer::Clear(_) => self.socket.send_file(file, offset, count),
+            Layer::Lent => used_while_lent(),
         }
     }
 
@@ -229,8 +304,10 @@ impl Stream for Channel {
 
     /// Over TLS, first sends `close_notify` or the alert of a failure, which may block.
     fn shutdown(&mut self) -> io::Result<()> {
-        if let Some(security) = &mut self.security {
-            security.shutdown(self.socket.as_mut())?;
+        match &mut self.layer {
+            Layer::Secured(security) => security.shutdown(self.socket.as_mut())?,
+            Layer::Clear(_) => {}
+            Layer::Lent => return used_while_lent(),
         }
         self.socket.shutdown()
     }
@@ -247,7 +324,7 @@ impl Stream for Channel {
 impl fmt::Debug for Channel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Channel")
-            .field("is_secured", &self.security.is_some())
+            .field("is_secured", &!matches!(self.layer, Layer::Clear(_)))
             .finish_non_exhaustive()
     }
 }
@@ -267,7 +344,7 @@ mod tests {
                 ..FakeStream::default()
             };
             let mut channel = Channel::clear(Box::new(socket));
-            channel.first_clear_byte = Some(b'N');
+            channel.layer = Layer::Clear(Some(b'N'));
             let mut buffer = [0; 4];
             let read = channel.read(&mut buffer).map_err(|error| error.kind());
             assert_eq!((read, buffer[0]), (expected, b'N'));

@@ -29,7 +29,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 pub use address_rules::AddressRules;
-pub use channel::{Channel, ClientCertStatus, DataSession};
+pub use channel::{Channel, ClientCertStatus, DataSession, HandshakeStep};
 pub use inherited::{InheritedListener, inherited_listeners};
 pub use passive_address::{PassiveAddresses, PassiveHost, PassiveHostError};
 pub use passive_ports::PassivePorts;

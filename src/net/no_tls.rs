@@ -6,7 +6,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{ClientCertStatus, Stream};
+use super::{ClientCertStatus, HandshakeStep, Stream};
 use crate::storage::File;
 
 /// Empty paths: no certificate is stored.
@@ -52,6 +52,8 @@ without_values! { #[derive(Clone, Debug)] Acceptor, self:
 without_values! { #[derive(Debug)] Security, self:
     fn is_handshaking(&self) -> bool;
     fn handshake(&mut self, _: &mut dyn Stream) -> io::Result<()>;
+    fn exchange(&mut self, _: &mut dyn Stream) -> io::Result<HandshakeStep>;
+    fn compute(&mut self) -> io::Result<()>;
     fn unsecure(&mut self, _: &mut dyn Stream) -> io::Result<Option<u8>>;
     fn shutdown(&mut self, _: &mut dyn Stream) -> io::Result<()>;
     fn has_unread(&self) -> bool;

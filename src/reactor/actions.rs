@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::connection::{Connection, Switch};
 use super::context::LoopContext;
 use super::data::{Link, TransferState};
-use super::turn::Request;
+use super::turn::{Request, TurnResult};
 use crate::auth::Verified;
 use crate::file_task::{FileTask, TaskSpec, TaskStep};
 use crate::limits::STAT_LISTING_BYTES;
@@ -51,11 +51,26 @@ impl Connection {
     }
 
     /// Takes the result of a job. A late one, whose operation is over, is discarded.
-    pub(super) fn complete(&mut self, completion: Completion, context: &mut LoopContext) {
-        if completion.id.ticket != self.ticket {
-            return discard_late(completion.outcome, context);
+    pub(super) fn complete(
+        &mut self,
+        completion: Completion,
+        context: &mut LoopContext,
+    ) -> TurnResult {
+        let Completion { id, outcome } = completion;
+        match outcome {
+            JobResult::Handshake(computed) => self.take_back(id, computed, context),
+            outcome if id.ticket == self.ticket => {
+                self.answered(outcome, context);
+                Ok(None)
+            }
+            late => {
+                discard_late(late, context);
+                Ok(None)
+            }
         }
-        let outcome = completion.outcome;
+    }
+
+    fn answered(&mut self, outcome: JobResult, context: &mut LoopContext) {
         let waits = matches!(
             outcome,
             JobResult::NotCounted(_) | JobResult::Sliced(_, SliceOutcome::NotCounted)
@@ -79,6 +94,7 @@ impl Connection {
                 None => self.notify(SessionEvent::TaskDropped, context),
             },
             JobResult::Panicked => self.job_panicked(context),
+            JobResult::Handshake(_) => debug_assert!(false, "a step has a ticket of its own"),
         }
     }
 

@@ -9,10 +9,8 @@ use crate::session::Deadline;
 /// Counters of one loop.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Activity {
-    /// Control turns: something was to be read, executed or written.
+    /// Control turns: something was to be read, executed or written, or a TLS handshake goes on.
     pub control_turns: u64,
-    /// Turns of TLS handshakes.
-    pub handshake_turns: u64,
     /// Data turns: a slice of a transfer, or a step of making its data connection.
     pub data_turns: u64,
     /// Command lines executed, whatever the reply.
@@ -47,7 +45,6 @@ impl Activity {
     pub(super) const fn count_turn(&mut self, turn: Turn) {
         match turn {
             Turn::Control => self.control_turns += 1,
-            Turn::Handshake => self.handshake_turns += 1,
             Turn::Data => self.data_turns += 1,
         }
     }

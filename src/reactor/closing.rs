@@ -37,7 +37,10 @@ enum Close {
 impl Connection {
     /// Writes what there is room for. What is left gets a deadline.
     pub(super) fn write_replies(&mut self, context: &LoopContext) -> Result<(), CloseReason> {
-        if matches!(self.phase, Phase::Handshaking(_) | Phase::ProxyHeader(_)) {
+        if matches!(
+            self.phase,
+            Phase::Handshaking(_) | Phase::Computing(_) | Phase::ProxyHeader(_)
+        ) {
             return Ok(());
         }
         let mut progress = false;
@@ -81,7 +84,7 @@ impl Connection {
     /// Makes the next step of the close, if there is one to make.
     pub(super) fn advance_close(&mut self, context: &mut LoopContext) -> Result<(), CloseReason> {
         if matches!(self.phase, Phase::Handshaking(_)) && self.session.is_closing() {
-            // The alert of TLS is all that can still be sent.
+            // The alert of TLS is all that can still be sent. A worker gives the TLS state back first.
             self.leave_the_last_word_to_tls();
         }
         match self.close_progress() {

@@ -24,7 +24,9 @@ use crate::net::Channel;
 use crate::net::tls::SessionTag;
 use crate::observe::target;
 use crate::protocol::line::LineBuffer;
-use crate::session::{Context, Deadline, Deadlines, Outbox, Repeated, Session, SessionEvent};
+use crate::session::{
+    Context, Deadline, Deadlines, Outbox, PausedTimeout, Repeated, Session, SessionEvent,
+};
 use crate::storage::Storage;
 
 /// The data stall clock may be due although data has arrived: the connection was not given its turn yet. It
@@ -39,6 +41,9 @@ const STALL_GRACE: Duration = Duration::from_millis(1);
 ///   │ ▲└──client half-closes──▶ HalfOpen ──nothing left to answer──▶ closed
 ///   │ └────────────────────────────────────────┐
 ///   └──AUTH, CCC──▶ Switching ──234 written──▶ Handshaking     (implicit TLS begins here)
+///                                       records │▲ step computed
+///                                               ▼│
+///                                            Computing
 /// ```
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Phase {
@@ -51,11 +56,22 @@ pub(super) enum Phase {
     Switching(Switch),
     /// TLS begins or ends; no command is read and no reply written.
     Handshaking(Switch),
+    /// A worker computes a step of the handshake that begins TLS, or will. The client's time-out is paused;
+    /// nothing is read or written, and what becomes ready stays in the latch.
+    Computing(Box<AwaitedStep>),
     /// The client has half-closed; the commands that it sent are still answered.
     HalfOpen,
     /// The last reply is written. Input is read and discarded: closing with unread input would reset the
     /// connection, and that can destroy the reply (RFC 1122 §4.2.2.13).
     Lingering,
+}
+
+/// A step of a handshake that a worker computes, or will.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct AwaitedStep {
+    pub(super) ticket: u32,
+    /// The time-out of the handshake, which is paused.
+    pub(super) left: PausedTimeout,
 }
 
 /// The direction of a change between clear text and TLS.
@@ -203,28 +219,33 @@ impl Connection {
     /// Whether the connection is runnable, and for which turn: the one predicate of the run queue.
     pub(super) fn wants(&self, turn: Turn) -> bool {
         match turn {
-            Turn::Handshake if matches!(self.phase, Phase::Handshaking(_)) => {
-                self.ready.has(self.stream.handshake_interest())
-            }
-            Turn::Handshake => {
-                let data = self.data.as_ref();
-                data.is_some_and(|data| data.wants_handshake()) && self.session.protects_data()
-            }
-            Turn::Control if matches!(self.phase, Phase::Handshaking(_)) => false,
-            Turn::Control if matches!(self.phase, Phase::Lingering | Phase::ProxyHeader(_)) => {
-                self.ready.readable
-            }
-            Turn::Control => {
+            Turn::Control => self.wants_control(),
+            Turn::Data => self.data.as_ref().is_some_and(|data| {
+                data.is_runnable()
+                    || self.wants_early_handshake()
+                    || data.ready.readable && data.must_be_silent(self.session.protects_data())
+            }),
+        }
+    }
+
+    fn wants_control(&self) -> bool {
+        match self.phase {
+            Phase::Handshaking(_) => self.ready.has(self.stream.handshake_interest()),
+            Phase::Computing(_) => false,
+            Phase::Lingering | Phase::ProxyHeader(_) => self.ready.readable,
+            Phase::Open | Phase::Switching(_) | Phase::HalfOpen => {
                 (self.ready.writable && self.has_output())
                     || self.wants_read()
                     || self.has_command()
                     || self.has_urgent()
             }
-            Turn::Data => self.data.as_ref().is_some_and(|data| {
-                data.is_runnable()
-                    || data.ready.readable && data.must_be_silent(self.session.protects_data())
-            }),
         }
+    }
+
+    /// Whether the client has begun, or goes on with, a handshake of a data connection before its command.
+    pub(super) fn wants_early_handshake(&self) -> bool {
+        let data = self.data.as_ref();
+        data.is_some_and(|data| data.wants_handshake()) && self.session.protects_data()
     }
 
     pub(super) fn has_output(&self) -> bool {

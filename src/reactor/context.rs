@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::activity::Activity;
+use super::handshake_queue::HandshakeQueue;
 use super::login_queue::LoginQueue;
 use super::parts::{Parts, StorageByAccount};
 use super::passive_pool::PassivePool;
@@ -66,6 +67,7 @@ pub(super) struct Limiters {
     pub(super) login_queue: LoginQueue,
     /// The log lines about connections to passive ports that are no client's.
     pub(super) unrelated: LogRateLimiter,
+    pub(super) handshakes: HandshakeQueue,
 }
 
 /// Buffers that are lent to the connection whose turn it is; empty between turns, but for their capacity.
@@ -100,6 +102,7 @@ impl LoopContext {
                 throttle: Throttle::default(),
                 login_queue: LoginQueue::default(),
                 unrelated: LogRateLimiter::default(),
+                handshakes: HandshakeQueue::default(),
             },
             scratch: TurnScratch {
                 actions: VecDeque::new(),

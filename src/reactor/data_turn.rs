@@ -23,6 +23,9 @@ use crate::workers::Work;
 
 impl Connection {
     pub(super) fn data_turn(&mut self, context: &mut LoopContext) {
+        if self.wants_early_handshake() {
+            self.early_handshake_turn(context);
+        }
         let Some(data) = self.data.as_deref_mut() else {
             return;
         };

@@ -12,7 +12,6 @@ use log::Level;
 use super::connection::Connection;
 use super::context::LoopContext;
 use super::data::{Link, TransferState};
-use super::turn::Turn;
 use crate::event_loop::Interest;
 use crate::net::Stream as _;
 use crate::session::{Deadline, Repeated, SessionEvent};
@@ -36,8 +35,8 @@ impl Connection {
             return true;
         }
         self.accept_client(context);
-        if self.wants(Turn::Handshake) {
-            self.data_handshake_turn(context);
+        if self.wants_early_handshake() {
+            self.early_handshake_turn(context);
         }
         self.check_silence(context);
         if !self.is_link_kept() {

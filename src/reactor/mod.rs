@@ -28,6 +28,9 @@ mod data;
 mod data_turn;
 mod download_end;
 mod drain;
+mod early_handshake;
+mod handshake_queue;
+mod handshake_step;
 mod kept;
 mod listen_socket;
 mod login;
@@ -67,8 +70,9 @@ pub use parts::{Parts, StorageByAccount};
 use socket_role::SocketRole;
 use turn::{Request, Turn, TurnQueue, TurnResult};
 
+use crate::auth::ClientPrefix;
 use crate::event_loop::{Key, MAX_SLOTS, Semaphore, Slots, Timers};
-use crate::limits::{self, HANDSHAKES_PER_PASS, SESSIONS_SHOWN};
+use crate::limits::{self, SESSIONS_SHOWN};
 use crate::net::Event;
 use crate::observe::{Records, Subscription};
 use crate::session::SessionEvent;
@@ -220,17 +224,31 @@ impl Reactor {
         for completion in completions.drain(..) {
             self.context.activity.completions += 1;
             self.context.limiters.login_queue.leave(&completion);
+            if let Some(prefix) = self.context.limiters.handshakes.leave(&completion) {
+                self.start_handshakes(prefix);
+            }
             let key = Key::from_bits(completion.id.owner);
             if self.connections.get_mut(key).is_none() {
                 actions::discard_late(completion.outcome, &mut self.context);
                 continue;
             }
-            self.tell(key, |connection, context| {
-                connection.complete(completion, context);
+            self.run_turn(key, |connection, context| {
+                connection.complete(completion, context)
             });
         }
         self.completions = completions;
         count
+    }
+
+    /// Gives workers the steps of TLS handshakes that had to wait for others of the same client prefix.
+    fn start_handshakes(&mut self, prefix: ClientPrefix) {
+        while let Some(id) = self.context.limiters.handshakes.next(prefix) {
+            let connection = self.connections.get_mut(Key::from_bits(id.owner));
+            let is_wanted = connection.is_some_and(|one| one.lend(id, &mut self.context));
+            if !is_wanted {
+                self.context.limiters.handshakes.end(id);
+            }
+        }
     }
 
     /// One turn for each connection that is runnable; one that is runnable afterwards waits for the next
@@ -238,10 +256,6 @@ impl Reactor {
     fn run_pass(&mut self) {
         for _ in 0..self.queue.len(Turn::Control as usize) {
             self.run_next(Turn::Control, Connection::control_turn);
-        }
-        let handshakes = self.queue.len(Turn::Handshake as usize);
-        for _ in 0..handshakes.min(HANDSHAKES_PER_PASS) {
-            self.run_next(Turn::Handshake, Connection::handshake_turn);
         }
         for _ in 0..self.queue.len(Turn::Data as usize) {
             self.run_next(Turn::Data, |connection, context| {
@@ -354,6 +368,8 @@ impl Reactor {
         let _ = catch_unwind(AssertUnwindSafe(|| connection.depart(context)));
         connection.data = None;
         connection.return_port(context);
+        let prefix = ClientPrefix::of(connection.peer.ip());
+        context.limiters.handshakes.withdraw(key, prefix);
         log::debug!("{}: Closed: {reason}", connection.peer);
         if connection.is_known() {
             self.admission.leave(Some(connection.peer.ip()));

@@ -1,8 +1,8 @@
 //! From clear text to TLS and back: AUTH, implicit TLS, CCC; and where TLS fails. RFC 4217 §4 and §7.
 //!
 //! No plain byte crosses the switch: input behind the command closes the connection, and nothing is read
-//! until the reply is written. Handshakes have turns of their own, of which a pass gives only a few,
-//! because each may cost a signature.
+//! until the reply is written. The loop moves the records of a handshake, and a worker computes its
+//! [steps](super::handshake_step). CCC costs no signature, and stays on the loop.
 
 use std::io;
 
@@ -11,20 +11,13 @@ use log::Level;
 use super::close_reason::CloseReason;
 use super::connection::{Connection, Phase, Switch};
 use super::context::LoopContext;
-use super::data::TransferState;
 use super::turn::TurnResult;
 use crate::auth::Revocation;
 use crate::cause::cause;
 use crate::net::tls::Acceptor;
-use crate::net::{Channel, ClientCertStatus, Stream as _};
+use crate::net::{Channel, ClientCertStatus, HandshakeStep};
 use crate::observe::target;
 use crate::session::{Deadline, Repeated, Session, SessionEvent};
-
-enum EarlyHandshake {
-    GoesOn(Channel),
-    Failed,
-    ClientLeft,
-}
 
 impl Connection {
     /// AUTH or CCC is accepted. Plain text behind it, from the client or injected on the way, must not be
@@ -79,20 +72,31 @@ impl Connection {
         self.deadlines.set(Deadline::Handshake, handshake);
     }
 
-    pub(super) fn handshake_turn(&mut self, context: &mut LoopContext) -> TurnResult {
-        let Phase::Handshaking(switch) = self.phase else {
-            self.data_handshake_turn(context);
-            return Ok(None);
-        };
+    pub(super) fn handshake_turn(
+        &mut self,
+        switch: Switch,
+        context: &mut LoopContext,
+    ) -> TurnResult {
         let step = match switch {
-            Switch::Secure => self.stream.handshake(),
-            Switch::Clear => self.stream.unsecure(),
+            Switch::Secure => self.stream.exchange(),
+            Switch::Clear => self.stream.unsecure().map(|()| HandshakeStep::Finished),
         };
+        self.go_on_with_handshake(switch, step, context)
+    }
+
+    /// Acts on what the socket, or a worker, has done for the handshake.
+    pub(super) fn go_on_with_handshake(
+        &mut self,
+        switch: Switch,
+        step: io::Result<HandshakeStep>,
+        context: &mut LoopContext,
+    ) -> TurnResult {
         if let Some(remark) = self.stream.take_diagnostic() {
             log::warn!(target: target::SECURITY, "{}: {remark}", self.peer);
         }
         match step {
-            Ok(()) => self.end_handshake(switch, context),
+            Ok(HandshakeStep::Finished) => self.end_handshake(switch, context),
+            Ok(HandshakeStep::Compute) => self.await_step(context),
             Err(error) => match error.kind() {
                 io::ErrorKind::WouldBlock => {
                     self.ready.clear(self.stream.handshake_interest());
@@ -103,55 +107,6 @@ impl Connection {
             },
         }
         Ok(None)
-    }
-
-    /// A step of a handshake on the data connection that the client has begun before its command.
-    pub(super) fn data_handshake_turn(&mut self, context: &mut LoopContext) {
-        let Some(channel) = self.data().take_channel() else {
-            return;
-        };
-        match self.early_handshake(channel, context) {
-            EarlyHandshake::GoesOn(channel) => self.data().reopen(channel),
-            EarlyHandshake::Failed => self.data().fail_link(),
-            EarlyHandshake::ClientLeft => self.lose_link(context),
-        }
-    }
-
-    /// The direction of the transfer is not known yet, so the stricter limits of one that sends apply. A
-    /// client that leaves because its command was refused is no failure.
-    fn early_handshake(&mut self, channel: Channel, context: &LoopContext) -> EarlyHandshake {
-        let mut channel = match self.protected(channel, true, context) {
-            Ok(channel) => channel,
-            Err(error) => {
-                self.log_insecure(&error);
-                return EarlyHandshake::Failed;
-            }
-        };
-        let step = channel.handshake().map_err(|error| error.kind());
-        let was_refused = matches!(self.data().state(), TransferState::Refused);
-        let has_left = matches!(
-            step,
-            Err(io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset)
-        );
-        if was_refused && has_left {
-            return EarlyHandshake::ClientLeft;
-        }
-        if let Some(remark) = channel.take_diagnostic() {
-            self.log_diagnostic(&remark);
-        }
-        let ready = &mut self.data().ready;
-        match step {
-            // Records that came with its end are in the TLS buffer, not in the kernel's.
-            Ok(()) => ready.readable = true,
-            Err(io::ErrorKind::WouldBlock) => ready.clear(channel.handshake_interest()),
-            Err(io::ErrorKind::Interrupted) => {}
-            Err(_) => {
-                // Sends the alert if there is room; nothing waits for that.
-                let _ = channel.shutdown();
-                return EarlyHandshake::Failed;
-            }
-        }
-        EarlyHandshake::GoesOn(channel)
     }
 
     /// The data connection as PROT wants it (RFC 2228 §3), in the clear or secured.

@@ -1,8 +1,7 @@
 //! Turns: the kinds that the run queue gives, and what a turn returns.
 //!
-//! Control comes before data, so that a command is answered before the next megabyte. Handshakes have a
-//! kind of their own because they cost the most: a pass makes only a few. A turn sets nothing outside its
-//! connection: what it wants of the reactor is in its result.
+//! Control comes before data, so that a command is answered before the next megabyte. A turn sets nothing
+//! outside its connection: what it wants of the reactor is in its result.
 
 use super::admission::Protocol;
 use super::close_reason::CloseReason;
@@ -13,12 +12,11 @@ use crate::protocol::proxy_header::ProxiedPeer;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Turn {
     Control,
-    Handshake,
     Data,
 }
 
 impl Turn {
-    pub(super) const ALL: [Self; 3] = [Self::Control, Self::Handshake, Self::Data];
+    pub(super) const ALL: [Self; 2] = [Self::Control, Self::Data];
 }
 
 pub(super) type TurnQueue = RunQueue<{ Turn::ALL.len() }>;

@@ -77,7 +77,7 @@ impl Connection {
                 return;
             }
             Link::Connecting(stream) => stream.as_ref(),
-            Link::Open(channel) => channel,
+            Link::Open(channel) | Link::Computing(channel, _) => channel,
             Link::Absent | Link::Passive(_) | Link::Target(_) | Link::Failed => {
                 data.end = UploadEnd::Unwatched;
                 return;
@@ -172,7 +172,9 @@ impl Connection {
             | TransferState::OnWorker(..)
             | TransferState::AwaitingCommit(..)
             | TransferState::ConfirmingEnd(_) => true,
-            TransferState::AwaitingLink(_) => matches!(data.link(), Link::Open(_)),
+            TransferState::AwaitingLink(_) => {
+                matches!(data.link(), Link::Open(_) | Link::Computing(..))
+            }
             TransferState::Idle
             | TransferState::Refused
             | TransferState::Opening

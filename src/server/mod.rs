@@ -179,7 +179,7 @@ impl Server {
         let profile = capacity::memory_profile(&config, workers);
         let limit = capacity::connections(&config, mode, profile);
         let acceptor = acceptor_for(config.tls.as_ref(), network.unix_time())?;
-        let (runner, threads) = workers_for(workers, profile.worker_chunk, &handle.waker);
+        let (runner, threads) = workers_for(profile, &handle.waker);
         if let Some(umask) = config.umask {
             umask.set_for_process();
         }
@@ -359,7 +359,8 @@ const fn mode(config: &Config) -> ServerMode {
 /// The number of worker threads: only storage needs them.
 const fn workers(config: &Config) -> usize {
     match mode(config) {
-        ServerMode::ControlOnly => 0,
+        // Its only jobs are TLS handshakes.
+        ServerMode::ControlOnly => config.tls.is_some() as usize,
         ServerMode::Serving => config.workers,
     }
 }

@@ -12,6 +12,7 @@ use crate::auth::Accounts;
 use crate::cause::cause;
 use crate::config::{Config, TlsConfig};
 use crate::helper_process::event_arguments;
+use crate::limits::MemoryProfile;
 use crate::net::tls::Acceptor;
 use crate::net::{InheritedListener, PassiveAddresses, PassivePorts, Waker};
 use crate::observe::{self, RecordThreads, event_worker};
@@ -55,14 +56,14 @@ fn start_sweeper(sweeps: Vec<Sweep>) -> Option<Sweeper> {
 }
 
 pub(super) fn workers_for(
-    threads: usize,
-    chunk: usize,
+    profile: MemoryProfile,
     waker: &Waker,
 ) -> (Box<dyn Runner>, Option<PoolThreads>) {
-    if threads == 0 {
+    if profile.workers == 0 {
         return (Box::new(Inline::new()), None);
     }
-    let (pools, threads) = WorkerPools::new(threads, chunk, waker);
+    let (chunk, handshakes) = (profile.worker_chunk, profile.handshake_workers);
+    let (pools, threads) = WorkerPools::new(profile.workers, chunk, handshakes, waker);
     (Box::new(pools), Some(threads))
 }
 

@@ -28,8 +28,9 @@ pub enum Deadline {
     Resume,
     /// The client must read some of its replies.
     ReplyStall,
-    /// The TLS handshake of the control connection must end; or, before that and never at the same
-    /// time, the proxy must send its header.
+    /// The client must do its part of the TLS handshake of the control connection: paused while a worker
+    /// computes the server's, or will. Or, before that and never at the same time, the proxy must send its
+    /// header.
     Handshake,
     /// The client must close its side of the control connection, after the last reply.
     Linger,
@@ -55,7 +56,7 @@ impl Deadline {
     ];
 }
 
-/// The deadline of a transfer that is paused, and the time that it had left.
+/// A deadline that is paused while the server works, and the time that it had left.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PausedTimeout(Option<(Deadline, Duration)>);
 
@@ -90,10 +91,14 @@ impl Deadlines {
         *self = Self::default();
     }
 
-    /// Pauses the time-out of a transfer. At most one of the two is set at a time.
+    /// Pauses the time-out of a transfer or of a handshake. At most one of the three is set at a time.
     pub fn pause(&mut self, now: Instant) -> PausedTimeout {
-        let mut of_transfer = [Deadline::DataConnect, Deadline::DataStall].into_iter();
-        PausedTimeout(of_transfer.find_map(|deadline| {
+        let of_work = [
+            Deadline::DataConnect,
+            Deadline::DataStall,
+            Deadline::Handshake,
+        ];
+        PausedTimeout(of_work.into_iter().find_map(|deadline| {
             let at = self.get(deadline)?;
             self.clear(deadline);
             Some((deadline, at.saturating_duration_since(now)))
@@ -164,7 +169,12 @@ mod tests {
     fn paused_time_out_resumes_with_time_left() {
         let (start, second) = (Instant::now(), Duration::from_secs(1));
         let much_later = start + second * 1000;
-        for deadline in [Deadline::DataConnect, Deadline::DataStall] {
+        let of_work = [
+            Deadline::DataConnect,
+            Deadline::DataStall,
+            Deadline::Handshake,
+        ];
+        for deadline in of_work {
             let mut deadlines = Deadlines::default();
             deadlines.set(deadline, start + second * 3);
             deadlines.set(Deadline::Resume, much_later);

@@ -164,10 +164,14 @@ impl Transfer {
 
     /// The readiness to wait for before the first slice. A download is tried at once; an upload, and a TLS
     /// handshake, begin with bytes of the client's, and no worker is kept busy before they are there. What
-    /// came with a handshake before the 150 may be all: the socket then has nothing to report.
+    /// came with a handshake before the 150 may be all: the socket then has nothing to report. The server's
+    /// part of such a handshake may still be unsent.
     pub fn first_interest(&self) -> Interest {
-        let begins_with_client = self.stream.is_handshaking() || self.is_inbound;
-        if begins_with_client && !self.stream.has_unread() {
+        if self.stream.has_unread() {
+            Interest::Now
+        } else if self.stream.is_handshaking() {
+            self.stream.handshake_interest()
+        } else if self.is_inbound {
             Interest::Readable
         } else {
             Interest::Now

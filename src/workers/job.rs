@@ -3,12 +3,14 @@
 //! [`Job::run`] is the same on a thread, inline, and in the simulator. A job that panics completes
 //! as [`JobResult::Panicked`]; unwinding closes what it owned.
 
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use crate::auth::{Verification, Verified};
 use crate::event_loop::Permit;
 use crate::file_task::{FileTask, TaskStep};
+use crate::net::tls::Security;
 use crate::protocol::entry::Entry;
 use crate::storage::{Answer, Error, Operation, Result, Storage, VirtualPath, Wait};
 use crate::transfer::{Listing, Opened, Plan, Scratch, SliceOutcome, Transfer, TransferSource};
@@ -36,6 +38,8 @@ pub struct Job {
 pub enum Work {
     /// Verify a password: hash it, or check it with PAM.
     Verify(Verification),
+    /// Compute a step of a TLS handshake.
+    Handshake(Box<Security>),
     /// One query or modification.
     Operate(Operation),
     /// A slice of a file task.
@@ -65,6 +69,8 @@ pub enum Work {
 pub enum JobResult {
     /// Of [`Work::Verify`].
     Verified(Verified),
+    /// Of [`Work::Handshake`]: the TLS state, and whether the step has succeeded; `None` after a panic.
+    Handshake(Option<(Box<Security>, io::Result<()>)>),
     /// Of [`Work::Operate`].
     Operated(Result<Answer>),
     /// Of [`Work::FileTask`].
@@ -122,6 +128,14 @@ impl Work {
                 // A panic in a password hash, or in PAM's answer, is a failed login.
                 let verified = catch_unwind(AssertUnwindSafe(|| verification.run()));
                 JobResult::Verified(verified.unwrap_or(Verified::Rejected))
+            }
+            Self::Handshake(mut security) => {
+                // The connection learns that its TLS state is gone.
+                let computed = catch_unwind(AssertUnwindSafe(|| {
+                    let computed = security.compute();
+                    (security, computed)
+                }));
+                JobResult::Handshake(computed.ok())
             }
             Self::Operate(operation) => match storage.perform(&operation, Wait::Allowed) {
                 Err(Error::NotCounted) => JobResult::NotCounted(Box::new(Self::Operate(operation))),

@@ -2,8 +2,8 @@
 //!
 //! A [`Job`] owns its data and returns it in its [`JobResult`], so only the queues are shared and
 //! locked. The event loop never waits for a worker: it submits, is woken, and collects. Passwords are
-//! verified in thread pools of their own, so that they never delay storage. Nothing here knows
-//! sessions or connections: a job's [`JobId`] is opaque.
+//! verified and TLS handshakes computed in thread pools of their own, so that they never delay storage.
+//! Nothing here knows sessions or connections: a job's [`JobId`] is opaque.
 
 mod job;
 mod pool;
@@ -24,7 +24,7 @@ pub trait Runner: Send {
     fn collect(&mut self, into: &mut Vec<Completion>);
 
     /// The number of jobs submitted and not collected. A runner may exclude jobs that can be
-    /// abandoned at a shutdown (password verification).
+    /// abandoned at a shutdown (password verification, TLS handshakes).
     fn outstanding(&self) -> usize;
 
     /// Whether [`collect`](Self::collect) would return a completion now, so that the event loop must

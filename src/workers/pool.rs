@@ -164,10 +164,11 @@ fn work(queue: &JobQueue, chunk: usize, finished: &Sender<Completion>, waker: &W
     }
 }
 
-/// Runs each job in [`submit`](Runner::submit), without threads: for small devices, and for tests.
+/// Runs jobs without threads, one in each [`collect`](Runner::collect), so that all clients have their turns
+/// between two jobs: for small devices.
 pub struct Inline {
     scratch: Scratch,
-    finished: VecDeque<Completion>,
+    jobs: VecDeque<Job>,
 }
 
 impl Inline {
@@ -175,7 +176,7 @@ impl Inline {
     pub fn new() -> Self {
         Self {
             scratch: Scratch::new(CHUNK_BYTES),
-            finished: VecDeque::new(),
+            jobs: VecDeque::new(),
         }
     }
 }
@@ -188,20 +189,20 @@ impl Default for Inline {
 
 impl Runner for Inline {
     fn submit(&mut self, job: Job) {
-        // It has the event loop's thread, which must not stay.
-        let completion = job.run(&mut self.scratch, &mut || false);
-        self.finished.push_back(completion);
+        self.jobs.push_back(job);
     }
 
     fn collect(&mut self, into: &mut Vec<Completion>) {
-        into.extend(self.finished.drain(..));
+        // It has the event loop's thread, which must not stay.
+        let next = self.jobs.pop_front();
+        into.extend(next.map(|job| job.run(&mut self.scratch, &mut || false)));
     }
 
     fn outstanding(&self) -> usize {
-        self.finished.len()
+        self.jobs.len()
     }
 
     fn has_finished(&self) -> bool {
-        !self.finished.is_empty()
+        !self.jobs.is_empty()
     }
 }

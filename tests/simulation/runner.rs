@@ -15,6 +15,9 @@ use crate::world::{SimEvent, World};
 /// Small, so that transfers take several steps.
 const SCRATCH_BYTES: usize = 4 * 1024;
 
+/// How long a step of a handshake may take, even if all else is quick: commands come while it is computed.
+const SLOW_HANDSHAKE: Duration = Duration::from_millis(400);
+
 /// All jobs, waiting, done or returned.
 pub(crate) struct Jobs {
     waiting: BTreeMap<u64, Job>,
@@ -117,6 +120,9 @@ impl Runner for VirtualRunner {
         }
         let mut after = world.fault_plan.job;
         after = world.rng.time(after);
+        if matches!(job.work, Work::Handshake(_)) && world.rng.one_in(3) {
+            after += world.rng.time(SLOW_HANDSHAKE);
+        }
         let is_of_transfer = matches!(job.work, Work::Slice(_) | Work::Commit(_));
         if world.inject_fault(|plan| plan.hung)
             || (is_of_transfer && world.inject_fault(|plan| plan.sluggish))

@@ -6,6 +6,7 @@
 //! (RFC 8446 §6.1). It knows neither commands nor replies.
 
 mod bulk;
+mod handshake;
 mod peer_check;
 mod unclean_end;
 
@@ -17,7 +18,7 @@ use rustls::ServerConnection;
 use rustls::server::danger::ClientCertVerifier;
 
 use super::ClientCertificates;
-use super::failure::{FirstBytes, UNKNOWN, closed_in_handshake, describe};
+use super::failure::{FirstBytes, UNKNOWN, describe};
 use super::sessions::Binding;
 use super::wire::{RecordOrText, RecordPosition, RecordReader, Wire};
 use crate::limits::{CHUNK_BYTES, TLS_BULK_BYTES, TLS_READS_PER_CALL};
@@ -46,6 +47,10 @@ pub struct Security {
     more_pending: bool,
     /// Reads the last records before clear text.
     record_reader: RecordReader,
+    /// Records were received that rustls has not processed.
+    is_computable: bool,
+    /// What the record that was received last begins with.
+    first_bytes: FirstBytes,
     /// Buffer for `send_file`; allocated by the first call.
     file_chunk: Vec<u8>,
     /// The message for [`take_diagnostic`](Self::take_diagnostic).
@@ -53,12 +58,14 @@ pub struct Security {
 }
 
 /// ```text
-///   Handshaking ──finished and checked──▶ Established ──close_notify sent──▶ Closing
-///        └──────────────────────┴──protocol violation by the peer──▶ Failed
+///   Handshaking ──computed──▶ Checked ──written──▶ Established ──close_notify sent──▶ Closing
+///        └───────────────────────────────────────────────┴──protocol violation by the peer──▶ Failed
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum TlsState {
     Handshaking,
+    /// The handshake is finished and accepted, and its last records are to be written.
+    Checked,
     Established,
     /// Received data is discarded.
     Closing,
@@ -85,6 +92,8 @@ impl Security {
             unclean_end: UncleanEnd::default(),
             more_pending: false,
             record_reader: RecordReader::default(),
+            is_computable: false,
+            first_bytes: UNKNOWN,
             file_chunk: Vec::new(),
             diagnostic: None,
         }
@@ -92,37 +101,15 @@ impl Security {
 
     /// Whether the handshake is not finished, or TLS has failed.
     pub const fn is_handshaking(&self) -> bool {
-        matches!(self.state, TlsState::Handshaking | TlsState::Failed)
+        matches!(
+            self.state,
+            TlsState::Handshaking | TlsState::Checked | TlsState::Failed
+        )
     }
 
     /// See [`Channel::has_failed`](crate::net::Channel::has_failed).
     pub const fn has_failed(&self) -> bool {
         matches!(self.state, TlsState::Failed)
-    }
-
-    /// See [`Channel::handshake`](crate::net::Channel::handshake).
-    pub fn handshake(&mut self, socket: &mut dyn Stream) -> io::Result<()> {
-        for _ in 0..TLS_READS_PER_CALL {
-            self.flush(socket)?;
-            if !self.tls.is_handshaking() {
-                self.check_session()?;
-                self.check_client()?;
-                self.state = TlsState::Established;
-                // What came with the end of the handshake: the socket will not report it.
-                let rest = self.tls.process_new_packets();
-                self.more_pending = rest.is_ok_and(|rest| rest.plaintext_bytes_to_read() > 0);
-                return Ok(());
-            }
-            if self.peer_closed {
-                // A version is chosen only when a whole ClientHello was received.
-                let has_hello = self.tls.protocol_version().is_some();
-                let is_partial = self.position != RecordPosition::default();
-                let why = closed_in_handshake(has_hello || is_partial);
-                return Err(self.failed(why, io::ErrorKind::UnexpectedEof));
-            }
-            self.fill(socket)?;
-        }
-        Err(io::ErrorKind::Interrupted.into())
     }
 
     /// See [`Channel::unsecure`](crate::net::Channel::unsecure). Records are read one at a time,
@@ -159,7 +146,7 @@ impl Security {
 
     /// See [`Channel::has_unread`](crate::net::Channel::has_unread).
     pub const fn has_unread(&self) -> bool {
-        self.peer_closed || self.more_pending
+        self.peer_closed || self.more_pending || self.is_computable
     }
 
     /// See [`Channel::has_unsent`](crate::net::Channel::has_unsent).
@@ -306,20 +293,32 @@ impl Security {
 
     /// Reads from the socket once and decrypts. Returns whether that drained the socket.
     fn fill(&mut self, socket: &mut dyn Stream) -> io::Result<bool> {
+        let was_short = self.receive(socket)?;
+        self.decrypt()?;
+        Ok(was_short)
+    }
+
+    /// Reads from the socket once, and computes nothing. Returns whether that drained the socket.
+    fn receive(&mut self, socket: &mut dyn Stream) -> io::Result<bool> {
+        let is_beginning = self.position.is_between_records();
         let mut wire = Wire::tracking(socket, &mut self.position);
         let taken = self.tls.read_tls(&mut wire);
-        let (was_short, start) = (wire.was_short(), wire.first_bytes());
+        self.is_computable |= wire.is_computable();
+        if is_beginning {
+            self.first_bytes = wire.first_bytes();
+        }
+        let was_short = wire.was_short();
         if taken? == 0 {
             self.peer_closed = true;
         }
-        self.decrypt(start)?;
         Ok(was_short)
     }
 
     /// As [`fill`](Self::fill), from a record in memory.
     fn fill_from(&mut self, record: &mut &[u8]) -> io::Result<()> {
         while !record.is_empty() && self.tls.read_tls(record)? > 0 {}
-        self.decrypt(UNKNOWN)
+        self.first_bytes = UNKNOWN;
+        self.decrypt().map(drop)
     }
 
     /// Takes plaintext from rustls: `None` if it has none, `Some(0)` at an announced end.
@@ -331,19 +330,21 @@ impl Security {
         }
     }
 
-    /// Has rustls process the records that it was given; the last read began with `start`.
+    /// Has rustls process the records that it was given. Returns the bytes of plaintext to read.
     ///
     /// # Errors
     /// `InvalidData`. The alert for the peer is then [unsent](Self::has_unsent).
-    fn decrypt(&mut self, start: FirstBytes) -> io::Result<()> {
+    fn decrypt(&mut self) -> io::Result<usize> {
+        self.is_computable = false;
         match self.tls.process_new_packets() {
             Ok(state) => {
                 self.peer_closed |= state.peer_has_closed();
-                Ok(())
+                Ok(state.plaintext_bytes_to_read())
             }
             Err(error) => {
                 self.state = TlsState::Failed;
-                Err(self.failed(&describe(&error, start), io::ErrorKind::InvalidData))
+                let why = describe(&error, self.first_bytes);
+                Err(self.failed(&why, io::ErrorKind::InvalidData))
             }
         }
     }

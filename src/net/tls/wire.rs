@@ -1,9 +1,9 @@
 //! Adapters between a socket and rustls.
 //!
-//! [`Wire`] forwards reads and writes; it records whether a read was short (the socket is drained)
-//! and its first bytes (to diagnose failures). [`RecordPosition`] tracks record boundaries in the
-//! received bytes. [`RecordReader`] reads one TLS record and not a byte more (RFC 8446 §5.1), for a
-//! connection that continues in the clear.
+//! [`Wire`] forwards reads and writes; it records whether a read was short (the socket is drained),
+//! whether it gives rustls something to do, and its first bytes (to diagnose failures).
+//! [`RecordPosition`] tracks record boundaries in the received bytes. [`RecordReader`] reads one TLS
+//! record and not a byte more (RFC 8446 §5.1), for a connection that continues in the clear.
 
 use std::io::{self, IoSlice, Read, Write};
 use std::ops::RangeInclusive;
@@ -16,6 +16,7 @@ pub(super) struct Wire<'a> {
     socket: &'a mut dyn Stream,
     position: Option<&'a mut RecordPosition>,
     was_short: bool,
+    is_computable: bool,
     first_bytes: FirstBytes,
 }
 
@@ -25,6 +26,7 @@ impl<'a> Wire<'a> {
             socket,
             position: None,
             was_short: false,
+            is_computable: false,
             first_bytes: UNKNOWN,
         }
     }
@@ -45,6 +47,11 @@ impl<'a> Wire<'a> {
         self.first_bytes
     }
 
+    /// Whether the last read ended a record or its header. Before that rustls can do nothing.
+    pub(super) const fn is_computable(&self) -> bool {
+        self.is_computable
+    }
+
     /// Whether the last read returned less than requested.
     pub(super) const fn was_short(&self) -> bool {
         self.was_short
@@ -58,7 +65,7 @@ impl Read for Wire<'_> {
         debug_assert!(count <= buffer.len());
         let read = buffer.get(..count).unwrap_or_default();
         if let Some(position) = &mut self.position {
-            position.advance(read);
+            self.is_computable = position.advance(read);
         }
         self.first_bytes = read.first_chunk().copied().unwrap_or(UNKNOWN);
         Ok(count)
@@ -101,13 +108,15 @@ impl RecordPosition {
         matches!(self, Self::Header(0, _))
     }
 
-    /// Moves past the received bytes.
-    pub(super) fn advance(&mut self, mut bytes: &[u8]) {
+    /// Moves past the received bytes. Returns whether the end of a record or of a header is among them.
+    pub(super) fn advance(&mut self, mut bytes: &[u8]) -> bool {
+        let mut has_end = false;
         while let [first, rest @ ..] = bytes {
             *self = match *self {
                 Self::Body(left) => {
                     if let Some(next) = bytes.get(left..) {
                         bytes = next;
+                        has_end = true;
                         Self::default()
                     } else {
                         let left = left - bytes.len();
@@ -120,6 +129,7 @@ impl RecordPosition {
                     // The last two bytes of the header are the length.
                     let length = length << 8 | u16::from(*first);
                     if had + 1 == HEADER_BYTES {
+                        has_end = true;
                         Self::in_body(length.into())
                     } else {
                         Self::Header(had + 1, length)
@@ -127,6 +137,7 @@ impl RecordPosition {
                 }
             };
         }
+        has_end
     }
 
     fn in_body(left: usize) -> Self {
@@ -217,8 +228,13 @@ mod tests {
             let mut position = RecordPosition::default();
             let mut at = 0;
             for part in bytes.chunks(piece) {
-                position.advance(part);
+                let before = at;
                 at += part.len();
+                let is_end = |end: usize| end > before && end <= at;
+                let has_end = ends
+                    .iter()
+                    .any(|&end| is_end(end) || is_end(end + HEADER_BYTES));
+                assert_eq!(position.advance(part), has_end, "{piece} {at}");
                 assert_eq!(
                     position.is_between_records(),
                     ends.contains(&at),

@@ -34,7 +34,7 @@ impl DataChannel {
     pub(in crate::reactor) fn reset_link(&mut self) {
         match &mut self.link {
             Link::Connecting(stream) => stream.reset_on_close(),
-            Link::Open(channel) => channel.reset_on_close(),
+            Link::Open(channel) | Link::Computing(channel, _) => channel.reset_on_close(),
             Link::Absent | Link::Passive(_) | Link::Target(_) | Link::Failed => {}
         }
         self.close_link();
@@ -86,6 +86,34 @@ impl DataChannel {
     pub(in crate::reactor) fn take_channel(&mut self) -> Option<Channel> {
         match mem::take(&mut self.link) {
             Link::Open(channel) => Some(channel),
+            other => {
+                self.link = other;
+                None
+            }
+        }
+    }
+
+    /// A worker computes the step of its handshake that has this ticket.
+    pub(in crate::reactor) fn compute(&mut self, channel: Channel, ticket: u32) {
+        debug_assert!(
+            matches!(self.link, Link::Absent),
+            "a link is replaced unseen"
+        );
+        self.link = Link::Computing(channel, ticket);
+    }
+
+    /// The channel whose step has this ticket. It is gone if the link was closed meanwhile.
+    pub(in crate::reactor) const fn computing(&mut self, ticket: u32) -> Option<&mut Channel> {
+        match &mut self.link {
+            Link::Computing(channel, own) if *own == ticket => Some(channel),
+            _ => None,
+        }
+    }
+
+    /// As [`take_channel`](Self::take_channel), when the step with this ticket has been computed.
+    pub(in crate::reactor) fn take_computed(&mut self, ticket: u32) -> Option<Channel> {
+        match mem::take(&mut self.link) {
+            Link::Computing(channel, own) if own == ticket => Some(channel),
             other => {
                 self.link = other;
                 None

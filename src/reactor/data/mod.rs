@@ -29,6 +29,9 @@ use crate::transfer::{Cancellation, Transfer, TransferSource};
 /// ```text
 ///   Absent ──PASV──▶ Passive ──client connects──▶ Open ──150──▶ (joined to the file)
 ///     └────PORT──▶ Target ──150──▶ Connecting ──connected──▶ Open ──early handshake fails──▶ Failed
+///                                   records of an early handshake │▲ step computed
+///                                                                 ▼│
+///                                                              Computing
 /// ```
 #[derive(Default)]
 pub(super) enum Link {
@@ -43,6 +46,9 @@ pub(super) enum Link {
     Connecting(Box<dyn Stream>),
     /// Connected, in the clear or secured.
     Open(Channel),
+    /// A worker computes a step of a handshake that the client began before the 150, or will. The loop waits
+    /// for nothing else.
+    Computing(Channel, u32),
     /// A handshake that the client began before the 150 has failed.
     Failed,
 }

@@ -23,7 +23,7 @@ impl DataChannel {
                 (transfer.stream(), false)
             }
             (Link::Connecting(stream), _) => (stream.as_mut(), false),
-            (Link::Open(channel), _) => {
+            (Link::Open(channel) | Link::Computing(channel, _), _) => {
                 let has_unread = channel.has_unread();
                 (channel, has_unread)
             }

@@ -11,6 +11,7 @@ mod active_targets;
 mod certificate_dates;
 mod clock;
 mod closing;
+mod computing;
 mod handshakes;
 mod late_completions;
 mod markers;

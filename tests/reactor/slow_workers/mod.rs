@@ -7,8 +7,11 @@
 //! - `transfers`: a disk hangs.
 //! - `logins`: the login queue is full.
 //! - `counts`: the files under a quota are being counted.
+//! - `handshakes`: a TLS handshake takes long, or an address begins many.
 
 mod counts;
+#[cfg(feature = "tls")]
+mod handshakes;
 #[cfg(feature = "hashed-passwords")]
 mod logins;
 mod refusals;
@@ -92,6 +95,8 @@ fn with_storage(
     let storage = wrap(Arc::new(Disk::open_root(directory.path()).unwrap()));
     let network = SystemNetwork::new().unwrap();
     let mut reactor = Reactor::new(parts(network, storage, &workers, settings));
+    #[cfg(feature = "tls")]
+    reactor.renew(handshakes::acceptor());
     let here = "127.0.0.1:0".parse().unwrap();
     let scene = Scene {
         address: reactor.listen(here, Protocol::Ftp).unwrap(),

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::conversation::CommandKind;
 use super::ftp_client::FtpClient;
-use super::profile::TlsMode;
+use super::profile::{TlsMode, TlsStart};
 use crate::rng::Odds;
 use crate::world::{ConnectionFacts, Reset, World};
 
@@ -69,10 +69,18 @@ impl FtpClient {
         self.config.is_proxied && !self.conversation.was_greeted() && is_late
     }
 
-    /// Its handshake, or the PROXY header before it, timed out.
+    /// Its handshake, or the PROXY header before it, timed out. The time in which a worker computes is not
+    /// the client's, so the handshake of one that is quick itself is not late until another time-out.
     fn handshake_was_late(&self, facts: &ConnectionFacts, world: &World) -> bool {
         let times = &self.config.timings;
-        let least = times.handshake.min(times.login).min(times.idle);
+        let is_quick = self.config.fault_plan.is_quick();
+        let may_be_late = !is_quick || self.profile.tls_start != TlsStart::Proper;
+        let own = if may_be_late {
+            times.handshake
+        } else {
+            times.login
+        };
+        let least = own.min(times.login).min(times.idle);
         let until = facts.server.closed_at().unwrap_or(world.now);
         let is_late = until.saturating_sub(self.control.connected_at()) >= least;
         // A client that has not received the 234 does not start the handshake.

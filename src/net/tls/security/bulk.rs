@@ -55,7 +55,8 @@ impl Security {
             let taken = self.tls.read_tls(&mut wire)?;
             self.peer_closed |= taken == 0;
             at += taken;
-            self.decrypt(UNKNOWN)?;
+            self.first_bytes = UNKNOWN;
+            self.decrypt()?;
             match self.drain_plaintext(plain.get_mut(count..).unwrap_or_default()) {
                 // None while a record is incomplete.
                 Ok(more) => count += more.unwrap_or(0),
