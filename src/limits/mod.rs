@@ -132,12 +132,11 @@ pub const LISTING_BYTES: usize = 16 * 1024;
 /// Entries that a listing examines in one slice, at one system call each.
 pub const LISTING_ENTRIES: usize = 256;
 
-/// The largest directory that is listed sorted by name: reading it delays the first byte by some
-/// milliseconds.
-pub const SORTED_ENTRIES: usize = 1000;
+/// The largest directory that is listed sorted by name: reading and sorting its names delays the first
+/// byte by some milliseconds.
+pub const SORTED_ENTRIES: usize = 10_000;
 
-/// The memory for sorting, in bytes: that many entries with names of the usual length, fewer if they
-/// are links with long targets.
+/// The memory for sorting, in bytes: that many names of 33 bytes, or fewer that are longer.
 pub const SORTED_BYTES: usize = 512 * 1024;
 
 /// How many levels `LIST -R` descends.

@@ -4,8 +4,6 @@
 //! The proleptic Gregorian calendar, years 0 to 9999; times outside are clamped. It does not read the
 //! clock: the current time is a parameter.
 
-use std::io::Write as _;
-
 use time::{Date, Month, OffsetDateTime};
 
 use super::decimal;
@@ -19,6 +17,9 @@ const DAY: i64 = 86_400;
 
 /// The age in seconds from which `ls` shows the year instead of the time.
 const RECENT: i64 = 182 * DAY;
+
+/// The names of the months in `ls -l`, from January, each with its space.
+const MONTHS: &[u8] = b"Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec ";
 
 /// The date and time at `seconds` since 1970, clamped to the years 0 to 9999.
 pub fn utc(seconds: i64) -> OffsetDateTime {
@@ -49,16 +50,14 @@ pub enum Precision {
 /// Appends a time-val (RFC 3659 §2.3); the fraction is truncated to the precision.
 pub fn write_time_val(out: &mut Vec<u8>, (seconds, nanoseconds): (i64, u32), precision: Precision) {
     let utc = utc(seconds);
-    write_year(out, utc);
-    for part in [
-        utc.month().into(),
-        utc.day(),
-        utc.hour(),
-        utc.minute(),
-        utc.second(),
-    ] {
-        decimal::write_zeroed(out, u64::from(part), 2);
-    }
+    let (year, month, day) = utc.date().to_calendar_date();
+    let (hour, minute, second) = utc.to_hms();
+    let digits = [month.into(), day, hour, minute, second]
+        .into_iter()
+        .fold(u64::from(year.unsigned_abs()), |digits, part| {
+            digits * 100 + u64::from(part)
+        });
+    decimal::write_zeroed(out, digits, 14);
     let milliseconds = nanoseconds / 1_000_000;
     if milliseconds != 0 && precision == Precision::Milliseconds {
         out.push(b'.');
@@ -90,23 +89,21 @@ pub fn parse_time_val(text: &[u8]) -> Option<(i64, u32)> {
 /// half a year ago, or more than a day (clock skew) in the future.
 pub fn write_ls_date(out: &mut Vec<u8>, modified: i64, now: i64) {
     let utc = utc(modified);
-    // Writing to a vector cannot fail.
-    let _ = write!(out, "{:.3} ", utc.month());
-    decimal::write_right(out, u64::from(utc.day()), 2);
+    let (year, month, day) = utc.date().to_calendar_date();
+    let name = MONTHS.chunks(4).nth(usize::from(u8::from(month) - 1));
+    out.extend_from_slice(name.unwrap_or_default());
+    decimal::write_right(out, u64::from(day), 2);
     out.push(b' ');
     let age = now.saturating_sub(modified);
     if (-DAY..=RECENT).contains(&age) {
-        decimal::write_zeroed(out, u64::from(utc.hour()), 2);
+        let (hour, minute, _) = utc.to_hms();
+        decimal::write_zeroed(out, u64::from(hour), 2);
         out.push(b':');
-        decimal::write_zeroed(out, u64::from(utc.minute()), 2);
+        decimal::write_zeroed(out, u64::from(minute), 2);
     } else {
         out.push(b' ');
-        write_year(out, utc);
+        decimal::write_zeroed(out, u64::from(year.unsigned_abs()), 4);
     }
-}
-
-fn write_year(out: &mut Vec<u8>, utc: OffsetDateTime) {
-    decimal::write_zeroed(out, u64::from(utc.year().unsigned_abs()), 4);
 }
 
 /// `2023-11-14T22:13:20Z` (RFC 3339).

@@ -6,9 +6,10 @@
 use super::permissions::Permissions;
 
 /// The type of a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Kind {
     /// A regular file.
+    #[default]
     File,
     /// A directory.
     Directory,
@@ -32,7 +33,7 @@ pub enum Special {
 }
 
 /// The metadata of one file or directory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Metadata {
     /// The type.
     pub kind: Kind,
@@ -58,7 +59,7 @@ pub struct Metadata {
 }
 
 /// One directory entry.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Entry {
     /// The name, as bytes, without a slash.
     pub name: Vec<u8>,

@@ -264,9 +264,24 @@ pub trait UploadFile: Send {
 
 /// An open directory.
 pub trait Directory: Send {
-    /// Returns the next entry, unordered; `None` at the end. Skips `.`, `..`, temporary files and
-    /// entries that are removed during the listing. A name contains no slash. Blocks.
-    fn next_entry(&mut self) -> Result<Option<Entry>>;
+    /// Replaces `name` by the next name, unordered; false at the end. Skips `.`, `..` and temporary
+    /// files. A name contains no slash. Blocks.
+    fn next_name(&mut self, name: &mut Vec<u8>) -> Result<bool>;
+
+    /// Fills in what belongs to the entry's name; false if that was removed since, or cannot be examined,
+    /// such as a dead mount. Blocks.
+    fn examine(&mut self, entry: &mut Entry) -> bool;
+
+    /// Returns the next entry that can be examined; `None` at the end. Blocks.
+    fn next_entry(&mut self) -> Result<Option<Entry>> {
+        let mut entry = Entry::default();
+        while self.next_name(&mut entry.name)? {
+            if self.examine(&mut entry) {
+                return Ok(Some(entry));
+            }
+        }
+        Ok(None)
+    }
 
     /// From now on, entries carry the permissions that the file system gives the server.
     fn include_permissions(&mut self) {}

@@ -153,10 +153,10 @@ impl ListingSender {
             if self.unsent.len() >= enough {
                 break;
             }
-            match self.walk.next()? {
-                Next::Entry(entry) => self.listing.print(&entry, &mut self.unsent),
+            match self.walk.next(|name| self.listing.selects(name))? {
+                Next::Entry(entry) => self.listing.print(entry, &mut self.unsent),
                 Next::Directory(path) => self.listing.print_header(&path, &mut self.unsent),
-                Next::Gathering => {}
+                Next::Nothing => {}
                 Next::End => return Ok(false),
             }
         }
@@ -201,7 +201,8 @@ impl Listing {
         };
         Ok(match self.format {
             Format::Facts(format) if format.facts.includes_perm() => walk.include_permissions(),
-            _ => walk,
+            Format::Facts(_) | Format::Long { .. } => walk,
+            Format::Names => walk.only_names(),
         })
     }
 
@@ -231,13 +232,14 @@ impl Listing {
         !matches!(self.format, Format::Facts(_)) && self.pattern.is_none()
     }
 
-    /// Formats one entry as a line, if the pattern matches.
+    /// Whether the pattern matches, if there is one.
+    fn selects(&self, name: &[u8]) -> bool {
+        let pattern = self.pattern.as_ref();
+        pattern.is_none_or(|pattern| glob::matches(pattern, name))
+    }
+
+    /// Formats one entry as a line.
     pub(crate) fn print(&self, entry: &Entry, out: &mut Vec<u8>) {
-        if let Some(pattern) = &self.pattern
-            && !glob::matches(pattern, &entry.name)
-        {
-            return;
-        }
         match self.format {
             Format::Long { now, zone } => {
                 listing::write_ls_line(out, entry, now, zone, |name| self.in_charset(name));

@@ -11,6 +11,7 @@ mod decoder;
 mod encoder;
 mod inbound;
 mod listing;
+mod names;
 mod outbound;
 mod plan;
 mod rate_limiter;
@@ -18,6 +19,7 @@ mod representation;
 mod scratch;
 mod sending;
 mod walk;
+mod walk_source;
 mod worker_turn;
 
 use std::io::ErrorKind;

@@ -1,65 +1,32 @@
 //! Iterates over the entries of a listing in the order of output.
 //!
-//! With a permit, a directory of usual size is gathered and sorted by name. A larger one is streamed in
-//! the order of the file system, which bounds memory and the delay of the first byte. With `-R`
-//! subdirectories follow, each after its header, as in `ls`: iteratively, and bounded in depth and
-//! number; omitted ones are counted. Nothing is formatted here.
+//! Only entries of selected names are examined, in the order of output, and none for NLST. With `-R`
+//! subdirectories follow, each after its header, as in `ls`: iteratively, and bounded in depth and number;
+//! omitted ones are counted. Nothing is formatted here.
 
 use std::sync::Arc;
 
-use crate::limits::{
-    DIRECTORIES_BYTES, DIRECTORIES_PENDING, DIRECTORY_DEPTH, SORTED_BYTES, SORTED_ENTRIES,
-};
-use crate::storage::{Directory, Entry, Error, Kind, Result, Storage, VirtualPath};
+use super::walk_source::{Step, WalkSource};
+use crate::limits::{DIRECTORIES_BYTES, DIRECTORIES_PENDING, DIRECTORY_DEPTH};
+use crate::storage::{Entry, Error, Kind, Result, Storage, VirtualPath};
 
 /// The next item.
-pub(super) enum Next {
-    Entry(Box<Entry>),
+pub(super) enum Next<'w> {
+    Entry(&'w Entry),
     /// The following entries are in this directory.
     Directory(VirtualPath),
-    /// No item yet: a directory is being gathered.
-    Gathering,
+    /// No item yet: a name was gathered, or is not selected, or its entry is gone.
+    Nothing,
     End,
-}
-
-/// The entries of one directory.
-///
-/// ```text
-///   Gathering ──last entry──▶ Sorted ──all returned──▶ Done
-///       └──too many to sort──▶ Streaming ──last entry──▶ Done
-/// ```
-enum WalkSource {
-    Gathering(Box<dyn Directory>, Gathered),
-    Sorted(std::vec::IntoIter<Entry>),
-    /// The gathered entries, then the rest of the directory.
-    Streaming(std::vec::IntoIter<Entry>, Box<dyn Directory>),
-    Done,
-}
-
-/// Entries to sort.
-#[derive(Default)]
-struct Gathered {
-    entries: Vec<Entry>,
-    /// An upper estimate of their memory.
-    bytes: usize,
-}
-
-impl Gathered {
-    fn push(&mut self, entry: Entry) {
-        let text = entry.name.len() + entry.target.as_ref().map_or(0, Vec::len);
-        // The vector doubles when it grows, and each string is a separate allocation.
-        self.bytes += 2 * size_of::<Entry>() + text + 32;
-        self.entries.push(entry);
-    }
-
-    const fn is_full(&self) -> bool {
-        self.entries.len() >= SORTED_ENTRIES || self.bytes >= SORTED_BYTES
-    }
 }
 
 /// Iterates over a directory, and with `-R` over its subdirectories.
 pub(super) struct Walk {
     source: WalkSource,
+    /// The last entry.
+    entry: Entry,
+    /// Whether only the names are needed, and no metadata.
+    only_names: bool,
     /// `Some` with `-R`.
     subdirectories: Option<Subdirectories>,
 }
@@ -81,51 +48,55 @@ struct Subdirectories {
 }
 
 impl Walk {
-    /// Opens one directory; unless `sorted`, in the order of the file system.
-    pub(super) fn open(storage: &dyn Storage, path: &VirtualPath, sorted: bool) -> Result<Self> {
-        let source = if sorted {
-            WalkSource::open(storage, path)?
-        } else {
-            WalkSource::Streaming(Vec::new().into_iter(), storage.list(path)?)
-        };
-        Ok(Self {
+    fn new(source: WalkSource) -> Self {
+        Self {
             source,
+            entry: Entry::default(),
+            only_names: false,
             subdirectories: None,
-        })
+        }
     }
 
-    /// Determines for each entry what the user may do with it.
-    pub(super) fn include_permissions(mut self) -> Self {
-        if let WalkSource::Gathering(directory, _) | WalkSource::Streaming(_, directory) =
-            &mut self.source
-        {
-            directory.include_permissions();
-        }
-        self
+    /// Opens one directory; unless `sorted`, in the order of the file system.
+    pub(super) fn open(storage: &dyn Storage, path: &VirtualPath, sorted: bool) -> Result<Self> {
+        Ok(Self::new(WalkSource::open(storage, path, sorted)?))
     }
 
     /// Opens a directory and its subdirectories.
     pub(super) fn open_recursive(storage: &Arc<dyn Storage>, path: &VirtualPath) -> Result<Self> {
-        Ok(Self {
-            source: WalkSource::open(storage.as_ref(), path)?,
-            subdirectories: Some(Subdirectories {
-                storage: Arc::clone(storage),
-                current: path.clone(),
-                pending: Vec::new(),
-                found: Vec::new(),
-                bytes: 0,
-                depth: 0,
-                omitted: 0,
-            }),
-        })
+        let mut walk = Self::new(WalkSource::open(storage.as_ref(), path, true)?);
+        walk.subdirectories = Some(Subdirectories {
+            storage: Arc::clone(storage),
+            current: path.clone(),
+            pending: Vec::new(),
+            found: Vec::new(),
+            bytes: 0,
+            depth: 0,
+            omitted: 0,
+        });
+        Ok(walk)
     }
 
     /// Returns a single, known entry.
     pub(super) fn of(entry: Entry) -> Self {
         Self {
-            source: WalkSource::Sorted(vec![entry].into_iter()),
-            subdirectories: None,
+            entry,
+            ..Self::new(WalkSource::Single)
         }
+    }
+
+    /// Leaves the metadata of entries out.
+    pub(super) fn only_names(self) -> Self {
+        let only_names = self.subdirectories.is_none();
+        Self { only_names, ..self }
+    }
+
+    /// Determines for each entry what the user may do with it.
+    pub(super) fn include_permissions(mut self) -> Self {
+        if let Some(directory) = self.source.directory() {
+            directory.include_permissions();
+        }
+        self
     }
 
     /// Whether nothing was omitted so far.
@@ -136,66 +107,41 @@ impl Walk {
         }
     }
 
-    /// Reads at most one entry. Returns `End` again after the end. Waits for the disk.
-    pub(super) fn next(&mut self) -> Result<Next> {
-        match self.source.next()? {
-            Next::Entry(entry) => {
-                if let Some(subdirectories) = &mut self.subdirectories {
-                    subdirectories.note(&entry);
-                }
-                Ok(Next::Entry(entry))
-            }
-            Next::End => match self
-                .subdirectories
-                .as_mut()
-                .and_then(Subdirectories::descend)
-            {
-                Some((path, source)) => {
-                    self.source = source;
-                    Ok(Next::Directory(path))
-                }
-                None => Ok(Next::End),
-            },
-            next => Ok(next),
+    /// Reads at most one entry, and only a name if that is not selected. Returns `End` again after the end.
+    /// Waits for the disk.
+    pub(super) fn next(&mut self, selects: impl FnOnce(&[u8]) -> bool) -> Result<Next<'_>> {
+        match self.source.next(&mut self.entry.name)? {
+            Step::Known => return Ok(Next::Entry(&self.entry)),
+            Step::Gathered => return Ok(Next::Nothing),
+            Step::End => return Ok(self.descend().map_or(Next::End, Next::Directory)),
+            Step::Name => {}
         }
-    }
-}
-
-impl WalkSource {
-    fn open(storage: &dyn Storage, path: &VirtualPath) -> Result<Self> {
-        Ok(Self::Gathering(storage.list(path)?, Gathered::default()))
-    }
-
-    fn next(&mut self) -> Result<Next> {
-        match self {
-            Self::Gathering(directory, gathered) => {
-                let Some(entry) = directory.next_entry()? else {
-                    let mut entries = std::mem::take(&mut gathered.entries);
-                    entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
-                    *self = Self::Sorted(entries.into_iter());
-                    return Ok(Next::Gathering);
-                };
-                gathered.push(entry);
-                if gathered.is_full()
-                    && let Self::Gathering(directory, gathered) =
-                        std::mem::replace(self, Self::Done)
-                {
-                    *self = Self::Streaming(gathered.entries.into_iter(), directory);
-                }
-                Ok(Next::Gathering)
-            }
-            Self::Sorted(entries) => Ok(entry_or_end(entries.next())),
-            Self::Streaming(gathered, directory) => Ok(entry_or_end(match gathered.next() {
-                Some(entry) => Some(entry),
-                None => directory.next_entry()?,
-            })),
-            Self::Done => Ok(Next::End),
+        let is_selected = selects(&self.entry.name);
+        if self.only_names {
+            return Ok(if is_selected {
+                Next::Entry(&self.entry)
+            } else {
+                Next::Nothing
+            });
         }
+        if !is_selected && self.subdirectories.is_none() || !self.source.examine(&mut self.entry) {
+            return Ok(Next::Nothing);
+        }
+        if let Some(subdirectories) = &mut self.subdirectories {
+            subdirectories.note(&self.entry);
+        }
+        Ok(if is_selected {
+            Next::Entry(&self.entry)
+        } else {
+            Next::Nothing
+        })
     }
-}
 
-fn entry_or_end(entry: Option<Entry>) -> Next {
-    entry.map_or(Next::End, |entry| Next::Entry(Box::new(entry)))
+    fn descend(&mut self) -> Option<VirtualPath> {
+        let (path, source) = self.subdirectories.as_mut()?.descend()?;
+        self.source = source;
+        Some(path)
+    }
 }
 
 impl Subdirectories {
@@ -225,7 +171,7 @@ impl Subdirectories {
         self.bytes = self.bytes.saturating_sub(path.cost());
         self.depth = depth;
         self.current = path.clone();
-        let source = WalkSource::open(self.storage.as_ref(), &path);
+        let source = WalkSource::open(self.storage.as_ref(), &path, true);
         Some((path, source.unwrap_or_else(|_: Error| WalkSource::Done)))
     }
 }
@@ -233,7 +179,10 @@ impl Subdirectories {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::storage::Memory;
+    use crate::limits::SORTED_ENTRIES;
+    use crate::storage::{Directory, Memory};
+    use crate::transfer::names::Names;
+    use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
     fn recursive(memory: Memory) -> Walk {
         let storage: Arc<dyn Storage> = Arc::new(memory);
@@ -247,10 +196,10 @@ mod tests {
     fn walk(walk: &mut Walk) -> Vec<String> {
         let mut seen = Vec::new();
         loop {
-            match walk.next().unwrap() {
-                Next::Entry(entry) => seen.push(String::from_utf8(entry.name).unwrap()),
+            match walk.next(|_| true).unwrap() {
+                Next::Entry(entry) => seen.push(String::from_utf8(entry.name.clone()).unwrap()),
                 Next::Directory(path) => seen.push(format!("{path}:")),
-                Next::Gathering => {}
+                Next::Nothing => {}
                 Next::End => return seen,
             }
         }
@@ -273,19 +222,67 @@ mod tests {
         assert_eq!(walk(&mut recursive(memory)), expected);
     }
 
+    /// A directory that counts its examinations.
+    struct Counted(std::vec::IntoIter<String>, Arc<AtomicUsize>);
+
+    impl Directory for Counted {
+        fn next_name(&mut self, name: &mut Vec<u8>) -> Result<bool> {
+            let next = self.0.next();
+            let is_there = next.is_some();
+            *name = next.unwrap_or_default().into_bytes();
+            Ok(is_there)
+        }
+
+        fn examine(&mut self, _: &mut Entry) -> bool {
+            self.1.fetch_add(1, Relaxed);
+            true
+        }
+    }
+
+    /// A walk to be sorted through these names, and the number of its examinations.
+    fn counted(names: Vec<String>) -> (Walk, Arc<AtomicUsize>) {
+        let examined = Arc::new(AtomicUsize::new(0));
+        let directory = Box::new(Counted(names.into_iter(), Arc::clone(&examined)));
+        let source = WalkSource::Gathering(directory, Names::default());
+        (Walk::new(source), examined)
+    }
+
     #[test]
     fn large_directory_is_complete() {
-        for count in [SORTED_ENTRIES - 1, SORTED_ENTRIES, SORTED_ENTRIES + 1] {
-            let memory = (0..count).fold(Memory::new(), |memory, number| {
-                memory.with_file(&format!("/{number:05}"), b"")
-            });
-            let seen = walk(&mut open(&memory, true));
-            assert_eq!(seen.len(), count);
-            let mut sorted = seen.clone();
-            sorted.sort();
-            sorted.dedup();
-            assert_eq!(sorted.len(), count);
-            assert!(count >= SORTED_ENTRIES || sorted == seen);
+        for count in [SORTED_ENTRIES, SORTED_ENTRIES + 1] {
+            let names = (0..count).rev().map(|number| format!("{number:05}"));
+            let (mut walking, _) = counted(names.clone().collect());
+            let seen = walk(&mut walking);
+            let mut expected: Vec<_> = names.collect();
+            expected.sort();
+            assert_eq!(seen == expected, count <= SORTED_ENTRIES, "{count}");
+            let mut seen = seen;
+            seen.sort();
+            assert_eq!(seen, expected);
+        }
+    }
+
+    #[test]
+    fn only_entries_that_are_shown_are_examined() {
+        for (only_names, pattern, expected) in [
+            (false, &b""[..], (3, 3)),
+            (false, b"b", (1, 1)),
+            (true, b"", (3, 0)),
+            (true, b"b", (1, 0)),
+        ] {
+            let (mut walk, examined) = counted(["a", "b", "c"].map(str::to_owned).into());
+            if only_names {
+                walk = walk.only_names();
+            }
+            let mut shown = 0;
+            loop {
+                match walk.next(|name| name.ends_with(pattern)).unwrap() {
+                    Next::Entry(_) => shown += 1,
+                    Next::End => break,
+                    Next::Nothing | Next::Directory(_) => {}
+                }
+            }
+            assert_eq!((shown, examined.load(Relaxed)), expected);
         }
     }
 
@@ -295,24 +292,6 @@ mod tests {
         let mut seen = walk(&mut open(&memory, false));
         seen.sort();
         assert_eq!(seen, ["a", "b"]);
-    }
-
-    #[test]
-    fn gathered_entries_are_bounded_in_bytes() {
-        // Each as long as a symbolic link with a long target.
-        let name = "x".repeat(4000);
-        let memory = (0..SORTED_ENTRIES / 2).fold(Memory::new(), |memory, number| {
-            memory.with_file(&format!("/{number:05}{name}"), b"")
-        });
-        let mut walking = open(&memory, true);
-        let mut gathered = 0;
-        while !matches!(walking.source, WalkSource::Streaming(..)) {
-            assert!(matches!(walking.next(), Ok(Next::Gathering)));
-            gathered += 1;
-        }
-        let bounds = SORTED_BYTES / 6000 + 1..=SORTED_BYTES / 4000;
-        assert!(bounds.contains(&gathered), "{gathered}");
-        assert_eq!(walk(&mut walking).len(), SORTED_ENTRIES / 2);
     }
 
     #[test]

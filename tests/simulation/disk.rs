@@ -275,8 +275,12 @@ struct FaultyDirectory {
 }
 
 impl Directory for FaultyDirectory {
-    fn next_entry(&mut self) -> Result<Option<Entry>> {
+    fn next_name(&mut self, name: &mut Vec<u8>) -> Result<bool> {
         strike(&self.world, Wait::Allowed)?;
-        self.directory.next_entry()
+        self.directory.next_name(name)
+    }
+
+    fn examine(&mut self, entry: &mut Entry) -> bool {
+        self.directory.examine(entry)
     }
 }

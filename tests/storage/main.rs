@@ -8,6 +8,7 @@
 
 mod attributes;
 mod changes;
+mod directories;
 mod hooked;
 mod interrupted;
 mod jail;

@@ -66,10 +66,9 @@ pub(super) fn perform(
 
 /// Opens a directory and checks that the server may search it.
 pub(super) fn enter(root: &Root, path: &VirtualPath, flags: OFlags, wait: Wait) -> Result<OwnedFd> {
-    let directory = root.find(path.from_root(), flags | OFlags::DIRECTORY, wait)?;
-    // The lookup of `.` requires search permission for the effective user.
-    rustix::fs::statat(&directory, ".", AtFlags::empty())?;
-    Ok(directory)
+    // The lookup of `.` in it requires search permission for the effective user.
+    let inside = [path.from_root(), b"/."].concat();
+    root.find(&inside, flags | OFlags::DIRECTORY, wait)
 }
 
 fn make_directory(

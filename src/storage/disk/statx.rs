@@ -14,7 +14,12 @@ use crate::storage::{Metadata, Result};
 /// The metadata and attributes of a name in a directory, links not followed; an empty name is the
 /// directory itself.
 pub(super) fn stat_at(directory: impl AsFd, name: &[u8]) -> Result<(Metadata, StatxAttributes)> {
-    let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::EMPTY_PATH;
+    // Only where it is needed: with it, the kernel reads the name once more.
+    let flags = if name.is_empty() {
+        AtFlags::EMPTY_PATH
+    } else {
+        AtFlags::SYMLINK_NOFOLLOW
+    };
     let wanted = StatxFlags::BASIC_STATS | StatxFlags::BTIME;
     match rustix::fs::statx(&directory, name, flags, wanted) {
         Ok(stat) => Ok((metadata(&stat), stat.stx_attributes)),

@@ -201,7 +201,8 @@ impl Storage for Memory {
 
     fn list(&self, path: &VirtualPath) -> Result<Box<dyn Directory>> {
         Ok(Box::new(MemoryDirectory {
-            entries: self.tree().entries(path)?.into_iter(),
+            entries: self.tree().entries(path)?,
+            next: 0,
             _open: Arc::clone(&self.shared.open),
         }))
     }
@@ -312,13 +313,32 @@ impl UploadFile for MemoryUpload {
 }
 
 struct MemoryDirectory {
-    entries: std::vec::IntoIter<Entry>,
+    /// Sorted by name, as the tree is.
+    entries: Vec<Entry>,
+    /// The index of the next one.
+    next: usize,
     _open: Arc<()>,
 }
 
 impl Directory for MemoryDirectory {
-    fn next_entry(&mut self) -> Result<Option<Entry>> {
-        Ok(self.entries.next())
+    fn next_name(&mut self, name: &mut Vec<u8>) -> Result<bool> {
+        let next = self.entries.get(self.next);
+        if let Some(entry) = next {
+            name.clone_from(&entry.name);
+            self.next += 1;
+        }
+        Ok(next.is_some())
+    }
+
+    fn examine(&mut self, entry: &mut Entry) -> bool {
+        let found = self
+            .entries
+            .binary_search_by(|one| one.name.cmp(&entry.name));
+        let found = found.ok().and_then(|index| self.entries.get(index));
+        if let Some(found) = found {
+            entry.clone_from(found);
+        }
+        found.is_some()
     }
 }
 
