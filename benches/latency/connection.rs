@@ -4,7 +4,6 @@
 //! overhead stays small beside the server's.
 
 use std::io::{self, Read, Write};
-#[cfg(feature = "tls")]
 use std::net::Shutdown;
 use std::net::TcpStream;
 
@@ -13,11 +12,9 @@ pub(crate) enum Connection {
     /// Without TLS.
     Plain(TcpStream),
     /// Over TLS; the handshake runs at the first read or write.
-    #[cfg(feature = "tls")]
     Tls(Box<TlsStream>),
 }
 
-#[cfg(feature = "tls")]
 pub(crate) type TlsStream = rustls::StreamOwned<rustls::ClientConnection, Socket>;
 
 impl Connection {
@@ -25,13 +22,11 @@ impl Connection {
     pub(crate) fn socket(&self) -> &TcpStream {
         match self {
             Self::Plain(socket) => socket,
-            #[cfg(feature = "tls")]
             Self::Tls(stream) => stream.sock.0.get_ref(),
         }
     }
 
     /// Half-closes the connection for writing, over TLS with a `close_notify` before.
-    #[cfg(feature = "tls")]
     pub(crate) fn end_output(&mut self) -> io::Result<()> {
         if let Self::Tls(stream) = self {
             stream.conn.send_close_notify();
@@ -45,7 +40,6 @@ impl Read for Connection {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Plain(socket) => socket.read(buffer),
-            #[cfg(feature = "tls")]
             Self::Tls(stream) => stream.read(buffer),
         }
     }
@@ -55,7 +49,6 @@ impl Write for Connection {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Self::Plain(socket) => socket.write(bytes),
-            #[cfg(feature = "tls")]
             Self::Tls(stream) => stream.write(bytes),
         }
     }
@@ -63,17 +56,14 @@ impl Write for Connection {
     fn flush(&mut self) -> io::Result<()> {
         match self {
             Self::Plain(socket) => socket.flush(),
-            #[cfg(feature = "tls")]
             Self::Tls(stream) => stream.flush(),
         }
     }
 }
 
 /// A socket with a read buffer below rustls.
-#[cfg(feature = "tls")]
 pub(crate) struct Socket(io::BufReader<TcpStream>);
 
-#[cfg(feature = "tls")]
 impl Socket {
     /// Wraps a connected socket.
     pub(crate) fn new(stream: TcpStream) -> Self {
@@ -81,14 +71,12 @@ impl Socket {
     }
 }
 
-#[cfg(feature = "tls")]
 impl Read for Socket {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.0.read(buffer)
     }
 }
 
-#[cfg(feature = "tls")]
 impl Write for Socket {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.get_mut().write(bytes)

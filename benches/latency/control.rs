@@ -9,10 +9,9 @@ use std::time::Duration;
 
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
 
-use crate::alternate::Times;
 use crate::connection::Connection;
-#[cfg(feature = "tls")]
-use crate::tls::Client;
+use crate::contest::Times;
+use crate::identity::Client;
 
 /// The time-out of every read and write; after it, the run fails.
 pub(crate) const IO_TIMEOUT: Duration = Duration::from_secs(10);
@@ -28,7 +27,6 @@ pub(crate) struct Control {
     stream: BufReader<Connection>,
     reply: Vec<u8>,
     /// The TLS configuration of data connections, if they are protected.
-    #[cfg(feature = "tls")]
     protection: Option<Client>,
 }
 
@@ -39,7 +37,7 @@ impl Control {
     }
 
     /// Connects from one of 250 loopback addresses, chosen by `number`: the server limits the
-    /// connections per address.
+    /// connections of each address, and how many it opens in a second.
     pub(crate) fn connect_in_crowd(address: SocketAddr, number: u32) -> io::Result<Self> {
         let last = u8::try_from(number % 250).unwrap_or_default();
         let source = SocketAddrV4::new(Ipv4Addr::new(127, 0, 1, last + 1), 0);
@@ -59,27 +57,26 @@ impl Control {
         let mut control = Self {
             stream: BufReader::with_capacity(16 * 1024, Connection::Plain(stream)),
             reply: Vec::with_capacity(1024),
-            #[cfg(feature = "tls")]
             protection: None,
         };
         control.expect(b"220")?;
         Ok(control)
     }
 
-    /// AUTH TLS, the handshake, and a first command over TLS (RFC 4217 §4).
-    #[cfg(feature = "tls")]
+    /// AUTH TLS, the handshake, and a first command over TLS (RFC 4217 §4), which some servers refuse
+    /// before the login.
     pub(crate) fn secure(mut self, client: &Client) -> io::Result<Self> {
         self.ask(b"AUTH TLS\r\n", b"234")?;
         let Connection::Plain(socket) = self.stream.into_inner() else {
             return Err(io::Error::other("AUTH TLS on a TLS connection"));
         };
         self.stream = BufReader::with_capacity(16 * 1024, client.secure(socket)?);
-        self.ask(NOOP, b"200")?;
+        self.send(NOOP)?;
+        self.reply()?;
         Ok(self)
     }
 
     /// PROT P: protects data connections too.
-    #[cfg(feature = "tls")]
     pub(crate) fn protect_data(&mut self, client: &Client) -> io::Result<()> {
         self.ask(b"PBSZ 0\r\n", b"200")?;
         self.ask(b"PROT P\r\n", b"200")?;
@@ -87,13 +84,21 @@ impl Control {
         Ok(())
     }
 
-    /// Logs in and selects binary transfers.
-    pub(crate) fn log_in(&mut self) -> io::Result<()> {
-        self.send(b"USER anonymous\r\n")?;
-        if self.reply()?.starts_with(b"331") {
-            self.send(b"PASS bench@\r\n")?;
-            self.expect(b"230")?;
+    /// Logs in. The floor of commands answers USER like any other command.
+    pub(crate) fn log_in(&mut self, user: &str) -> io::Result<()> {
+        self.send(format!("USER {user}\r\n").as_bytes())?;
+        let reply = self.reply()?;
+        if reply.starts_with(b"331") {
+            return self.ask(b"PASS bench@\r\n", b"230");
         }
+        if reply.starts_with(b"2") {
+            return Ok(());
+        }
+        Err(unexpected(reply))
+    }
+
+    /// Selects binary transfers.
+    pub(crate) fn select_binary(&mut self) -> io::Result<()> {
         self.ask(b"TYPE I\r\n", b"200")
     }
 
@@ -147,7 +152,6 @@ impl Control {
         address.set_port(passive_port(reply).ok_or_else(|| unexpected(reply))?);
         let data = TcpStream::connect(address)?;
         prepare(&data)?;
-        #[cfg(feature = "tls")]
         if let Some(client) = &self.protection {
             return client.secure(data);
         }
@@ -171,21 +175,22 @@ impl Control {
 }
 
 /// Sets the socket options of every socket of the benchmark.
-pub(crate) fn prepare(stream: &TcpStream) -> io::Result<()> {
+fn prepare(stream: &TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(IO_TIMEOUT))?;
     stream.set_write_timeout(Some(IO_TIMEOUT))
 }
 
 /// Records `count` round trips of NOOP, after some to warm up.
-pub(crate) fn time_noops(control: &mut Control, times: &mut Times, count: usize) -> io::Result<()> {
+pub(crate) fn time_noops(control: &mut Control, count: usize) -> io::Result<Times> {
     for _ in 0..WARM_UP {
         control.ask(NOOP, b"200")?;
     }
+    let mut times = Times::new(count);
     for _ in 0..count {
         times.time(|| control.ask(NOOP, b"200"))?;
     }
-    Ok(())
+    Ok(times)
 }
 
 /// Whether the line is the last of a reply: a code and a space. Others have a hyphen, or no code.
@@ -201,8 +206,16 @@ fn passive_port(reply: &[u8]) -> Option<u16> {
     port.split_once("|)")?.0.parse().ok()
 }
 
+/// The error of an unexpected reply: `Unsupported` if the server does not know the command.
 fn unexpected(reply: &[u8]) -> io::Error {
     let start: Vec<u8> = reply.iter().copied().take(80).collect();
     let text = String::from_utf8_lossy(&start);
-    io::Error::other(format!("unexpected reply: {}", text.trim_end()))
+    let message = format!("unexpected reply: {}", text.trim_end());
+    if ["500", "502", "504"]
+        .iter()
+        .any(|code| text.starts_with(code))
+    {
+        return io::Error::new(io::ErrorKind::Unsupported, message);
+    }
+    io::Error::other(message)
 }

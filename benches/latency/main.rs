@@ -1,36 +1,34 @@
-//! The latency benchmark: measures mioftpd beside *the floor*, a minimal program for the same task.
+//! The latency benchmark: measures mioftpd beside *the floor*, a minimal program for the same task, and
+//! beside *peers*, the other FTP servers that are installed.
 //!
-//! An absolute time says more about the machine than about the server, so most rows also measure a
-//! [`floor`] with the minimum of system calls. Server and floor are measured in alternating rounds
-//! of one run, so that noise affects both alike; the result is their ratio.
+//! An absolute time says more about the machine than about the server. So all contenders of a row are
+//! measured in interleaved rounds of one run, noise affects them alike, and the result is a ratio of
+//! medians.
 //!
-//! Reading order: this file, [`rows`], [`alternate`], [`control`], [`floor`]; the other files start
-//! processes, pin them to CPUs and print.
-//!
-//! `cargo bench --bench latency -- --help` lists rows and options.
+//! Reading order: this file, [`rows`], [`contest`], [`control`], [`floor`]; the other files start
+//! processes, pin them to CPUs and print. `cargo bench --bench latency -- --help` lists the options.
 
-mod alternate;
 mod connection;
+mod contest;
 mod control;
-mod download;
+mod field;
 mod floor;
+mod identity;
 mod options;
+mod peers;
 mod pinning;
 mod rows;
+mod setup;
 mod subject;
 mod table;
-#[cfg(feature = "tls")]
-mod tls;
-#[cfg(feature = "tls")]
-mod tls_floor;
-#[cfg(feature = "tls")]
-mod upload;
+mod transfers;
 
 use std::io;
 use std::process::ExitCode;
 use std::thread::available_parallelism;
 
 use options::{Options, Request};
+use peers::Installed;
 use pinning::Pinning;
 use rows::Row;
 
@@ -39,12 +37,14 @@ pub(crate) struct Bench {
     options: Options,
     cores: usize,
     pinning: Pinning,
+    peers: Vec<Installed>,
 }
 
 fn main() -> ExitCode {
     match options::parse() {
         Ok(Request::Measure(options)) => measure(options),
-        Ok(Request::RunFloor(kind)) => report("the floor", floor::run(&kind)),
+        Ok(Request::RunFloor(task)) => report("the floor", &floor::run(&task)),
+        Ok(Request::RunPeer(command)) => report("the peer", &subject::become_peer(&command)),
         Ok(Request::Help) => {
             print!("{}", options::help(&rows::help()));
             ExitCode::SUCCESS
@@ -62,7 +62,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn report(what: &str, result: io::Result<()>) -> ExitCode {
+fn report(what: &str, result: &io::Result<()>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -75,7 +75,8 @@ fn report(what: &str, result: io::Result<()>) -> ExitCode {
 fn measure(options: Options) -> ExitCode {
     let selected: Vec<&Row> = rows::ALL
         .iter()
-        .filter(|row| options.selects(row.name))
+        .filter(|row| options.selects(row.name, row.in_readme))
+        .filter(|row| cfg!(feature = "tls") || !row.needs_tls())
         .collect();
     if selected.is_empty() {
         println!("latency: no row matches; the rows are {}", rows::names());
@@ -83,6 +84,7 @@ fn measure(options: Options) -> ExitCode {
     }
 
     let bench = Bench {
+        peers: peers::installed(|name| options.admits(name)),
         options,
         // Counted before pinning, which reduces it to one.
         cores: available_parallelism().map_or(1, usize::from),
@@ -92,13 +94,13 @@ fn measure(options: Options) -> ExitCode {
     let mut code = ExitCode::SUCCESS;
     for row in selected {
         match (row.run)(&bench) {
-            Ok(lines) => table::print_row(row.name, &lines),
+            Ok(lines) => table::print_lines(&lines),
             Err(error) if error.kind() == io::ErrorKind::Unsupported => {
-                table::print_status(row.name, "not measured", &error);
+                eprintln!("latency: {}: not measured: {error}", row.name);
             }
             // Continue with the other rows.
             Err(error) => {
-                table::print_status(row.name, "failed", &error);
+                eprintln!("latency: {}: failed: {error}", row.name);
                 code = ExitCode::FAILURE;
             }
         }

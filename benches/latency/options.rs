@@ -1,23 +1,23 @@
 //! The command line of the benchmark: the arguments after `cargo bench --bench latency --`.
 //!
-//! Owns the options and their help text. Must not know the rows, or how they are measured.
+//! Owns the options and their help text, and the arguments with which the benchmark starts itself as a
+//! floor or as a peer. Must not know the rows, or how they are measured.
 
 use std::ffi::OsString;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use lexopt::prelude::*;
 
-use crate::floor;
-#[cfg(feature = "tls")]
-use crate::tls_floor::{Direction, Task};
+use crate::floor::{self, Task};
 
 /// The mode in which the process was started.
 pub(crate) enum Request {
     /// `cargo bench`.
     Measure(Options),
     /// The benchmark started itself as a floor process.
-    RunFloor(floor::Kind),
+    RunFloor(Task),
+    /// The benchmark started itself to become another server: a program and its arguments.
+    RunPeer(Vec<OsString>),
     /// `--help`.
     Help,
     /// `cargo test --all-targets`: no `--bench` among the arguments.
@@ -28,8 +28,13 @@ pub(crate) enum Request {
 pub(crate) struct Options {
     /// A short run that exercises all code; its numbers are meaningless.
     pub(crate) quick: bool,
+    /// All rows and lines, also those that are not in the README.
+    pub(crate) all: bool,
+    /// The rounds of a row, which a row may multiply.
+    pub(crate) rounds: usize,
     /// The server to measure.
     pub(crate) server: Server,
+    peers: Option<String>,
     filters: Vec<String>,
 }
 
@@ -41,11 +46,23 @@ pub(crate) enum Server {
     SecondFloor,
 }
 
+/// Rounds by default: the whole run takes some five minutes.
+const ROUNDS: usize = 9;
+
 impl Options {
-    /// Whether a row is selected: without filters all are.
-    pub(crate) fn selects(&self, row: &str) -> bool {
+    /// Whether a row is selected: without filters those of the README are, or all.
+    pub(crate) fn selects(&self, row: &str, in_readme: bool) -> bool {
         let matches = |filter: &String| row.contains(filter.as_str());
-        self.filters.is_empty() || self.filters.iter().any(matches)
+        match self.filters.as_slice() {
+            [] => in_readme || self.all,
+            filters => filters.iter().any(matches),
+        }
+    }
+
+    /// Whether the peer of this name is selected: without `--peers` all are.
+    pub(crate) fn admits(&self, peer: &str) -> bool {
+        let names = |list: &String| list.split(',').any(|name| name == peer);
+        self.peers.as_ref().is_none_or(names)
     }
 }
 
@@ -55,16 +72,23 @@ pub(crate) fn parse() -> Result<Request, lexopt::Error> {
     let mut by_cargo_bench = false;
     let mut options = Options {
         quick: false,
+        all: false,
+        rounds: ROUNDS,
         server: Server::Program(PathBuf::from(env!("CARGO_BIN_EXE_mioftpd"))),
+        peers: None,
         filters: Vec::new(),
     };
     while let Some(argument) = parser.next()? {
         match argument {
             Long("bench") => by_cargo_bench = true,
             Long("quick") => options.quick = true,
+            Long("all") => options.all = true,
+            Long("rounds") => options.rounds = parser.value()?.parse::<usize>()?.max(1),
             Long("noise") => options.server = Server::SecondFloor,
             Long("server") => options.server = Server::Program(parser.value()?.into()),
-            Long("floor") => return floor_kind(&mut parser).map(Request::RunFloor),
+            Long("peers") => options.peers = Some(parser.value()?.string()?),
+            Long("run-floor") => return floor_task(&mut parser).map(Request::RunFloor),
+            Long("run-peer") => return Ok(Request::RunPeer(parser.raw_args()?.collect())),
             Long("help") | Short('h') => return Ok(Request::Help),
             Value(filter) => options.filters.push(filter.string()?),
             other => return Err(other.unexpected()),
@@ -77,49 +101,20 @@ pub(crate) fn parse() -> Result<Request, lexopt::Error> {
     })
 }
 
-/// The arguments that start this program as a floor of `kind`.
-pub(crate) fn floor_arguments(kind: &floor::Kind) -> Vec<OsString> {
-    let mut arguments = vec!["--floor".into()];
-    match kind {
-        floor::Kind::Commands(address) => arguments.push(address.to_string().into()),
-        floor::Kind::Files(address, file) => {
-            arguments.push(address.to_string().into());
-            arguments.push(file.into());
-        }
-        #[cfg(feature = "tls")]
-        floor::Kind::Tls(task) => {
-            let direction = match task.direction {
-                Direction::Send => "send",
-                Direction::Receive => "receive",
-            };
-            arguments.extend([task.address.to_string().into(), direction.into()]);
-            arguments.extend([&task.file, &task.identity[0], &task.identity[1]].map(Into::into));
-        }
-    }
-    arguments
+fn floor_task(parser: &mut lexopt::Parser) -> Result<Task, lexopt::Error> {
+    let address = parser.value()?.parse()?;
+    let program = parser.value()?.string()?;
+    let paths = parser.raw_args()?.map(PathBuf::from).collect();
+    floor::Program::from_arguments(&program, paths)
+        .map(|program| Task { address, program })
+        .ok_or_else(|| "no such floor".into())
 }
 
-fn floor_kind(parser: &mut lexopt::Parser) -> Result<floor::Kind, lexopt::Error> {
-    let address: SocketAddr = parser.value()?.parse()?;
-    let mut rest = parser.raw_args()?.map(PathBuf::from);
-    Ok(match (rest.next(), rest.next(), rest.next(), rest.next()) {
-        (None, ..) => floor::Kind::Commands(address),
-        #[cfg(feature = "tls")]
-        (Some(direction), Some(file), Some(certificate), Some(key)) => {
-            let direction = if direction.as_os_str() == "send" {
-                Direction::Send
-            } else {
-                Direction::Receive
-            };
-            floor::Kind::Tls(Task {
-                address,
-                direction,
-                file,
-                identity: [certificate, key],
-            })
-        }
-        (Some(file), ..) => floor::Kind::Files(address, file),
-    })
+/// The arguments that start this program as a floor.
+pub(crate) fn floor_arguments(task: &Task) -> Vec<OsString> {
+    let mut arguments = vec!["--run-floor".into(), task.address.to_string().into()];
+    arguments.extend(task.program.arguments());
+    arguments
 }
 
 /// The text of `--help`; `rows` is the list of rows.
@@ -127,10 +122,15 @@ pub(crate) fn help(rows: &str) -> String {
     format!(
         "Usage: cargo bench --bench latency -- [OPTIONS] [ROW]...
 
-Measure the rows with a name that contains one of the given words; without words, measure all.
+Measure the rows with a name that contains one of the given words; without words, those that are
+in the README. Files are in TMPDIR, or in /tmp.
 
 Options:
+      --all          Measure all rows, and also the CPU time of each transfer
       --quick        Run briefly, only to check that everything works
+      --rounds N     Measure N rounds of each row [default: {ROUNDS}]; peers take part in every third
+      --peers LIST   Measure only these of vsftpd, pure-ftpd, proftpd and pyftpdlib, such as
+                     vsftpd,proftpd, or none [default: those that are on PATH or in /usr/sbin]
       --server PATH  Measure this program, which must have mioftpd's command line
       --noise        Measure the floor against itself, to see the noise of the machine
   -h, --help         Print this help

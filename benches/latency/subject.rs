@@ -1,30 +1,24 @@
 //! The measured processes: started on a free port, awaited until they listen, killed at the end.
 //!
-//! Owns the child processes. Must not know the rows.
+//! Owns the child processes and reads their CPU time. Must not know what they serve.
 
-use std::ffi::OsStr;
-#[cfg(feature = "tls")]
+use std::collections::HashMap;
+use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::path::Path;
+use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::Bench;
-use crate::alternate::Both;
-use crate::floor;
-use crate::options::{Server, floor_arguments};
+use rustix::process::{Signal, set_parent_process_death_signal};
+use tempfile::TempDir;
+
 use crate::pinning::Pinning;
-#[cfg(feature = "tls")]
-use crate::tls::Identity;
 
 /// The time-out for a child to accept connections.
 const START_TIMEOUT: Duration = Duration::from_secs(10);
-/// The clock tick of `/proc` (`USER_HZ`), which is 10 ms on all current architectures.
-#[cfg(feature = "tls")]
-const MILLISECONDS_PER_TICK: u64 = 10;
 const PROBE_INTERVAL: Duration = Duration::from_millis(2);
 /// Retries, in case another process binds the chosen port first.
 const ATTEMPTS: usize = 5;
@@ -34,6 +28,23 @@ pub(crate) struct Subject {
     child: Child,
     /// The address on which it listens.
     pub(crate) address: SocketAddr,
+    /// Its configuration files.
+    _files: Option<TempDir>,
+}
+
+/// A command that listens on the address for which it was made, and its configuration files.
+pub(crate) struct Program {
+    /// The command.
+    pub(crate) command: Command,
+    /// The files, kept while it runs.
+    pub(crate) files: Option<TempDir>,
+}
+
+impl From<Command> for Program {
+    fn from(command: Command) -> Self {
+        let files = None;
+        Self { command, files }
+    }
 }
 
 impl Subject {
@@ -42,17 +53,18 @@ impl Subject {
         self.child.id()
     }
 
-    /// The CPU time of all its threads, including those that have ended.
-    #[cfg(feature = "tls")]
+    /// The CPU time of all threads of the process and its descendants, in nanoseconds from `schedstat`.
+    /// Those that have ended do not count.
     pub(crate) fn cpu_time(&self) -> io::Result<Duration> {
-        let path = format!("/proc/{}/stat", self.process_id());
-        let text = fs::read_to_string(&path)?;
-        // The name, in parentheses, may contain anything; utime and stime are the 12th and 13th
-        // fields after it.
-        let fields = text.rsplit(')').next().unwrap_or_default();
-        let ticks = fields.split_whitespace().skip(11).take(2);
-        let ticks: u64 = ticks.filter_map(|field| field.parse::<u64>().ok()).sum();
-        Ok(Duration::from_millis(ticks * MILLISECONDS_PER_TICK))
+        let parents = parents()?;
+        let own = self.process_id();
+        let is_own = |process: &u32| {
+            let next = |process: &u32| parents.get(process).copied();
+            std::iter::successors(Some(*process), next).any(|process| process == own)
+        };
+        let nanoseconds = parents.keys().filter(|process| is_own(process));
+        let nanoseconds = nanoseconds.map(|process| nanoseconds_of(*process)).sum();
+        Ok(Duration::from_nanos(nanoseconds))
     }
 }
 
@@ -64,95 +76,56 @@ impl Drop for Subject {
     }
 }
 
-impl Bench {
-    /// Starts the server in control-only mode, and its floor.
-    pub(crate) fn start_commands(&self) -> io::Result<Both<Subject>> {
-        Ok(Both {
-            server: match &self.options.server {
-                Server::Program(program) => start(&self.pinning, |address| {
-                    Ok(server_command(program, address))
-                })?,
-                Server::SecondFloor => self.start_floor(floor::Kind::Commands)?,
-            },
-            floor: self.start_floor(floor::Kind::Commands)?,
-        })
-    }
-
-    /// Starts the server with `directory` as its root.
-    pub(crate) fn start_serving(&self, directory: &Path) -> io::Result<Subject> {
-        self.start_with(directory, &[])
-    }
-
-    /// The same without the sandbox, in which only root can read its memory statistics.
-    pub(crate) fn start_observable(&self, directory: &Path) -> io::Result<Subject> {
-        self.start_with(directory, &["--no-sandbox".as_ref()])
-    }
-
-    /// Starts the server with `directory` as its writable root, with TLS.
-    #[cfg(feature = "tls")]
-    pub(crate) fn start_tls(&self, directory: &Path, identity: &Identity) -> io::Result<Subject> {
-        let (certificate, key) = (identity.certificate(), identity.key());
-        let options = ["--tls-cert".as_ref(), certificate.as_os_str()];
-        let options = [&options, ["--tls-key".as_ref(), key.as_os_str()].as_slice()].concat();
-        self.start_with(
-            directory,
-            &[&options, ["--writable".as_ref()].as_slice()].concat(),
-        )
-    }
-
-    fn start_with(&self, directory: &Path, options: &[&OsStr]) -> io::Result<Subject> {
-        let Server::Program(program) = &self.options.server else {
-            let message = "the floor cannot serve a directory";
-            return Err(io::Error::new(io::ErrorKind::Unsupported, message));
+/// The parent of each process.
+fn parents() -> io::Result<HashMap<u32, u32>> {
+    let mut parents = HashMap::new();
+    for entry in fs::read_dir("/proc")? {
+        let name = entry?.file_name();
+        let Some(process) = name.to_str().and_then(|name| name.parse::<u32>().ok()) else {
+            continue;
         };
-        start(&self.pinning, |address| {
-            let mut command = server_command(program, address);
-            command
-                .args(["--workers", "2"])
-                .args(options)
-                .arg(directory);
-            Ok(command)
-        })
+        let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+        // The name, in parentheses, may contain anything; the state and the parent follow.
+        let fields = stat.rsplit(')').next().unwrap_or_default();
+        let parent = fields.split_whitespace().nth(1);
+        if let Some(parent) = parent.and_then(|parent| parent.parse().ok()) {
+            parents.insert(process, parent);
+        }
     }
-
-    /// Starts a floor of the kind that `kind` returns for its address.
-    pub(crate) fn start_floor(
-        &self,
-        kind: impl Fn(SocketAddr) -> floor::Kind,
-    ) -> io::Result<Subject> {
-        start(&self.pinning, |address| {
-            let mut command = Command::new(std::env::current_exe()?);
-            command.args(floor_arguments(&kind(address)));
-            Ok(command)
-        })
-    }
+    Ok(parents)
 }
 
-fn server_command(program: &Path, address: SocketAddr) -> Command {
-    let mut command = Command::new(program);
-    command
-        .arg("--listen")
-        .arg(address.to_string())
-        .args(["--log", "warn"]);
-    command
+fn nanoseconds_of(process: u32) -> u64 {
+    let Ok(threads) = fs::read_dir(format!("/proc/{process}/task")) else {
+        return 0;
+    };
+    let of_thread = |thread: fs::DirEntry| {
+        let text = fs::read_to_string(thread.path().join("schedstat")).ok()?;
+        text.split_whitespace().next()?.parse::<u64>().ok()
+    };
+    threads.flatten().filter_map(of_thread).sum()
 }
 
-/// Starts the command for a free port. The port is chosen here because the server logs its own only
-/// at a log level that would distort the measurement.
-fn start(
+/// Starts a program on a free port. The port is chosen here because the server logs its own only at a log
+/// level that would distort the measurement, and peers never do.
+pub(crate) fn start(
     pinning: &Pinning,
-    command: impl Fn(SocketAddr) -> io::Result<Command>,
+    program: impl Fn(SocketAddr) -> io::Result<Program>,
 ) -> io::Result<Subject> {
     let mut last = io::Error::other("never started");
     for _ in 0..ATTEMPTS {
         let address = free_address()?;
-        let mut command = command(address)?;
+        let Program { mut command, files } = program(address)?;
         command.stdin(Stdio::null()).stdout(Stdio::null());
         let child = pinning.spawn(&mut command).map_err(|error| {
             let program = command.get_program().display();
             io::Error::other(format!("cannot start {program}: {error}"))
         })?;
-        let mut subject = Subject { child, address };
+        let mut subject = Subject {
+            child,
+            address,
+            _files: files,
+        };
         match await_listening(&mut subject) {
             Ok(()) => return Ok(subject),
             Err(error) => last = error,
@@ -161,7 +134,8 @@ fn start(
     Err(last)
 }
 
-fn free_address() -> io::Result<SocketAddr> {
+/// A loopback address with a port that is free at present.
+pub(crate) fn free_address() -> io::Result<SocketAddr> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
 }
 
@@ -179,4 +153,22 @@ fn await_listening(subject: &mut Subject) -> io::Result<()> {
             Err(_) => thread::sleep(PROBE_INTERVAL),
         }
     }
+}
+
+/// The command that runs `command` in a process that the kernel kills when the benchmark ends, however
+/// it ends. Its sessions end with their clients.
+pub(crate) fn peer_command(command: &Command) -> io::Result<Command> {
+    let mut peer = Command::new(std::env::current_exe()?);
+    peer.arg("--run-peer").arg(command.get_program());
+    peer.args(command.get_args()).stderr(Stdio::null());
+    Ok(peer)
+}
+
+/// Becomes the program of [`peer_command`]; returns only if that fails.
+pub(crate) fn become_peer(command: &[OsString]) -> io::Result<()> {
+    set_parent_process_death_signal(Some(Signal::KILL))?;
+    let Some((program, arguments)) = command.split_first() else {
+        return Err(io::ErrorKind::InvalidInput.into());
+    };
+    Err(Command::new(program).args(arguments).exec())
 }

@@ -1,94 +1,82 @@
 //! The row of a busy server: NOOP latency while four downloads run.
 //!
-//! The floor is the same load on the kernel's scheduler alone: the epoll program, and beside it a
-//! process with four threads in sendfile, all on the server's CPU. Owns the downloading threads.
+//! The floor has a thread for each of them in `sendfile`, and one that answers NOOP, all on the
+//! server's CPU. Owns the downloading threads.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
-use std::time::Instant;
 
 use crate::Bench;
-use crate::alternate::{Both, Rates, Side, Times, alternate};
-use crate::control::{Control, IO_TIMEOUT, time_noops};
-use crate::download::{Downloader, Sample};
-use crate::floor;
+use crate::contest::contest;
+use crate::control::{IO_TIMEOUT, time_noops};
+use crate::field::Contender;
 use crate::pinning::lower_priority;
-use crate::table::{Line, Value};
+use crate::setup::{Setup, Stage};
+use crate::table::{Goal, Line, Unit};
+use crate::transfers::Session;
 
 const TRANSFERS: usize = 4;
 
+/// A session for NOOPs, and those that download.
+type Client = (Session, Vec<Session>);
+
 /// NOOPs during four downloads.
 pub(super) fn busy(bench: &Bench) -> io::Result<Vec<Line>> {
-    let sample = Sample::new(bench.large_file())?;
-    let server = bench.start_serving(sample.directory.path())?;
-    let command_floor = bench.start_floor(floor::Kind::Commands)?;
-    let file_floor = bench.start_floor(|address| floor::Kind::Files(address, sample.file()))?;
-
-    let mut clients = Both {
-        server: Control::connect(server.address)?,
-        floor: Control::connect(command_floor.address)?,
+    let length = bench.large_file();
+    let stage = Stage::new(length)?;
+    let setup = Setup::plain(&stage);
+    let field = bench.start(&setup, &setup.floor())?;
+    let field = field.with_peers(bench, &setup);
+    let count = bench.amount(500);
+    let enter = |contender: &Contender| -> io::Result<Client> {
+        let open = |_| Session::open(contender);
+        let downloading = (0..TRANSFERS).map(open).collect::<io::Result<_>>()?;
+        Ok((Session::open(contender)?, downloading))
     };
-    // The server throttles clients before login.
-    clients.server.log_in()?;
-    let mut times = Times::both()?;
-    let mut rates = Both::<Rates>::default();
-    let effort = bench.effort(4, 2500);
-    alternate(effort, |side| {
-        let (client, times) = (clients.of(side), times.of(side));
-        let connect = || match side {
-            Side::Server => Downloader::from_server(server.address, &sample),
-            Side::Floor => Ok(Downloader::from_floor(file_floor.address, &sample)),
-        };
-        let start = Instant::now();
-        let files = during_downloads(connect, || time_noops(client, times, effort.per_round))?;
-        rates.of(side).record(files * sample.length, start);
-        Ok(())
+    let results = contest(field, bench.rounds(2), enter, |_, client| {
+        let (session, downloading) = client;
+        let measure = || time_noops(session.control(), count);
+        let [_, p99] = during_downloads(downloading, length, measure)?.p50_and_p99();
+        Ok([p99])
     })?;
-    Ok(vec![
-        Line::quantile("NOOP beside 4 RETR, p50", &times, 0.5, ""),
-        Line::quantile("NOOP beside 4 RETR, p99", &times, 0.99, "< 1000 us"),
-        Line::rates("4 RETR together", &mut rates, Value::Throughput, ""),
-    ])
+    let measure = "NOOP beside four RETR, p99";
+    Ok(results.lines([(measure, Unit::Microseconds, Goal::Floor(1.1))]))
 }
 
-/// Calls `measure` while downloads run, and returns the number of files that were downloaded.
-fn during_downloads(
-    connect: impl Fn() -> io::Result<Downloader> + Sync,
-    measure: impl FnOnce() -> io::Result<()>,
-) -> io::Result<usize> {
+/// Calls `measure` while downloads run.
+fn during_downloads<T>(
+    sessions: &mut [Session],
+    length: usize,
+    measure: impl FnOnce() -> io::Result<T>,
+) -> io::Result<T> {
     let stop = AtomicBool::new(false);
     let (started, starts) = mpsc::channel();
-    let download = |started: mpsc::Sender<()>| {
+    let download = |session: &mut Session, started: mpsc::Sender<()>| -> io::Result<()> {
         lower_priority();
-        let mut downloader = connect()?;
         // Fails if another download has failed: then the receiver is gone.
         let _ = started.send(());
-        let mut files = 0;
-        while files == 0 || !stop.load(Ordering::Relaxed) {
-            downloader.fetch()?;
-            files += 1;
+        while !stop.load(Ordering::Relaxed) {
+            session.retrieve(length)?;
         }
-        Ok(files)
+        Ok(())
     };
     thread::scope(|scope| {
-        let downloads: Vec<_> = (0..TRANSFERS)
-            .map(|_| {
+        let threads: Vec<_> = sessions
+            .iter_mut()
+            .map(|session| {
                 let started = started.clone();
-                scope.spawn(|| download(started))
+                scope.spawn(|| download(session, started))
             })
             .collect();
         let measured = await_starts(&starts).and_then(|()| measure());
         stop.store(true, Ordering::Relaxed);
-        let mut files = 0;
-        for download in downloads {
-            let result: io::Result<usize> = download
-                .join()
-                .unwrap_or_else(|_| Err(io::Error::other("a download panicked")));
-            files += result?;
+        for thread in threads {
+            let result = thread.join();
+            result.unwrap_or_else(|_| Err(io::Error::other("a download panicked")))?;
         }
-        measured.map(|()| files)
+        measured
     })
 }
 

@@ -1,88 +1,84 @@
-//! Rows of one connection's commands: round trips, pipelining, connecting.
-//!
-//! The server runs in control-only mode; server and floor share one CPU.
+//! Rows of one connection's commands: round trips and pipelining, logged in.
 
 use std::io;
-use std::time::Instant;
 
 use crate::Bench;
-use crate::alternate::{Both, Rates, Side, Times, alternate};
+use crate::contest::{contest, rate};
 use crate::control::{Control, NOOP, time_noops};
-use crate::subject::Subject;
-use crate::table::{Line, Value};
+use crate::field::{Contender, Field};
+use crate::floor::Program;
+use crate::setup::{Setup, Stage};
+use crate::table::{Goal, Line, Unit};
 
 /// The number of commands that the pipelining client sends before it reads replies.
 const DEPTH: usize = 64;
 
 /// The round trip of a NOOP.
 pub(super) fn noop(bench: &Bench) -> io::Result<Vec<Line>> {
-    let subjects = bench.start_commands()?;
-    let mut clients = connect_to(&subjects)?;
-    let mut times = Times::both()?;
-    let effort = bench.effort(150, 1000);
-    alternate(effort, |side| {
-        let (client, times) = (clients.of(side), times.of(side));
-        time_noops(client, times, effort.per_round)
+    let stage = Stage::new(0)?;
+    let setup = Setup::plain(&stage);
+    let floor = Program::Commands { busy_poll: false };
+    let field = bench.start(&setup, &floor)?.with_runtime(bench)?;
+    let names = ["NOOP, p50", "NOOP, p99"];
+    round_trips(bench, field.with_peers(bench, &setup), names)
+}
+
+/// The same where the loop polls before it sleeps.
+pub(super) fn busy_poll(bench: &Bench) -> io::Result<Vec<Line>> {
+    let stage = Stage::new(0)?;
+    let setup = Setup {
+        busy_poll: true,
+        ..Setup::plain(&stage)
+    };
+    let floor = Program::Commands { busy_poll: true };
+    let names = ["NOOP with busy polling, p50", "NOOP with busy polling, p99"];
+    round_trips(bench, bench.start(&setup, &floor)?.without_peers(), names)
+}
+
+fn round_trips(bench: &Bench, field: Field, names: [&str; 2]) -> io::Result<Vec<Line>> {
+    let count = bench.amount(500);
+    let results = contest(field, bench.rounds(20), log_in, |_, control| {
+        Ok(time_noops(control, count)?.p50_and_p99())
     })?;
-    Ok(vec![
-        Line::quantile("round trip p50", &times, 0.5, "ratio <= 1.05"),
-        Line::quantile("round trip p99", &times, 0.99, ""),
-        Line::quantile("round trip p99.9", &times, 0.999, ""),
-    ])
+    let [p50, p99] = names;
+    Ok(results.lines([
+        (p50, Unit::Microseconds, Goal::Floor(1.03)),
+        (p99, Unit::Microseconds, Goal::Floor(1.10)),
+    ]))
 }
 
 /// The rate of pipelined NOOPs, 64 in one write.
 pub(super) fn pipeline(bench: &Bench) -> io::Result<Vec<Line>> {
-    let subjects = bench.start_commands()?;
-    let mut clients = connect_to(&subjects)?;
+    let stage = Stage::new(0)?;
+    let setup = Setup::plain(&stage);
+    let floor = Program::Commands { busy_poll: false };
+    let field = bench.start(&setup, &floor)?.with_runtime(bench)?;
     let commands = NOOP.repeat(DEPTH);
-    let mut expected = Both::<Vec<u8>>::default();
-    for side in [Side::Server, Side::Floor] {
-        let client = clients.of(side);
-        client.send(NOOP)?;
-        *expected.of(side) = client.reply()?.repeat(DEPTH);
-    }
-
-    let mut scratch = Both {
-        server: expected.server.clone(),
-        floor: expected.floor.clone(),
+    let count = bench.amount(50);
+    let enter = |contender: &Contender| {
+        let mut control = log_in(contender)?;
+        control.send(NOOP)?;
+        let expected = control.reply()?.repeat(DEPTH);
+        Ok((control, expected.clone(), expected))
     };
-    let mut rates = Both::<Rates>::default();
-    let effort = bench.effort(100, 200);
-    alternate(effort, |side| {
-        let (client, scratch) = (clients.of(side), scratch.of(side));
-        let start = Instant::now();
-        for _ in 0..effort.per_round {
-            client.send(&commands)?;
-            client.take_exactly(expected.of(side), scratch)?;
-        }
-        rates.of(side).record(effort.per_round * DEPTH, start);
-        Ok(())
+    let field = field.with_peers(bench, &setup);
+    let results = contest(field, bench.rounds(10), enter, |_, client| {
+        let (control, expected, scratch) = client;
+        let exchange = || {
+            for _ in 0..count {
+                control.send(&commands)?;
+                control.take_exactly(expected, scratch)?;
+            }
+            Ok(())
+        };
+        Ok([rate(count * DEPTH, exchange)?])
     })?;
-    let measure = format!("{DEPTH} deep, commands");
-    let line = Line::rates(measure, &mut rates, Value::Commands, "ratio >= 0.8");
-    Ok(vec![line])
+    let measure = "NOOPs, 64 pipelined";
+    Ok(results.lines([(measure, Unit::ThousandRate, Goal::Floor(0.95))]))
 }
 
-/// The duration of a connection: connect, 220, QUIT, 221, end of the connection.
-pub(super) fn connect(bench: &Bench) -> io::Result<Vec<Line>> {
-    let subjects = bench.start_commands()?;
-    let mut addresses = subjects.try_map(|subject| Ok(subject.address))?;
-    let mut times = Times::both()?;
-    let effort = bench.effort(60, 50);
-    alternate(effort, |side| {
-        let address = *addresses.of(side);
-        for _ in 0..effort.per_round {
-            times.of(side).time(|| Control::connect(address)?.quit())?;
-        }
-        Ok(())
-    })?;
-    Ok(vec![
-        Line::quantile("connect to end p50", &times, 0.5, ""),
-        Line::quantile("connect to end p99", &times, 0.99, ""),
-    ])
-}
-
-fn connect_to(subjects: &Both<Subject>) -> io::Result<Both<Control>> {
-    subjects.try_map(|subject| Control::connect(subject.address))
+fn log_in(contender: &Contender) -> io::Result<Control> {
+    let mut control = Control::connect(contender.subject.address)?;
+    control.log_in(contender.who.user())?;
+    Ok(control)
 }

@@ -4,37 +4,39 @@
 //! replies on readiness until all have arrived.
 
 use std::io::{self, Read, Write};
-use std::net::SocketAddr;
-use std::time::Instant;
 
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 
 use crate::Bench;
-use crate::alternate::{Both, Rates, alternate};
+use crate::contest::{contest, rate};
 use crate::control::{Control, IO_TIMEOUT, NOOP};
-use crate::table::{Line, Value};
+use crate::field::Contender;
+use crate::floor::Program;
+use crate::setup::{Setup, Stage};
+use crate::table::{Goal, Line, Unit};
 
 const MEMBERS: usize = 100;
 
 /// The rate of commands on a hundred connections.
 pub(super) fn crowd(bench: &Bench) -> io::Result<Vec<Line>> {
-    let subjects = bench.start_commands()?;
-    let mut crowds = subjects.try_map(|subject| Crowd::connect(subject.address))?;
-    let mut rates = Both::<Rates>::default();
-    let effort = bench.effort(100, 50);
-    alternate(effort, |side| {
-        let crowd = crowds.of(side);
-        let start = Instant::now();
-        for _ in 0..effort.per_round {
-            crowd.ping_pong()?;
-        }
-        rates.of(side).record(effort.per_round * MEMBERS, start);
-        Ok(())
+    let stage = Stage::new(0)?;
+    let setup = Setup::plain(&stage);
+    let floor = Program::Commands { busy_poll: false };
+    let field = bench.start(&setup, &floor)?.with_runtime(bench)?;
+    let field = field.with_peers(bench, &setup);
+    let count = bench.amount(5);
+    let results = contest(field, bench.rounds(20), Crowd::connect, |_, crowd| {
+        let exchange = || {
+            for _ in 0..count {
+                crowd.ping_pong()?;
+            }
+            Ok(())
+        };
+        Ok([rate(count * MEMBERS, exchange)?])
     })?;
-    let measure = format!("{MEMBERS} connections, commands");
-    let line = Line::rates(measure, &mut rates, Value::Commands, "ratio >= 0.9");
-    Ok(vec![line])
+    let measure = "NOOPs, 100 connections in turns";
+    Ok(results.lines([(measure, Unit::ThousandRate, Goal::Floor(0.95))]))
 }
 
 struct Crowd {
@@ -45,11 +47,13 @@ struct Crowd {
 }
 
 impl Crowd {
-    fn connect(address: SocketAddr) -> io::Result<Self> {
+    fn connect(contender: &Contender) -> io::Result<Self> {
         let poll = Poll::new()?;
         let mut members = Vec::with_capacity(MEMBERS);
         for number in (0..).take(MEMBERS) {
-            let stream = Control::connect_in_crowd(address, number)?.into_stream()?;
+            let mut control = Control::connect_in_crowd(contender.subject.address, number)?;
+            control.log_in(contender.who.user())?;
+            let stream = control.into_stream()?;
             stream.set_nonblocking(true)?;
             let mut stream = TcpStream::from_std(stream);
             poll.registry()

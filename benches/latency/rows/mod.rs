@@ -1,113 +1,177 @@
 //! The rows of the table: one function for each.
 //!
-//! A row starts the processes that it needs, measures, and returns lines of the table. When it
-//! returns, its processes have ended. Rows do not import each other.
+//! A row starts the contenders, measures, and returns lines of the table. When it returns, its processes
+//! have ended. Rows do not import each other.
 
 mod busy;
 mod commands;
 mod crowd;
-#[cfg(feature = "tls")]
 mod handshakes;
+mod listings;
+mod logins;
 mod memory;
-#[cfg(feature = "tls")]
-mod tls_transfers;
+mod small;
+mod stalls;
 mod transfers;
 
 use std::io;
-use std::time::Duration;
 
 use crate::Bench;
-use crate::alternate::Effort;
 use crate::table::Line;
 
 /// A measurement.
 pub(crate) struct Row {
-    /// The name on the command line and in the table.
+    /// The name on the command line.
     pub(crate) name: &'static str,
     /// The description in `--help`.
     about: &'static str,
+    /// Whether it is in the README, and measured by default.
+    pub(crate) in_readme: bool,
     /// Runs the measurement.
     pub(crate) run: fn(&Bench) -> io::Result<Vec<Line>>,
 }
 
+impl Row {
+    /// Whether the server needs the Cargo feature `tls`.
+    pub(crate) fn needs_tls(&self) -> bool {
+        self.name.starts_with("tls-")
+    }
+
+    const fn new(
+        name: &'static str,
+        about: &'static str,
+        run: fn(&Bench) -> io::Result<Vec<Line>>,
+    ) -> Self {
+        Self {
+            name,
+            about,
+            in_readme: true,
+            run,
+        }
+    }
+
+    const fn more(
+        name: &'static str,
+        about: &'static str,
+        run: fn(&Bench) -> io::Result<Vec<Line>>,
+    ) -> Self {
+        Self {
+            in_readme: false,
+            ..Self::new(name, about, run)
+        }
+    }
+}
+
 /// All rows, in the order of the table.
 pub(crate) const ALL: &[Row] = &[
-    Row {
-        name: "noop",
-        about: "round trip of NOOPs, one after the other",
-        run: commands::noop,
-    },
-    Row {
-        name: "pipeline",
-        about: "64 NOOPs in one write, then 64 replies",
-        run: commands::pipeline,
-    },
-    Row {
-        name: "crowd",
-        about: "100 connections: send a NOOP on each, then receive all replies",
-        run: crowd::crowd,
-    },
-    Row {
-        name: "connect",
-        about: "connect, 220, QUIT, 221, end of the connection",
-        run: commands::connect,
-    },
-    Row {
-        name: "retr",
-        about: "RETR of a large cached file; floor: a plain sendfile loop",
-        run: transfers::large,
-    },
-    Row {
-        name: "busy",
-        about: "NOOP round trip while four large transfers run",
-        run: busy::busy,
-    },
-    Row {
-        name: "small",
-        about: "EPSV and RETR of a cached file of 1 KiB, from command to 226",
-        run: transfers::small,
-    },
-    Row {
-        name: "memory",
-        about: "proportional set size with 1,000 logged-in idle sessions",
-        run: memory::memory,
-    },
-    #[cfg(feature = "tls")]
-    Row {
-        name: "tls-retr",
-        about: "RETR of a large cached file over TLS; floor: a plain rustls loop",
-        run: tls_transfers::retr,
-    },
-    #[cfg(feature = "tls")]
-    Row {
-        name: "tls-stor",
-        about: "STOR of a large file over TLS; floor: a plain rustls loop",
-        run: tls_transfers::stor,
-    },
-    #[cfg(feature = "tls")]
-    Row {
-        name: "tls-busy",
-        about: "NOOP without TLS during 50 TLS handshakes per second",
-        run: handshakes::busy,
-    },
-    #[cfg(feature = "tls")]
-    Row {
-        name: "tls-connect",
-        about: "connect, AUTH TLS, handshake, NOOP; full and resumed",
-        run: tls_transfers::connecting,
-    },
-    #[cfg(feature = "tls")]
-    Row {
-        name: "tls-small",
-        about: "EPSV and RETR of a cached file of 1 KiB over TLS, resumed",
-        run: tls_transfers::small,
-    },
-    #[cfg(feature = "tls")]
-    Row {
-        name: "tls-memory",
-        about: "proportional set size with 1,000 idle sessions over TLS",
-        run: memory::over_tls,
-    },
+    Row::new(
+        "noop",
+        "round trip of NOOPs, one after the other",
+        commands::noop,
+    ),
+    Row::more(
+        "busy-poll",
+        "the same with --busy-poll 50us",
+        commands::busy_poll,
+    ),
+    Row::new(
+        "pipeline",
+        "64 NOOPs in one write, then 64 replies",
+        commands::pipeline,
+    ),
+    Row::new(
+        "crowd",
+        "100 connections: send a NOOP on each, then receive all replies",
+        crowd::crowd,
+    ),
+    Row::new(
+        "login",
+        "connect, 220, log in, QUIT, end; floor: without the login",
+        logins::login,
+    ),
+    Row::new(
+        "retr",
+        "RETR of a large cached file; floor: a plain sendfile loop",
+        transfers::retr,
+    ),
+    Row::new(
+        "four-retr",
+        "the same in four sessions at once",
+        transfers::four_retr,
+    ),
+    Row::new("busy", "NOOP round trip while four RETR run", busy::busy),
+    Row::new(
+        "stor-new",
+        "STOR of a large file; floor: a plain loop of recv and write",
+        transfers::stor_new,
+    ),
+    Row::new(
+        "stor-over",
+        "the same in the place of a file of that size",
+        transfers::stor_over,
+    ),
+    Row::new(
+        "four-stor",
+        "the same under new names in four sessions at once",
+        transfers::four_stor,
+    ),
+    Row::new(
+        "small-retr",
+        "EPSV and RETR of a cached file of 1 KiB, to the 226",
+        small::retr,
+    ),
+    Row::new(
+        "small-stor",
+        "EPSV and STOR of a new file of 1 KiB, to the 226",
+        small::stor,
+    ),
+    Row::new(
+        "one-port",
+        "the same RETR where the passive range is one port",
+        small::one_port,
+    ),
+    Row::new(
+        "list",
+        "LIST of 10,000 entries; floor: a loop of getdents and statx",
+        listings::list,
+    ),
+    Row::new("mlsd", "MLSD of the same", listings::mlsd),
+    Row::new(
+        "tls-retr",
+        "RETR of a large cached file over TLS; floor: a plain rustls loop",
+        transfers::tls_retr,
+    ),
+    Row::new(
+        "tls-stor",
+        "STOR of a large file over TLS; floor: a plain rustls loop",
+        transfers::tls_stor,
+    ),
+    Row::more(
+        "tls-small",
+        "EPSV and RETR of 1 KiB over TLS, with resumption",
+        small::over_tls,
+    ),
+    Row::new(
+        "tls-full",
+        "connect, AUTH TLS, full handshake, NOOP; floor: bare rustls",
+        handshakes::full,
+    ),
+    Row::new(
+        "tls-resumed",
+        "the same with the resumption of a session",
+        handshakes::resumed,
+    ),
+    Row::more(
+        "tls-stalls",
+        "NOOP without TLS during 50 handshakes per second; floor: without",
+        stalls::stalls,
+    ),
+    Row::more(
+        "memory",
+        "proportional set size with 1,000 logged-in idle sessions",
+        memory::memory,
+    ),
+    Row::more("tls-memory", "the same over TLS", memory::over_tls),
 ];
 
 /// The list of rows in `--help`.
@@ -123,26 +187,26 @@ pub(crate) fn names() -> String {
 }
 
 impl Bench {
-    /// This effort, or a fraction of it in a quick run.
-    fn effort(&self, rounds: usize, per_round: usize) -> Effort {
+    /// The rounds of a row: this many times those on the command line.
+    fn rounds(&self, factor: usize) -> usize {
         if self.options.quick {
-            Effort {
-                rounds: 3,
-                per_round: (per_round / 10).max(1),
-                budget: Duration::from_secs(3),
-            }
+            3
         } else {
-            Effort {
-                rounds,
-                per_round,
-                budget: Duration::from_secs(30),
-            }
+            self.options.rounds * factor
+        }
+    }
+
+    /// This amount of work in a round, or a fraction of it in a quick run.
+    fn amount(&self, amount: usize) -> usize {
+        if self.options.quick {
+            (amount / 10).max(1)
+        } else {
+            amount
         }
     }
 
     /// The size of the large file in bytes.
     fn large_file(&self) -> usize {
-        let mebibytes = if self.options.quick { 16 } else { 256 };
-        mebibytes << 20
+        self.amount(256) << 20
     }
 }

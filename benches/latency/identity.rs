@@ -73,7 +73,8 @@ impl Identity {
         self.directory.path().join("key.pem")
     }
 
-    /// A client configuration that trusts this certificate, with or without session resumption.
+    /// A client configuration that trusts this certificate, with or without session resumption. Each
+    /// contender needs its own: the session cache is keyed by the host name, which is the same.
     pub(crate) fn client(&self, resumption: Resumption) -> io::Result<Client> {
         let mut roots = RootCertStore::empty();
         roots
