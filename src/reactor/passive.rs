@@ -67,6 +67,9 @@ impl Connection {
                 }
             }
             Err(error) => {
+                if has_waited {
+                    self.lose_link(context);
+                }
                 self.has_no_port(&of_listening(&error, &"a port of passive.ports"), context);
             }
         }

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use super::backlog::Backlog;
 use super::passive_listener::{Arrival, Claimant, PassiveListener, reset};
-use super::port_queue::PortQueue;
+use super::port_queue::{Place, PortQueue};
 use super::socket_role::SocketRole;
 use crate::event_loop::{Key, Slots};
 use crate::limits::{LATE_PER_ADDRESS, LATE_PER_SESSION, PASSIVE_IDLE, PASSIVE_PROBES};
@@ -190,7 +190,8 @@ impl PassivePool {
 
     /// Whether others wait for the port.
     pub(super) fn is_wanted(&self, lease: PassiveLease) -> bool {
-        self.queue.is_held_up_by(lease.claimant)
+        self.place(lease)
+            .is_some_and(|place| self.queue.is_held_up_by(place))
     }
 
     /// Whether a proxy has connected there and its header is incomplete.
@@ -260,9 +261,16 @@ impl PassivePool {
         self.sweep_at = Some(self.sweep_at.map_or(at, |sweep_at| sweep_at.min(at)));
     }
 
+    fn place(&self, lease: PassiveLease) -> Option<Place> {
+        let listener = self.listeners.get(lease.listener)?;
+        Some((without_port(listener.address()), lease.claimant))
+    }
+
     /// The claim of a lease is gone.
     fn claim_ended(&mut self, lease: PassiveLease, now: Instant) {
-        self.queue.freed(lease.claimant);
+        if let Some(place) = self.place(lease) {
+            self.queue.freed(place);
+        }
         let listener = self.listeners.get_mut(lease.listener);
         if listener.is_some_and(|one| one.idle_since(now).is_some()) {
             self.sweep_by(now + PASSIVE_IDLE);
@@ -281,7 +289,7 @@ impl PassivePool {
         let late = self.late.iter();
         let late = late.filter(|(_, lease)| lease.claimant == claimant).count();
         let is_restless = late >= LATE_PER_ADDRESS || has_another && late >= LATE_PER_SESSION;
-        let is_behind = self.queue.has(claimant) && !borrower.has_waited;
+        let is_behind = self.queue.has((here, claimant)) && !borrower.has_waited;
         if is_restless || is_behind {
             return Ok(None);
         }
@@ -335,7 +343,7 @@ impl PassivePool {
         let listener = self.listeners.get_mut(key)?;
         listener.lend(claimant, borrower.key);
         let address = listener.address();
-        if self.queue.has(claimant) {
+        if self.queue.has((without_port(address), claimant)) {
             self.queue.want(borrower.key);
         }
         let lease = PassiveLease {
@@ -356,12 +364,12 @@ impl PassivePool {
     fn enqueue(&mut self, here: SocketAddr, borrower: Borrower) -> Lending {
         let Borrower { claimant, key, .. } = borrower;
         if borrower.has_waited {
-            self.queue.rejoin(claimant, key);
+            self.queue.rejoin((here, claimant), key);
         } else {
             let listeners = of_address(&self.index, here).iter();
             let listeners = listeners.filter_map(|(_, _, key)| self.listeners.get(*key));
             let owners = listeners.flat_map(|one| one.owners(claimant));
-            self.queue.join(claimant, key, owners);
+            self.queue.join((here, claimant), key, owners);
         }
         Lending::Queued
     }

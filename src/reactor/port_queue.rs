@@ -4,48 +4,52 @@
 //! ports: the reactor has a session ask again when a claim has ended that was in its way.
 
 use std::collections::VecDeque;
+use std::net::SocketAddr;
 
 use super::passive_listener::Claimant;
 use crate::event_loop::Key;
 
+/// A claimant at a local address, without a port.
+pub(super) type Place = (SocketAddr, Claimant);
+
 #[derive(Default)]
 pub(super) struct PortQueue {
     /// In the order of their requests.
-    waiting: VecDeque<(Claimant, Key)>,
-    /// Claimants whose claims have ended while sessions were waiting.
-    freed: VecDeque<Claimant>,
+    waiting: VecDeque<(Place, Key)>,
+    /// Where claims have ended while sessions were waiting.
+    freed: VecDeque<Place>,
+    /// Where the session was that is [asking again](Self::next).
+    asking: usize,
+    /// Claimants that have asked again in vain since the first of `freed`.
+    failed: Vec<Claimant>,
     /// Sessions whose ports others wait for.
     wanted: VecDeque<Key>,
 }
 
 impl PortQueue {
-    /// Whether a session waits for a port for this claimant.
-    pub(super) fn has(&self, claimant: Claimant) -> bool {
-        self.waiting.iter().any(|(waiting, _)| *waiting == claimant)
+    /// Whether a session waits at this place.
+    pub(super) fn has(&self, place: Place) -> bool {
+        self.waiting.iter().any(|(waiting, _)| *waiting == place)
     }
 
-    /// Whether a session waits that this claimant's claim is in the way of.
-    pub(super) fn is_held_up_by(&self, claimant: Claimant) -> bool {
-        let mut waiting = self.waiting.iter();
-        waiting.any(|(waiting, _)| waiting.conflicts(claimant))
+    /// Whether a session waits that a claim at this place is in the way of.
+    pub(super) fn is_held_up_by(&self, place: Place) -> bool {
+        self.waiting
+            .iter()
+            .any(|(waiting, _)| conflict(*waiting, place))
     }
 
     /// A session waits from now on. `owners` have the ports that it could use.
-    pub(super) fn join(
-        &mut self,
-        claimant: Claimant,
-        session: Key,
-        owners: impl Iterator<Item = Key>,
-    ) {
-        self.waiting.push_back((claimant, session));
+    pub(super) fn join(&mut self, place: Place, session: Key, owners: impl Iterator<Item = Key>) {
+        self.waiting.push_back((place, session));
         self.wanted.extend(owners);
     }
 
-    /// A session that was [next](Self::next) got no port: the claim that has ended was not in its way. It is
-    /// the first again.
-    pub(super) fn rejoin(&mut self, claimant: Claimant, session: Key) {
-        self.freed.pop_front();
-        self.waiting.push_front((claimant, session));
+    /// The session that [asked again](Self::next) got no port: it waits where it was before.
+    pub(super) fn rejoin(&mut self, place: Place, session: Key) {
+        self.failed.push(place.1);
+        let at = self.asking.min(self.waiting.len());
+        self.waiting.insert(at, (place, session));
     }
 
     /// A session has a port that others wait for.
@@ -57,21 +61,26 @@ impl PortQueue {
         self.waiting.retain(|(_, waiting)| *waiting != session);
     }
 
-    /// A claim of this claimant has ended.
-    pub(super) fn freed(&mut self, claimant: Claimant) {
+    /// A claim at this place has ended.
+    pub(super) fn freed(&mut self, place: Place) {
         if !self.waiting.is_empty() {
-            self.freed.push_back(claimant);
+            self.freed.push_back(place);
         }
     }
 
-    /// Takes the first session that may get a port now, if it asks again.
+    /// Takes the first session that may get a port now, if it asks again. Where one of a claimant got none,
+    /// the others of the same claimant would get none either.
     pub(super) fn next(&mut self) -> Option<Key> {
         while let Some(freed) = self.freed.front().copied() {
-            let is_helped = |(waiting, _): &(Claimant, Key)| waiting.conflicts(freed);
+            let is_helped = |(waiting, _): &(Place, Key)| {
+                conflict(*waiting, freed) && !self.failed.contains(&waiting.1)
+            };
             if let Some(at) = self.waiting.iter().position(is_helped) {
+                self.asking = at;
                 return self.waiting.remove(at).map(|(_, session)| session);
             }
             self.freed.pop_front();
+            self.failed.clear();
         }
         None
     }
@@ -82,42 +91,73 @@ impl PortQueue {
     }
 }
 
+fn conflict(one: Place, other: Place) -> bool {
+    one.0 == other.0 && one.1.conflicts(other.1)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::net::IpAddr;
+
+    fn here(host: u8) -> SocketAddr {
+        ([127, 0, 0, host], 0).into()
+    }
 
     fn only(number: u8) -> Claimant {
-        Claimant::Only(IpAddr::from([10, 0, 0, number]))
+        Claimant::Only([10, 0, 0, number].into())
+    }
+
+    /// A queue in which these wait, named by their index.
+    fn queue(places: &[Place]) -> PortQueue {
+        let mut queue = PortQueue::default();
+        for (index, place) in places.iter().enumerate() {
+            queue.join(*place, Key::new(0, index), std::iter::empty());
+        }
+        queue
+    }
+
+    /// Those that ask again, of which only `lucky` get a port.
+    fn asking(queue: &mut PortQueue, places: &[Place], lucky: &[usize]) -> Vec<usize> {
+        let mut asking = Vec::new();
+        while let Some(session) = queue.next() {
+            asking.push(session.index());
+            if !lucky.contains(&session.index()) {
+                queue.rejoin(places[session.index()], session);
+            }
+        }
+        asking
     }
 
     #[test]
     fn first_of_the_freed_address_is_next() {
-        let mut queue = PortQueue::default();
-        let [a, b, c] = [1, 2, 3].map(|index| Key::new(0, index));
-        queue.freed(only(1));
-        queue.join(only(1), a, std::iter::empty());
-        queue.join(only(2), b, std::iter::once(Key::NONE));
-        queue.join(only(2), c, std::iter::empty());
-        assert_eq!((queue.next(), queue.next_wanted()), (None, Some(Key::NONE)));
-        queue.freed(only(2));
-        assert_eq!(queue.next(), Some(b));
-        // It got a port; the next of its address tries, in vain, and stays the first.
-        assert_eq!(queue.next(), Some(c));
-        queue.rejoin(only(2), c);
+        let places = [only(1), only(2), only(2), only(2)].map(|claimant| (here(1), claimant));
+        let mut queue = queue(&places);
         assert_eq!(queue.next(), None);
-        queue.freed(only(2));
-        assert_eq!(queue.next(), Some(c));
-        queue.leave(a);
-        assert!(!queue.has(only(1)));
+        queue.freed(places[1]);
+        // The second of the address asks in vain, the third would.
+        assert_eq!(asking(&mut queue, &places, &[1]), [1, 2]);
+        queue.freed(places[1]);
+        assert_eq!(asking(&mut queue, &places, &[2]), [2, 3]);
+        queue.leave(Key::new(0, 0));
+        assert!(!queue.has(places[0]) && queue.has(places[3]));
     }
 
     #[test]
-    fn any_claim_holds_up_one_that_accepts_any() {
-        let mut queue = PortQueue::default();
-        queue.join(Claimant::Any, Key::new(0, 1), std::iter::empty());
-        assert!(queue.is_held_up_by(only(1)) && !queue.has(only(1)));
-        queue.freed(only(1));
-        assert_eq!(queue.next(), Some(Key::new(0, 1)));
+    fn session_that_asks_in_vain_is_in_no_others_way() {
+        // One that accepts any address, and one that waits at another local address.
+        for first in [(here(1), Claimant::Any), (here(2), only(1))] {
+            let places = [first, (here(1), only(1))];
+            let mut queue = queue(&places);
+            queue.freed(places[1]);
+            assert_eq!(asking(&mut queue, &places, &[1]).last(), Some(&1));
+            assert!(queue.has(first) && !queue.has(places[1]));
+        }
+    }
+
+    #[test]
+    fn sessions_of_the_freed_place_only_are_held_up() {
+        let queue = queue(&[(here(1), Claimant::Any)]);
+        assert!(queue.is_held_up_by((here(1), only(1))) && !queue.has((here(1), only(1))));
+        assert!(!queue.is_held_up_by((here(2), only(1))));
     }
 }
