@@ -158,9 +158,9 @@ pub struct Config {
     pub log_level: Option<LevelFilter>,
 }
 
-/// Parses `FIRST-LAST`; port 0 is invalid.
+/// Parses `FIRST-LAST` or a single port; port 0 is invalid.
 pub fn read_ports(text: &str) -> Option<RangeInclusive<u16>> {
-    let (first, last) = text.split_once('-')?;
+    let (first, last) = text.split_once('-').unwrap_or((text, text));
     let (first, last): (u16, u16) = (first.parse().ok()?, last.parse().ok()?);
     (first >= 1 && first <= last).then_some(first..=last)
 }

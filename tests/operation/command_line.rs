@@ -216,15 +216,24 @@ fn passive_ports_never_leave_the_range() {
         ports.contains(&first) && ports.contains(&(first + 1)),
         "{ports:?}"
     );
-    // No port of the range is free, and no other port is used.
-    three.command("EPSV", 425);
-    one.command("QUIT", 221);
-    one.expect_end();
-    let port = crate::support::until("the release of a port", || {
-        three.send("EPSV");
-        (three.expect_one_of(&[229, 425]).code == 229).then_some(ports[0])
-    });
-    assert_eq!(port, ports[0]);
+    // No port of the range is free for the address, and no other port is used.
+    three.send("EPSV");
+    let _data = std::net::TcpStream::connect((server.address().ip(), ports[0])).unwrap();
+    let reply = three.expect(229);
+    assert!(
+        reply.text().contains(&format!("|||{}|", ports[0])),
+        "{reply:?}"
+    );
+}
+
+#[test]
+fn passive_ports_may_be_a_single_one() {
+    let port = free_ports();
+    let starter = Starter::default()
+        .argument("--passive-ports")
+        .argument(port.to_string());
+    let server = starter.serving(|_| ()).start();
+    assert_eq!(epsv_port(&mut server.login()), port);
 }
 
 #[test]
