@@ -261,22 +261,12 @@ impl PassiveListener {
         let claim = found.and_then(|at| Some((at, *self.claims.get(at)?)));
         if let Some((at, (claimant, Claim::Lent(owner)))) = claim {
             self.claims.remove(at);
-            self.stop_if_unexpected();
             return Arrival::Client(claimant, owner, stream);
         }
         reset(stream);
         match claim {
             Some(_) => Arrival::Other,
             None => Arrival::Unrelated(from),
-        }
-    }
-
-    /// A call that would block is saved where no session waits. What has arrived all the same is reset with
-    /// the next arrival, or when the listener is closed.
-    fn stop_if_unexpected(&mut self) {
-        let mut claims = self.claims.iter();
-        if !claims.any(|(_, claim)| matches!(claim, Claim::Lent(_))) {
-            self.backlog.would_block();
         }
     }
 

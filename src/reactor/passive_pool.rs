@@ -16,7 +16,9 @@ use super::passive_listener::{Arrival, Claimant, PassiveListener, reset};
 use super::port_queue::{Place, PortQueue};
 use super::socket_role::SocketRole;
 use crate::event_loop::{Key, Slots};
-use crate::limits::{LATE_PER_ADDRESS, LATE_PER_SESSION, PASSIVE_IDLE, PASSIVE_PROBES};
+use crate::limits::{
+    ACCEPT_PAUSE, LATE_PER_ADDRESS, LATE_PER_SESSION, PASSIVE_IDLE, PASSIVE_PROBES,
+};
 use crate::net::{Network, PassivePorts, Stream};
 
 /// A session's right to the connection of one claimant that arrives at a listener.
@@ -130,10 +132,11 @@ impl PassivePool {
         is_ready.then_some(key)
     }
 
-    /// The listener that was [taken](Self::next_ready) has had its turn.
+    /// Something was accepted at a listener: it has another turn while there may be more.
     pub(super) fn end_turn(&mut self, key: Key) {
         let listener = self.listeners.get_mut(key);
-        if listener.is_some_and(|one| one.backlog != Backlog::Empty) {
+        let is_drained = listener.is_none_or(|one| one.backlog == Backlog::Empty);
+        if !is_drained && !self.ready.contains(&key) {
             self.ready.push_back(key);
         }
     }
@@ -151,7 +154,6 @@ impl PassivePool {
         };
         let token = SocketRole::Passive(key).to_token();
         let arrival = listener.accept(token, now, header_time, is_proxy);
-        let is_last = listener.backlog == Backlog::Empty;
         if let Some(until) = listener.pending_until() {
             self.sweep_by(until);
         }
@@ -164,11 +166,7 @@ impl PassivePool {
         };
         self.arrived.push_back((lease, owner, stream));
         self.claim_ended(lease, now);
-        if is_last {
-            Arrival::Nothing
-        } else {
-            Arrival::Other
-        }
+        Arrival::Other
     }
 
     /// The next connection that no session has taken, and its session.
@@ -219,8 +217,9 @@ impl PassivePool {
             let Some(listener) = self.listeners.get_mut(lease.listener) else {
                 continue;
             };
-            if let Some(until) = listener.pending_until() {
-                // It may be among these.
+            if !listener.is_drained() {
+                // It may be among those that are not accepted or not identified.
+                let until = listener.pending_until().unwrap_or(now + ACCEPT_PAUSE);
                 self.late.push_back((until, lease));
             } else {
                 listener.forget(lease.claimant);
@@ -343,7 +342,7 @@ impl PassivePool {
         let listener = self.listeners.get_mut(key)?;
         listener.lend(claimant, borrower.key);
         let address = listener.address();
-        if self.queue.has((without_port(address), claimant)) {
+        if self.queue.is_held_up_by((without_port(address), claimant)) {
             self.queue.want(borrower.key);
         }
         let lease = PassiveLease {

@@ -11,7 +11,7 @@ use std::time::Duration;
 use mioftpd::{Config, Timings};
 
 use crate::support::in_thread::with_server;
-use crate::support::{Control, connect_from, epsv_port, free_ports, read_all};
+use crate::support::{Control, Starter, connect_from, epsv_port, free_ports, read_all};
 
 /// Serves files `1` to `CLIENTS`, each with its name as content, with a single passive port.
 fn with_one_port(here: Ipv4Addr, timings: Timings, test: impl FnOnce(SocketAddr, &Path)) {
@@ -181,4 +181,34 @@ fn session_that_asks_again_gets_the_port_again() {
         assert_eq!(read_all(&mut data), b"1");
         control.expect(226);
     });
+}
+
+/// The late connection of one address is reset although it comes at once with the last that is expected. Left
+/// to the kernel, it would be the next session's of its address.
+#[test]
+fn late_connection_behind_another_is_reset() {
+    let port = free_ports();
+    let starter = Starter::default().listen("127.0.77.8:0");
+    let starter = starter
+        .argument("--passive-ports")
+        .argument(port.to_string());
+    let server = starter
+        .serving(|root| fs::write(root.join("f"), "content").unwrap())
+        .start();
+    let to = SocketAddr::from((server.address().ip(), port));
+    let (mut late, mut other) = (
+        login_from(ip(1), server.address()),
+        login_from(ip(2), server.address()),
+    );
+    late.command("EPSV", 229);
+    late.command("PORT 127,0,80,1,200,1", 200);
+    other.command("EPSV", 229);
+    server.pause();
+    let mut data = connect_from(ip(2), to).unwrap();
+    let behind = connect_from(ip(1), to).unwrap();
+    server.resume();
+    other.command("RETR f", 150);
+    assert_eq!(read_all(&mut data), b"content");
+    other.expect(226);
+    crate::support::expect_reset(&behind);
 }
