@@ -217,13 +217,13 @@ impl PassivePool {
             let Some(listener) = self.listeners.get_mut(lease.listener) else {
                 continue;
             };
-            if !listener.is_drained() {
+            if listener.is_drained() {
+                listener.forget(lease.claimant);
+                self.claim_ended(lease, now);
+            } else {
                 // It may be among those that are not accepted or not identified.
                 let until = listener.pending_until().unwrap_or(now + ACCEPT_PAUSE);
                 self.late.push_back((until, lease));
-            } else {
-                listener.forget(lease.claimant);
-                self.claim_ended(lease, now);
             }
         }
         due
