@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use mioftpd::DataSession;
+use mioftpd::internals::limits::PASSIVE_TURN;
 
 use super::ftp_client::FtpClient;
 use super::session_model::needed_for;
@@ -60,7 +61,13 @@ impl FtpClient {
         };
         // Unless accept(2) failed, 425 needs the time-out of a client that never connected.
         let accepts = !lacked_descriptor && !transfer.connection.is_active();
-        let is_early = world.now.saturating_sub(since) < self.config.timings.data_connect;
+        // Less if others may wait for the only port.
+        let time = self.config.timings.data_connect;
+        let is_early = if self.config.has_range {
+            world.now.saturating_sub(data_setup) < time.min(PASSIVE_TURN)
+        } else {
+            world.now.saturating_sub(since) < time
+        };
         // Behind a proxy the client is unknown at accept time.
         let is_at_once = !self.config.is_proxied && !transfer.connection.is_protected();
         let was_known = is_at_once && transfer.connection.was_accepted(world);
