@@ -168,8 +168,10 @@ impl Reactor {
         let completions = self.deliver_completions();
         self.record_work(events, completions);
         self.fire_deadlines();
-        self.passive_turn();
+        self.accept_data_connections();
+        self.share_ports();
         self.run_pass();
+        self.share_ports();
         self.review_some();
         self.accept();
         self.drain_further();

@@ -234,7 +234,10 @@ impl PassivePool {
         let listeners = self.ready.iter().filter_map(|key| self.listeners.get(*key));
         let backlogs = listeners.filter_map(|one| one.backlog.wakes_at(now));
         let late = self.late.front().map(|(until, _)| *until);
-        backlogs.chain(late).chain(self.sweep_at).min()
+        // The turn of a connection may leave work for others, after their step of the iteration.
+        let has_work = !self.arrived.is_empty() || self.queue.has_work();
+        let work = has_work.then_some(now);
+        backlogs.chain(late).chain(self.sweep_at).chain(work).min()
     }
 
     fn sweep(&mut self, now: Instant) {
@@ -391,4 +394,38 @@ fn without_port(mut address: SocketAddr) -> SocketAddr {
         v6.set_flowinfo(0);
     }
     address
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::SystemNetwork;
+
+    #[test]
+    fn loop_stays_awake_until_the_owner_of_a_wanted_port_knows() {
+        // An address of its own, so that no other test is given the port.
+        let here = SocketAddr::from(([127, 0, 0, 79], 0));
+        let mut network = SystemNetwork::new().unwrap();
+        let mut ports = PassivePorts::new(None);
+        let token = crate::event_loop::Token(1);
+        let listener = ports.open(here, |_| false, |address| network.listen(address, token));
+        let port = listener.unwrap().local_address().port();
+
+        let mut pool = PassivePool::new(PassivePorts::new(Some(port..=port)));
+        let [owner, waiting] = [1, 2].map(|index| Borrower {
+            key: Key::new(0, index),
+            claimant: Claimant::Only([10, 0, 0, 1].into()),
+            held: None,
+            has_waited: false,
+        });
+        let now = Instant::now();
+        let lent = pool.lend(here, owner, &mut network).unwrap();
+        assert!(matches!(lent, Lending::Port(..)));
+        assert_eq!(pool.wakes_at(now), None);
+        let queued = pool.lend(here, waiting, &mut network).unwrap();
+        assert!(matches!(queued, Lending::Queued));
+        assert_eq!(pool.wakes_at(now), Some(now));
+        assert_eq!(pool.queue.next_wanted(), Some(owner.key));
+        assert_eq!(pool.wakes_at(now), None);
+    }
 }

@@ -16,26 +16,30 @@ use crate::limits::{ARRIVALS_PER_PASS, REFUSALS_LOGGED};
 use crate::observe::target;
 
 impl Reactor {
-    pub(super) fn passive_turn(&mut self) {
+    pub(super) fn accept_data_connections(&mut self) {
+        let now = self.context.now;
         for _ in 0..self.context.io.passive_pool.ready() {
-            let now = self.context.now;
             if let Some(listener) = self.context.io.passive_pool.next_ready(now) {
                 self.context.accept_at(listener);
                 self.context.io.passive_pool.end_turn(listener);
             }
         }
+        self.context.activity.ports_reviewed += self.context.io.passive_pool.expire(now);
+    }
+
+    /// Tells sessions what the pool has for them. Their turns may leave more of that, for others: so this is
+    /// repeated behind the pass.
+    pub(super) fn share_ports(&mut self) {
         while let Some((owner, stream)) = self.context.io.passive_pool.next_arrived() {
             self.tell(owner, |connection, context| {
                 connection.client_arrived(stream, context);
             });
         }
-        let due = self.context.io.passive_pool.expire(self.context.now);
-        self.context.activity.ports_reviewed += due;
-        while let Some(owner) = self.context.io.passive_pool.queue.next_wanted() {
-            self.tell(owner, |connection, context| connection.hurry(context));
-        }
         while let Some(waiting) = self.context.io.passive_pool.queue.next() {
             self.tell(waiting, Connection::listen_again);
+        }
+        while let Some(owner) = self.context.io.passive_pool.queue.next_wanted() {
+            self.tell(owner, |connection, context| connection.hurry(context));
         }
     }
 }

@@ -68,6 +68,11 @@ impl PortQueue {
         }
     }
 
+    /// Whether a session may get a port now, or does not know yet that others wait for its own.
+    pub(super) fn has_work(&self) -> bool {
+        !self.freed.is_empty() || !self.wanted.is_empty()
+    }
+
     /// Takes the first session that may get a port now, if it asks again. Where one of a claimant got none,
     /// the others of the same claimant would get none either.
     pub(super) fn next(&mut self) -> Option<Key> {
