@@ -37,6 +37,7 @@ mod login;
 mod login_queue;
 mod parts;
 mod passive;
+mod passive_index;
 mod passive_listener;
 mod passive_pool;
 mod passive_turn;

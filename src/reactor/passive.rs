@@ -137,7 +137,7 @@ impl Connection {
             return;
         };
         context.accept_at(lease.listener);
-        context.io.passive_pool.end_turn(lease.listener);
+        context.io.passive_pool.keep_ready(lease.listener);
         if let Some(stream) = context.io.passive_pool.take_arrived(lease, self.key()) {
             self.client_arrived(stream, context);
         }

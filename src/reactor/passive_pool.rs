@@ -12,6 +12,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use super::backlog::Backlog;
+use super::passive_index::{PassiveIndex, without_port};
 use super::passive_listener::{Arrival, Claimant, PassiveListener, reset};
 use super::port_queue::{Place, PortQueue};
 use super::socket_role::SocketRole;
@@ -50,8 +51,7 @@ pub(super) enum Lending {
 pub(super) struct PassivePool {
     ports: PassivePorts,
     listeners: Slots<PassiveListener>,
-    /// The listeners by their local address, with port 0, and their port; sorted.
-    index: Vec<(SocketAddr, u16, Key)>,
+    index: PassiveIndex,
     /// Listeners whose backlog is not empty.
     ready: VecDeque<Key>,
     /// Connections that their sessions have not taken yet.
@@ -68,7 +68,7 @@ impl PassivePool {
         Self {
             ports,
             listeners: Slots::default(),
-            index: Vec::new(),
+            index: PassiveIndex::default(),
             ready: VecDeque::new(),
             arrived: VecDeque::new(),
             late: VecDeque::new(),
@@ -111,10 +111,8 @@ impl PassivePool {
     pub(super) fn set_ready(&mut self, key: Key) {
         if let Some(listener) = self.listeners.get_mut(key) {
             listener.backlog.set_ready();
-            if !self.ready.contains(&key) {
-                self.ready.push_back(key);
-            }
         }
+        self.keep_ready(key);
     }
 
     /// How many listeners [may have](Self::next_ready) connections to accept.
@@ -132,8 +130,8 @@ impl PassivePool {
         is_ready.then_some(key)
     }
 
-    /// Something was accepted at a listener: it has another turn while there may be more.
-    pub(super) fn end_turn(&mut self, key: Key) {
+    /// A listener has another turn while there may be connections to accept.
+    pub(super) fn keep_ready(&mut self, key: Key) {
         let listener = self.listeners.get_mut(key);
         let is_drained = listener.is_none_or(|one| one.backlog == Backlog::Empty);
         if !is_drained && !self.ready.contains(&key) {
@@ -241,22 +239,21 @@ impl PassivePool {
     }
 
     fn sweep(&mut self, now: Instant) {
-        self.sweep_at = None;
-        for (here, port, key) in std::mem::take(&mut self.index) {
+        let mut next: Option<Instant> = None;
+        self.index.retain(|key| {
             let Some(listener) = self.listeners.get_mut(key) else {
-                continue;
+                return false;
             };
             let header = listener.expire_pending(now);
             let idle = listener.idle_since(now).map(|since| since + PASSIVE_IDLE);
             if idle.is_some_and(|end| end <= now) {
                 self.listeners.remove(key);
-                continue;
+                return false;
             }
-            self.index.push((here, port, key));
-            if let Some(next) = header.into_iter().chain(idle).min() {
-                self.sweep_by(next);
-            }
-        }
+            next = next.into_iter().chain(header).chain(idle).min();
+            true
+        });
+        self.sweep_at = next;
     }
 
     fn sweep_by(&mut self, at: Instant) {
@@ -288,8 +285,11 @@ impl PassivePool {
         network: &mut dyn Network,
     ) -> io::Result<Option<Key>> {
         let claimant = borrower.claimant;
-        let late = self.late.iter();
-        let late = late.filter(|(_, lease)| lease.claimant == claimant).count();
+        let late = self
+            .late
+            .iter()
+            .filter(|(_, lease)| lease.claimant == claimant);
+        let late = late.count();
         let is_restless = late >= LATE_PER_ADDRESS || has_another && late >= LATE_PER_SESSION;
         let is_behind = self.queue.has((here, claimant)) && !borrower.has_waited;
         if is_restless || is_behind {
@@ -301,7 +301,7 @@ impl PassivePool {
         self.open(here, network).map(Some).or_else(|error| {
             let is_full = error.kind() == io::ErrorKind::AddrNotAvailable;
             match self.find(here, claimant, usize::MAX) {
-                None if !is_full || of_address(&self.index, here).is_empty() => Err(error),
+                None if !is_full || self.index.at(here).is_empty() => Err(error),
                 found => Ok(found),
             }
         })
@@ -309,10 +309,10 @@ impl PassivePool {
 
     /// A listener of the address that the claimant may be lent, among that many.
     fn find(&mut self, here: SocketAddr, claimant: Claimant, probes: usize) -> Option<Key> {
-        let count = of_address(&self.index, here).len();
+        let count = self.index.at(here).len();
         let start = self.ports.unpredictable_index(count);
         for step in 0..count.min(probes) {
-            let (_, _, key) = *of_address(&self.index, here).get((start + step) % count)?;
+            let (_, _, key) = *self.index.at(here).get((start + step) % count)?;
             let listener = self.listeners.get_mut(key);
             if listener.is_some_and(|one| one.admits(claimant)) {
                 return Some(key);
@@ -323,35 +323,26 @@ impl PassivePool {
 
     fn open(&mut self, here: SocketAddr, network: &mut dyn Network) -> io::Result<Key> {
         let token = SocketRole::Passive(self.listeners.vacant_key()).to_token();
-        let has = |port| {
-            self.index
-                .binary_search_by_key(&(here, port), |(a, p, _)| (*a, *p))
-                .is_ok()
-        };
-        let listener = self
-            .ports
-            .open(here, has, |address| network.listen(address, token))?;
+        let has = |port| self.index.has(here, port);
+        let listen = |address| network.listen(address, token);
+        let listener = self.ports.open(here, has, listen)?;
         let port = listener.local_address().port();
         let key = self.listeners.insert(PassiveListener::new(listener));
-        let at = self
-            .index
-            .partition_point(|(a, p, _)| (*a, *p) < (here, port));
-        self.index.insert(at, (here, port, key));
+        self.index.insert(here, port, key);
         Ok(key)
     }
 
     fn lend_at(&mut self, key: Key, borrower: Borrower) -> Option<Lending> {
-        let Borrower { claimant, .. } = borrower;
-        let listener = self.listeners.get_mut(key)?;
-        listener.lend(claimant, borrower.key);
-        let address = listener.address();
-        if self.queue.is_held_up_by((without_port(address), claimant)) {
-            self.queue.want(borrower.key);
-        }
         let lease = PassiveLease {
             listener: key,
-            claimant,
+            claimant: borrower.claimant,
         };
+        let listener = self.listeners.get_mut(key)?;
+        listener.lend(lease.claimant, borrower.key);
+        let address = listener.address();
+        if self.is_wanted(lease) {
+            self.queue.want(borrower.key);
+        }
         Some(Lending::Port(lease, address))
     }
 
@@ -368,32 +359,13 @@ impl PassivePool {
         if borrower.has_waited {
             self.queue.rejoin((here, claimant), key);
         } else {
-            let listeners = of_address(&self.index, here).iter();
+            let listeners = self.index.at(here).iter();
             let listeners = listeners.filter_map(|(_, _, key)| self.listeners.get(*key));
             let owners = listeners.flat_map(|one| one.owners(claimant));
             self.queue.join((here, claimant), key, owners);
         }
         Lending::Queued
     }
-}
-
-type Index = [(SocketAddr, u16, Key)];
-
-/// The listeners of a local address.
-fn of_address(index: &Index, here: SocketAddr) -> &Index {
-    let first = index.partition_point(|(one, ..)| *one < here);
-    let rest = index.get(first..).unwrap_or_default();
-    let count = rest.partition_point(|(one, ..)| *one == here);
-    rest.get(..count).unwrap_or_default()
-}
-
-/// A local address without its port; equal for all connections to it.
-fn without_port(mut address: SocketAddr) -> SocketAddr {
-    address.set_port(0);
-    if let SocketAddr::V6(v6) = &mut address {
-        v6.set_flowinfo(0);
-    }
-    address
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ impl Reactor {
         for _ in 0..self.context.io.passive_pool.ready() {
             if let Some(listener) = self.context.io.passive_pool.next_ready(now) {
                 self.context.accept_at(listener);
-                self.context.io.passive_pool.end_turn(listener);
+                self.context.io.passive_pool.keep_ready(listener);
             }
         }
         self.context.activity.ports_reviewed += self.context.io.passive_pool.expire(now);
