@@ -1,16 +1,16 @@
 //! Admission: which connections are accepted, by address rules, bans, rates and the limits of connections.
 //!
-//! It also bounds how many refusals are logged: a flood of connections must not become a flood of log lines.
+//! It counts the connections, in all and of each address. Refusals are logged within a rate limit.
 
 use std::collections::HashMap;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
-use crate::auth::{ClientPrefix, LogRateLimiter, Throttle, ThrottleError};
-use crate::limits::{ConnectionLimit, LimitCause, REFUSALS_LOGGED, Throttling};
+use super::refusal_log::RefusalLog;
+use crate::auth::{ClientPrefix, Throttle, ThrottleError};
+use crate::limits::{ConnectionLimit, LimitCause, Throttling};
 use crate::net::AddressRules;
-use crate::observe::target;
 
 /// The admitted connections, against their limits.
 #[derive(Debug)]
@@ -21,7 +21,7 @@ pub(super) struct Admission {
     admitted: usize,
     by_address: HashMap<ClientPrefix, usize>,
     /// Rate-limits the log lines of refusals.
-    refusals: LogRateLimiter,
+    refusals: RefusalLog,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,7 +100,7 @@ impl Admission {
             limit_per_address,
             admitted: 0,
             by_address: HashMap::new(),
-            refusals: LogRateLimiter::default(),
+            refusals: RefusalLog::default(),
         }
     }
 
@@ -139,22 +139,8 @@ impl Admission {
 
     /// Logs a refusal, within the rate limit of these lines.
     pub(super) fn log(&mut self, refusal: Refusal, peer: SocketAddr, now: Instant) {
-        let level = refusal.level();
-        // A line that the log level drops uses up nothing.
-        if level > log::max_level() {
-            return;
-        }
-        if let Some(unsaid) = self.refusals.take(REFUSALS_LOGGED, now) {
-            let more = match unsaid {
-                0 => String::new(),
-                unsaid => format!("; {unsaid} more were refused since the last line of these"),
-            };
-            log::log!(
-                target: target::SECURITY,
-                level,
-                "Refused a connection (address = {peer}): {refusal}{more}"
-            );
-        }
+        let text = format_args!("Refused a connection (address = {peer}): {refusal}");
+        self.refusals.log(refusal.level(), text, "refused", now);
     }
 
     /// Admits a connection if the limits, in all and of its address, allow it.

@@ -14,7 +14,8 @@ use super::handshake_queue::HandshakeQueue;
 use super::login_queue::LoginQueue;
 use super::parts::{Parts, StorageByAccount};
 use super::passive_pool::PassivePool;
-use crate::auth::{Account, LogRateLimiter, Throttle};
+use super::refusal_log::RefusalLog;
+use crate::auth::{Account, Throttle};
 use crate::event_loop::{Key, Semaphore};
 use crate::file_task::FileTask;
 use crate::limits::{CHUNK_BYTES, INPUT_BYTES, OUTBOX_BYTES};
@@ -66,7 +67,7 @@ pub(super) struct Limiters {
     pub(super) throttle: Throttle,
     pub(super) login_queue: LoginQueue,
     /// The log lines about connections to passive ports that are no client's.
-    pub(super) unrelated: LogRateLimiter,
+    pub(super) unrelated: RefusalLog,
     pub(super) handshakes: HandshakeQueue,
 }
 
@@ -101,7 +102,7 @@ impl LoopContext {
                 permits,
                 throttle: Throttle::default(),
                 login_queue: LoginQueue::default(),
-                unrelated: LogRateLimiter::default(),
+                unrelated: RefusalLog::default(),
                 handshakes: HandshakeQueue::default(),
             },
             scratch: TurnScratch {

@@ -1,8 +1,7 @@
 //! The data turn: one step of whatever the data side is at.
 //!
-//! Finish a connect, join link and file into a transfer, move
-//! one slice on the loop or hand it to a worker, commit an upload. Every transfer, however it went, ends in
-//! [`Connection::finish`].
+//! Finish a connect, join link and file into a transfer, move one slice on the loop or hand it to a worker,
+//! commit an upload. Every transfer, however it went, ends in [`Connection::finish`].
 
 use log::Level;
 

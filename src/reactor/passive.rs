@@ -16,8 +16,8 @@ use super::Reactor;
 use super::connection::{Connection, PassiveMode};
 use super::context::LoopContext;
 use super::data::{DataChannel, PassivePort};
+use super::passive_lease::{Borrower, Lending};
 use super::passive_listener::Claimant;
-use super::passive_pool::{Borrower, Lending};
 use super::socket_role::SocketRole;
 use crate::cause::of_listening;
 use crate::limits::{LATE_CONNECTION, PASSIVE_TURN};
@@ -56,7 +56,9 @@ impl Connection {
                 if is_new || !context.io.passive_pool.is_wanted(lease) {
                     self.restart_arrival_clock(context);
                 }
-                address.set_ip(told.unwrap_or_else(|| address.ip()));
+                if let Some(told) = told {
+                    address.set_ip(told);
+                }
                 self.notify(SessionEvent::Listening(Ok(address)), context);
             }
             Ok(Lending::Queued) => {

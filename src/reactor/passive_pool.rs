@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use super::backlog::Backlog;
 use super::passive_index::{PassiveIndex, without_port};
+use super::passive_lease::{Borrower, Lending, PassiveLease};
 use super::passive_listener::{Arrival, Claimant, PassiveListener, reset};
 use super::port_queue::{Place, PortQueue};
 use super::socket_role::SocketRole;
@@ -21,32 +22,6 @@ use crate::limits::{
     ACCEPT_PAUSE, LATE_PER_ADDRESS, LATE_PER_SESSION, PASSIVE_IDLE, PASSIVE_PROBES,
 };
 use crate::net::{Network, PassivePorts, Stream};
-
-/// A session's right to the connection of one claimant that arrives at a listener.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct PassiveLease {
-    pub(super) listener: Key,
-    claimant: Claimant,
-}
-
-/// A session that asks for a port.
-#[derive(Clone, Copy)]
-pub(super) struct Borrower {
-    pub(super) key: Key,
-    pub(super) claimant: Claimant,
-    /// What it has already. It gets that again if there is nothing else.
-    pub(super) held: Option<PassiveLease>,
-    /// It was at the head of the queue.
-    pub(super) has_waited: bool,
-}
-
-/// The answer to a [`Borrower`].
-pub(super) enum Lending {
-    /// Its connection is expected at this address.
-    Port(PassiveLease, SocketAddr),
-    /// Each port is taken for its address: it is in the queue.
-    Queued,
-}
 
 pub(super) struct PassivePool {
     ports: PassivePorts,

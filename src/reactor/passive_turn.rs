@@ -3,17 +3,15 @@
 //! They are accepted and given to their sessions, a bounded number at each listener; then sessions that wait
 //! for a port ask again. It owns nothing.
 
-use std::net::IpAddr;
-use std::time::Instant;
+use log::Level;
 
 use super::Reactor;
 use super::connection::Connection;
-use super::context::{Limiters, LoopContext};
+use super::context::LoopContext;
 use super::passive_listener::Arrival;
 use crate::cause::of_accepting;
 use crate::event_loop::Key;
-use crate::limits::{ARRIVALS_PER_PASS, REFUSALS_LOGGED};
-use crate::observe::target;
+use crate::limits::ARRIVALS_PER_PASS;
 
 impl Reactor {
     pub(super) fn accept_data_connections(&mut self) {
@@ -55,27 +53,18 @@ impl LoopContext {
             match pool.accept(listener, self.now, header_time, is_proxy) {
                 Arrival::Nothing => return,
                 Arrival::Client(..) | Arrival::Other => {}
-                Arrival::Unrelated(address) => self.limiters.log_unrelated(address, self.now),
+                Arrival::Unrelated(address) => {
+                    let text = format_args!(
+                        "Closed a connection from {address} to a passive port: no session waits for it there"
+                    );
+                    let log = &mut self.limiters.unrelated;
+                    log.log(Level::Warn, text, "closed", self.now);
+                }
                 Arrival::Failed(error) => {
                     log::warn!("Cannot accept data connections: {}", of_accepting(&error));
                     return;
                 }
             }
-        }
-    }
-}
-
-impl Limiters {
-    fn log_unrelated(&mut self, address: IpAddr, now: Instant) {
-        if let Some(unsaid) = self.unrelated.take(REFUSALS_LOGGED, now) {
-            let more = match unsaid {
-                0 => String::new(),
-                unsaid => format!("; {unsaid} more were closed since the last line of these"),
-            };
-            log::warn!(
-                target: target::SECURITY,
-                "Closed a connection from {address} to a passive port: no session waits for it there{more}"
-            );
         }
     }
 }

@@ -17,7 +17,7 @@ use std::time::Instant;
 
 pub(super) use transitions::Join;
 
-use super::passive_pool::PassiveLease;
+use super::passive_lease::PassiveLease;
 use super::upload_end::UploadEnd;
 use crate::event_loop::{Interest, Latch};
 use crate::net::{Channel, Stream};
@@ -59,10 +59,9 @@ pub(super) enum Link {
 ///   Unused ──PASV──▶ Lent ──client connects, or too late──▶ Unused
 ///               └──▶ Queued ──a claim ends──▶ Lent
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum PassivePort {
     /// The link waits for none.
-    #[default]
     Unused,
     /// Each is taken for the client's address; the reply to PASV or EPSV waits.
     Queued {
