@@ -7,13 +7,16 @@ use std::io::{self, Read, Write};
 use std::net::Shutdown;
 use std::net::TcpStream;
 
-/// A connection.
-pub(crate) enum Connection {
+/// One end of a connection, whose form over TLS is `T`.
+pub(crate) enum Either<T> {
     /// Without TLS.
     Plain(TcpStream),
     /// Over TLS; the handshake runs at the first read or write.
-    Tls(Box<TlsStream>),
+    Tls(Box<T>),
 }
+
+/// The client's end.
+pub(crate) type Connection = Either<TlsStream>;
 
 pub(crate) type TlsStream = rustls::StreamOwned<rustls::ClientConnection, Socket>;
 
@@ -36,7 +39,7 @@ impl Connection {
     }
 }
 
-impl Read for Connection {
+impl<T: Read> Read for Either<T> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Plain(socket) => socket.read(buffer),
@@ -45,7 +48,7 @@ impl Read for Connection {
     }
 }
 
-impl Write for Connection {
+impl<T: Write> Write for Either<T> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Self::Plain(socket) => socket.write(bytes),

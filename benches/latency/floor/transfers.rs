@@ -16,6 +16,7 @@ use rustix::fs::{AtFlags, StatxFlags, statx};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use super::{GOODBYE, GREETING, REPLY};
+use crate::connection::Either;
 use crate::identity;
 
 /// The buffer between socket and file: the most that a loopback socket has ready at once.
@@ -42,11 +43,8 @@ pub(super) fn run(
     Ok(())
 }
 
-/// A connection, in the clear or over TLS.
-enum Stream {
-    Plain(TcpStream),
-    Tls(Box<StreamOwned<ServerConnection, TcpStream>>),
-}
+/// The floor's end of a connection.
+type Stream = Either<StreamOwned<ServerConnection, TcpStream>>;
 
 fn serve(
     socket: TcpStream,
@@ -174,30 +172,5 @@ impl Stream {
         stream.flush()?;
         stream.sock.shutdown(Shutdown::Write)?;
         io::copy(&mut stream.sock, &mut io::sink()).map(drop)
-    }
-}
-
-impl Read for Stream {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Self::Plain(socket) => socket.read(buffer),
-            Self::Tls(stream) => stream.read(buffer),
-        }
-    }
-}
-
-impl Write for Stream {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self {
-            Self::Plain(socket) => socket.write(bytes),
-            Self::Tls(stream) => stream.write(bytes),
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        match self {
-            Self::Plain(socket) => socket.flush(),
-            Self::Tls(stream) => stream.flush(),
-        }
     }
 }
