@@ -70,11 +70,13 @@ impl FtpClient {
     }
 
     /// Its handshake, or the PROXY header before it, timed out. The time in which a worker computes is not
-    /// the client's, so the handshake of one that is quick itself is not late until another time-out.
+    /// the client's, so the handshake of one that is quick itself, and stays to the end of it, is not late
+    /// until another time-out.
     fn handshake_was_late(&self, facts: &ConnectionFacts, world: &World) -> bool {
         let times = &self.config.timings;
         let is_quick = self.config.fault_plan.is_quick();
-        let may_be_late = !is_quick || self.profile.tls_start != TlsStart::Proper;
+        let is_proper = self.profile.tls_start == TlsStart::Proper;
+        let may_be_late = !is_quick || !is_proper || self.is_gone();
         let own = if may_be_late {
             times.handshake
         } else {

@@ -143,6 +143,12 @@ impl Tally {
         self.clients.entry(number).or_default()
     }
 
+    /// Its events are reported by this token from now on.
+    pub(crate) fn renamed(&mut self, id: ConnectionId, token: Token) {
+        let connection = self.data.entry(id);
+        connection.and_modify(|connection| connection.token = token);
+    }
+
     /// An event on a data connection justifies one more attempt.
     fn report(&mut self, token: Token) {
         if let Some(connection) = self

@@ -139,6 +139,7 @@ impl World {
         };
         connection.token = Some(token);
         connection.given_to = session;
+        self.tally.renamed(id, token);
         let is_registered = connection.registration != Registration::None;
         let is_recent = connection
             .asked
