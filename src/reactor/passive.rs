@@ -26,7 +26,8 @@ use crate::protocol::unicast::is_unicast;
 use crate::session::{Deadline, NoListener, Repeated, SessionEvent};
 
 impl Connection {
-    /// Borrows a port for the next transfer. What was arranged before stays if there is none.
+    /// Borrows a port for the next transfer. What was arranged before stays if there can be none; a wait for
+    /// one takes its place.
     pub(super) fn listen(&mut self, for_ipv4: bool, context: &mut LoopContext) {
         self.borrow_port(for_ipv4, false, context);
     }

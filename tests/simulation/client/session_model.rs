@@ -20,8 +20,8 @@ pub(super) enum DataSetup {
     Nothing,
     /// PASV or EPSV, sent at this time.
     Passive(Duration),
-    /// As `Passive`, but the server may have closed it: it was kept from a refused command, or its port was
-    /// released for a new one that was not available.
+    /// As before, but the server may have closed it: it was kept from a refused command, or was given up for
+    /// a port that was not available.
     Kept,
     Active,
 }
@@ -296,8 +296,7 @@ impl SessionModel {
                 self.data_setup = DataSetup::Passive(command.since);
                 self.data_setup_since = command.since;
             }
-            // The failed command may have released the previous port.
-            (CommandKind::Passive, 425) => self.keep(),
+            (CommandKind::Passive, 425) => self.has_no_port(),
             (CommandKind::EpsvAll, 200) => self.is_extended_only = true,
             (CommandKind::Port, 200) => self.data_setup = DataSetup::Active,
             (CommandKind::Auth | CommandKind::AuthPrivate | CommandKind::AuthAndMore, 234) => {
@@ -334,6 +333,13 @@ impl SessionModel {
         );
         if !keeps_offset {
             self.restart = 0;
+        }
+    }
+
+    /// The failed command may have released the previous port, or waited in the place of the address of PORT.
+    fn has_no_port(&mut self) {
+        if self.data_setup != DataSetup::Nothing {
+            self.data_setup = DataSetup::Kept;
         }
     }
 
