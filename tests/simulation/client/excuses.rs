@@ -99,15 +99,16 @@ impl FtpClient {
         has_come && self.may_be_revoked() && self.control.is_beginning()
     }
 
-    /// After CCC the client's `close_notify` came too late or never, or the 200 did not arrive.
+    /// After CCC the client's `close_notify` came too late or never, or the 200 did not arrive. Its time
+    /// begins when the server hears CCC, perhaps before the 200 is written.
     fn close_notify_was_late(&self, facts: &ConnectionFacts) -> bool {
         let handshake = self.config.timings.handshake;
-        let written = facts.server.last_written;
         let is_pending = self.conversation.awaits(CommandKind::Ccc);
         let is_lost = facts.server.delivered < facts.client.written;
         let has_said = self.control.has_tls() && !self.control.is_encrypted() && is_lost;
         let is_clearing = self.control.is_clearing() || is_pending || has_said;
-        is_clearing && facts.server.is_closed_after(written, handshake)
+        let since = facts.server.last_written.min(facts.server.last_delivery);
+        is_clearing && facts.server.is_closed_after(since, handshake)
     }
 
     /// The client read nothing until the reply time-out.
