@@ -22,6 +22,11 @@ pub(crate) struct TlsSetup {
 }
 
 impl FtpClient {
+    /// What a protected data connection must resume.
+    pub(super) fn data_session_policy(&self) -> Option<DataSession> {
+        self.config.tls.as_ref().map(|tls| tls.data_session)
+    }
+
     /// The first commands: the login, and AUTH before or after it.
     pub(super) fn opening_lines(&mut self) -> Vec<Line> {
         let mut lines = Vec::new();

@@ -5,6 +5,8 @@
 use std::io;
 use std::net::SocketAddr;
 
+use mioftpd::DataSession;
+
 use super::behaviour::Behaviour;
 use super::tls_stream::{TlsConfig, TlsStream};
 use super::upload_oracle::EofSignal;
@@ -98,6 +100,12 @@ impl DataConnection {
     /// Whether it has resumed a session; `None`: undecided, or in the clear.
     pub(super) fn is_resumed(&self) -> Option<bool> {
         self.tls_stream.as_deref().and_then(TlsStream::is_resumed)
+    }
+
+    /// Whether its handshake is not what the policy demands, as far as that is decided.
+    pub(super) fn is_refused_by(&self, policy: Option<DataSession>) -> bool {
+        let must_resume = policy == Some(DataSession::Require);
+        must_resume && self.is_protected() && self.is_resumed() != Some(true)
     }
 
     /// What marks the end of a file over it, where `close_notify` was or was not sent.

@@ -115,8 +115,8 @@ impl FtpClient {
         self.enter(ClientState::Gone);
     }
 
-    /// Whether the upload must be committed: all is sent, the server holds the data connection, and no fault
-    /// can affect it.
+    /// Whether the upload must be committed: all is sent, the server holds and takes the data connection, and
+    /// no fault can affect it.
     fn must_be_whole(&self, world: &World) -> bool {
         let fault_plan = &self.config.fault_plan;
         let none = Odds(0);
@@ -131,6 +131,7 @@ impl FtpClient {
         let has_room = self.config.quota.is_none();
         let is_served = !self.may_be_ended() && !self.config.is_proxied;
         let transfer = self.transfer.as_ref();
+        let policy = self.data_session_policy();
         is_kind
             && has_room
             && is_served
@@ -139,6 +140,7 @@ impl FtpClient {
                     && !transfer.has_aborted()
                     && transfer.payload().is_all_sent()
                     && transfer.connection.is_held(world)
+                    && !transfer.connection.is_refused_by(policy)
             })
     }
 

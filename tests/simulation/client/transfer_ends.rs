@@ -40,7 +40,7 @@ impl Transfer {
             522 if !self.connection.is_protected() => {
                 Some("522 for a data connection in the clear")
             }
-            522 if is_excused || (must_resume && is_resumed != Some(true)) => None,
+            522 if is_excused || self.connection.is_refused_by(policy) => None,
             522 => Some("522 for no reason"),
             _ => None,
         }
@@ -97,7 +97,7 @@ impl FtpClient {
             let violation = format!("226, though its permission was revoked {late:?} ago");
             self.report(&violation, world);
         }
-        let tls = self.config.tls.as_ref().map(|tls| tls.data_session);
+        let tls = self.data_session_policy();
         let is_excused = !is_calm || !is_left_alone || !is_undisturbed;
         if let Some(violation) = transfer.tls_violation(code, tls, is_excused) {
             self.report(violation, world);
