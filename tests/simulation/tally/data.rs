@@ -11,7 +11,7 @@ use crate::world::{ConnectionId, World};
 
 /// Fruitless slices of a transfer allowed beside reported ones: the first, since a new socket is assumed
 /// ready.
-const FIRST_TRIES: u32 = 2;
+const FIRST_TRIES: u32 = 1;
 
 /// A data connection of the server.
 #[derive(Clone, Copy, Debug)]
