@@ -43,7 +43,8 @@ impl Simulation {
         }
         let violations = [
             fruitless_deadline(&now, &before, &activity)
-                .filter(|_| !(self.is_on_worker() || rests && self.waits_for_count(&world))),
+                .filter(|_| !(self.is_on_worker() || rests && self.waits_for_count(&world)))
+                .filter(|_| !world.tally.has_unread_replies()),
             fruitless_iteration(&now, &done)
                 .filter(|_| !world.tally.is_unseen(reactor.is_stopping())),
             too_many_commands(&done),
@@ -101,7 +102,7 @@ impl Done {
 }
 
 /// A deadline must be cleared when its purpose ends; a stale one expires without effect. Session deadlines
-/// may find no room for their reply, and then have none either.
+/// may find no room for their reply, and then have none either; so may the end of a wait for a passive port.
 fn fruitless_deadline(now: &Iteration, before: &Activity, after: &Activity) -> Option<String> {
     let expired = |one: &&Deadline| after.expired(**one) > before.expired(**one);
     let deadline = FELT.iter().find(expired)?;
@@ -109,6 +110,12 @@ fn fruitless_deadline(now: &Iteration, before: &Activity, after: &Activity) -> O
 }
 
 impl Tally {
+    /// A client does not read, so a reply to it may be without a visible effect.
+    fn has_unread_replies(&self) -> bool {
+        let mut controls = self.controls.values();
+        controls.any(|control| control.blocked_since.is_some())
+    }
+
     /// An iteration without an observable effect.
     fn is_unseen(&mut self, is_stopping: bool) -> bool {
         if self.now.was_busy {
