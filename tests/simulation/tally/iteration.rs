@@ -33,6 +33,7 @@ impl Simulation {
         let connections = world.tally.connections;
         world.tally.connections = reactor.connections();
         let done = Done::between(&before, &activity);
+        world.tally.now.commands = done.commands;
         world.progress += done.commands + done.expired;
         // The end of a rate limiter's pause justifies another attempt, for any transfer.
         let portions = activity.expired(Deadline::Resume) - before.expired(Deadline::Resume);
@@ -135,7 +136,9 @@ impl Tally {
     /// transfer is rate-limited, or it switched to TLS, so that the bytes belong to the handshake.
     const fn was_queued_fruitlessly(&self) -> bool {
         let last = &self.last;
-        last.has_closed || last.moved_data || (self.has_tls && last.effects > 0)
+        last.has_closed
+            || last.moved_data
+            || (self.has_tls && (last.effects > 0 || last.commands > 0))
     }
 
     /// After a reload, each iteration reviews some sessions.

@@ -82,6 +82,8 @@ struct Iteration {
     submits: u32,
     /// Observable effects, and fruitless calls.
     effects: u32,
+    /// Commands that were executed.
+    commands: u64,
     /// A control connection was closed; it may still be in the run queue.
     has_closed: bool,
     /// It has sent transfer data.
