@@ -68,8 +68,15 @@ pub const LATE_PER_SESSION: usize = 4;
 /// How long a session may keep a passive port without connecting while others of its address wait for it.
 pub const PASSIVE_TURN: Duration = Duration::from_secs(5);
 
-/// Connections of proxies at one passive listener whose header is incomplete.
-pub const PENDING_HEADERS: usize = 64;
+/// Connections at one passive listener that are not identified, because a header or a `ClientHello` is
+/// incomplete.
+pub const UNIDENTIFIED: usize = 64;
+
+/// Sessions of one address that may wait at one passive port at a time, told apart by what they resume.
+pub const SESSIONS_PER_PORT: usize = 32;
+
+/// The longest `ClientHello` by which a session is told apart. A ticket may contain a client certificate.
+pub const HELLO_BYTES: usize = 8 * 1024;
 
 /// In MODE S end-of-file is the end of the data connection, and a killed client closes both
 /// connections. If both end, the upload counts as complete only if its end follows its last byte
@@ -208,6 +215,9 @@ pub const TLS_TICKETS_DATA: usize = 2;
 /// clients that use each once. Otherwise none are sent: a client that closes with unread tickets
 /// resets the connection, and bytes in flight are lost.
 pub const TLS_TICKETS_UPLOAD: usize = 1;
+
+/// Tickets that are read in a `ClientHello` to tell sessions apart; clients offer one or two.
+pub const TLS_OFFERS_READ: usize = 4;
 
 /// TLS sessions cached in the server, for TLS 1.2 clients without tickets.
 pub const TLS_SESSIONS_KEPT: usize = 256;

@@ -225,6 +225,15 @@ pub trait Stream: Send {
     /// Reads available bytes; 0 is the end of the stream.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize>;
 
+    /// As [`read`](Self::read), and leaves the bytes where they are.
+    ///
+    /// # Errors
+    /// `Unsupported` if the implementation cannot.
+    fn peek(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let _ = buffer;
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
     /// Writes as many bytes as the socket buffer has room for.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize>;
 

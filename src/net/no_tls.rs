@@ -14,7 +14,7 @@ pub fn certificate_files(_: &Path) -> (PathBuf, PathBuf) {
     Default::default()
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Never {}
 
 /// Defines a type without values, and methods that can therefore not be called.
@@ -39,12 +39,14 @@ macro_rules! without_values {
     };
 }
 
-without_values! { #[derive(Clone, Copy, Debug)] SessionTag, self: }
+without_values! { #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)] SessionTag, self: }
 
 without_values! { #[derive(Clone, Debug)] Acceptor, self:
     fn warning(&self, _: i64) -> Option<String>;
     fn standing(&self, _: &Security) -> ClientCertStatus;
     fn misuse(&self) -> Option<&'static str>;
+    fn requires_session(&self) -> bool;
+    fn identify(&self, _: &[u8]) -> Option<Vec<SessionTag>>;
     fn control(&self) -> io::Result<(Security, SessionTag)>;
     fn data(&self, _: SessionTag, _: bool) -> io::Result<Security>;
 }

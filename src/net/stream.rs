@@ -103,6 +103,10 @@ impl Stream for SystemStream {
         uninterrupted(|| self.socket.read(buffer))
     }
 
+    fn peek(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        uninterrupted(|| self.socket.peek(buffer))
+    }
+
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         uninterrupted(|| self.socket.write(bytes))
     }

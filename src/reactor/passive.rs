@@ -13,15 +13,16 @@ use std::{io, mem};
 use log::Level;
 
 use super::Reactor;
+use super::claimant::Claimant;
 use super::connection::{Connection, PassiveMode};
 use super::context::LoopContext;
 use super::data::{DataChannel, PassivePort};
 use super::passive_lease::{Borrower, Lending};
-use super::passive_listener::Claimant;
 use super::socket_role::SocketRole;
 use crate::cause::of_listening;
 use crate::limits::{LATE_CONNECTION, PASSIVE_TURN};
 use crate::net::Stream;
+use crate::net::tls::Acceptor;
 use crate::protocol::unicast::is_unicast;
 use crate::session::{Deadline, NoListener, Repeated, SessionEvent};
 
@@ -92,19 +93,27 @@ impl Connection {
             let text = format!("no client can connect to {known}; set passive.address");
             return Err(io::Error::other(text));
         }
-        let claimant = if self.session.allows_fxp() {
-            Claimant::Any
-        } else {
-            Claimant::Only(self.peer.ip())
-        };
         let borrower = Borrower {
             key: self.key(),
-            claimant,
+            claimant: self.claimant(context),
             held: self.data().port().lease(),
             has_waited,
         };
         let io = &mut context.io;
         io.passive_pool.lend(here, borrower, io.network.as_mut())
+    }
+
+    fn claimant(&self, context: &LoopContext) -> Claimant {
+        let acceptor = context.policy.acceptor.as_ref();
+        let must_resume = acceptor.is_some_and(Acceptor::requires_session);
+        let tag = self
+            .tag
+            .filter(|_| must_resume && self.session.protects_data());
+        match tag {
+            _ if self.session.allows_fxp() => Claimant::ANY,
+            Some(tag) => Claimant::resuming(self.peer.ip(), tag),
+            None => Claimant::only(self.peer.ip()),
+        }
     }
 
     fn has_no_port(&mut self, why: &dyn Display, context: &mut LoopContext) {
@@ -182,8 +191,8 @@ impl Connection {
                     context,
                 );
             }
-            PassivePort::Lent(lease) if context.io.passive_pool.has_pending(lease) => {
-                // A proxy has connected: its header has a deadline of its own.
+            PassivePort::Lent(lease) if context.io.passive_pool.may_have(lease) => {
+                // What identifies it has a deadline of its own.
                 let until = context.now + context.policy.settings.timings.handshake;
                 self.deadlines.set(Deadline::Arrival, until);
             }

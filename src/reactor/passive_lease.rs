@@ -4,7 +4,7 @@
 
 use std::net::SocketAddr;
 
-use super::passive_listener::Claimant;
+use super::claimant::Claimant;
 use crate::event_loop::Key;
 
 /// A session's right to the connection of one claimant that arrives at a listener.

@@ -1,38 +1,22 @@
-//! A passive listener that sessions of different client addresses share, and what arrives at it.
+//! A passive listener that sessions share whose connections can be told apart, and what arrives at it.
 //!
-//! It owns the listening socket and its claims: at most one session waits for each client address, and only a
-//! connection from that address becomes its data connection. All others are reset (RFC 2577 §8: port
-//! stealing). Behind a proxy the address is known when the PROXY header is complete, and until then the
-//! connection is pending. It does not know the sessions, nor the other listeners.
+//! It owns the listening socket and its claims: at most one session waits for each [`Claimant`], and only a
+//! connection from its address becomes its data connection. All others are reset (RFC 2577 §8: port
+//! stealing). Where several sessions of one address wait, what the connection begins with says which is
+//! meant. It does not know the sessions, nor the other listeners.
 
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use super::admission::Protocol;
 use super::backlog::Backlog;
-use super::proxy_header::ProxyHeader;
+use super::claimant::Claimant;
+use super::unidentified::{Callers, Identity, Unidentified, UnidentifiedQueue, reset};
 use crate::event_loop::{Key, Token};
-use crate::limits::PENDING_HEADERS;
-use crate::net::{Listener, Registration, Stream};
-use crate::protocol::proxy_header::ProxiedPeer;
+use crate::limits::SESSIONS_PER_PORT;
+use crate::net::{Listener, Stream};
 
-/// The address that a data connection must come from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Claimant {
-    /// From any (FXP).
-    Any,
-    Only(IpAddr),
-}
-
-impl Claimant {
-    /// Whether a connection could be the one's and the other's.
-    pub(super) fn conflicts(self, other: Self) -> bool {
-        self == other || self == Self::Any || other == Self::Any
-    }
-}
-
-/// What a client address has at a listener.
+/// What a claimant has at a listener.
 ///
 /// ```text
 ///   (none) ──lent──▶ Lent ──connection arrives──▶ (none)
@@ -65,16 +49,8 @@ pub(super) struct PassiveListener {
     pub(super) backlog: Backlog,
     /// Sorted by claimant.
     claims: Vec<(Claimant, Claim)>,
-    pending: Vec<PendingConnection>,
+    unidentified: UnidentifiedQueue,
     idle_since: Option<Instant>,
-}
-
-/// A connection from a proxy whose header is incomplete.
-struct PendingConnection {
-    stream: Box<dyn Stream>,
-    proxy: IpAddr,
-    header: ProxyHeader,
-    until: Instant,
 }
 
 impl PassiveListener {
@@ -83,7 +59,7 @@ impl PassiveListener {
             listener,
             backlog: Backlog::default(),
             claims: Vec::new(),
-            pending: Vec::new(),
+            unidentified: UnidentifiedQueue::default(),
             idle_since: None,
         }
     }
@@ -94,28 +70,41 @@ impl PassiveListener {
 
     /// Since when nothing is expected here.
     pub(super) fn idle_since(&mut self, now: Instant) -> Option<Instant> {
-        let is_idle = self.claims.is_empty() && self.pending.is_empty();
+        let is_idle = self.claims.is_empty() && self.unidentified.is_empty();
         is_idle.then(|| *self.idle_since.get_or_insert(now))
     }
 
-    /// When the last header of the proxies that have connected must be complete.
-    pub(super) fn pending_until(&self) -> Option<Instant> {
-        self.pending.iter().map(|one| one.until).max()
+    /// An event: a connection, or more over one that is not identified.
+    pub(super) fn set_ready(&mut self) {
+        self.backlog.set_ready();
+        self.unidentified.set_ready();
+    }
+
+    /// When all connections that are not identified are late.
+    pub(super) fn unidentified_until(&self) -> Option<Instant> {
+        self.unidentified.until()
+    }
+
+    /// Whether the claimant may have connected, and is not identified yet.
+    pub(super) fn may_have(&self, claimant: Claimant) -> bool {
+        self.unidentified.may_have(claimant.address)
     }
 
     /// Whether no connection has arrived that is not accepted, or not identified. After an
     /// [`accept`](Self::accept) only.
     pub(super) fn is_drained(&self) -> bool {
-        self.backlog == Backlog::Empty && self.pending.is_empty()
+        self.backlog == Backlog::Empty && self.unidentified.is_empty()
     }
 
-    /// Whether a connection could only be this claimant's. One that accepts any shares with none.
+    /// Whether its connection could be told from those of all others that wait here, which are not too many.
     pub(super) fn admits(&self, claimant: Claimant) -> bool {
-        match (claimant, self.claims.first()) {
-            (_, None) => true,
-            (Claimant::Any, _) | (_, Some((Claimant::Any, _))) => false,
-            _ => self.position(claimant).is_err(),
+        let first = self.claims.first().map(|(one, _)| one);
+        if claimant == Claimant::ANY || first == Some(&Claimant::ANY) {
+            return first.is_none();
         }
+        let near = self.of_address(claimant.address).1;
+        let mut others = near.iter().map(|(one, _)| *one);
+        near.len() < SESSIONS_PER_PORT && others.all(|one| claimant.can_be_told_from(one))
     }
 
     /// The session waits from now on.
@@ -154,40 +143,30 @@ impl PassiveListener {
         }
     }
 
-    /// The sessions that wait for a connection which could be this claimant's.
+    /// The sessions whose claims may be in the way of this claimant.
     pub(super) fn owners(&self, claimant: Claimant) -> impl Iterator<Item = Key> {
         let claims = self.claims.iter();
         claims.filter_map(move |(one, claim)| match claim {
-            Claim::Lent(owner) if one.conflicts(claimant) => Some(*owner),
+            Claim::Lent(owner) if one.is_near(claimant) => Some(*owner),
             _ => None,
         })
     }
 
-    /// Accepts at most one connection, or identifies a pending one. A header must be complete within
-    /// `header_time`.
-    pub(super) fn accept(
-        &mut self,
-        token: Token,
-        now: Instant,
-        header_time: Duration,
-        is_proxy: impl Fn(IpAddr) -> bool,
-    ) -> Arrival {
-        if let Some(arrival) = self.identify_pending() {
-            return arrival;
+    /// Accepts at most one connection, or identifies one that was accepted before.
+    pub(super) fn accept(&mut self, token: Token, now: Instant, callers: &Callers<'_>) -> Arrival {
+        if let Some((stream, identity)) = self.unidentified.next(callers) {
+            return self.identified(stream, identity, now, callers);
         }
         match self.listener.accept(token) {
             Ok((stream, peer)) => {
                 self.backlog.accepted();
-                if is_proxy(peer.ip()) {
-                    self.identify(PendingConnection {
-                        stream,
-                        proxy: peer.ip(),
-                        // PROT decides whether TLS follows, not the listener.
-                        header: ProxyHeader::new(Protocol::Ftp),
-                        until: now + header_time,
-                    })
+                let address = peer.ip();
+                if (callers.is_proxy)(address) {
+                    let until = now + callers.time;
+                    let one = Unidentified::from_proxy(stream, address, until);
+                    self.identify(one, now, callers)
                 } else {
-                    self.claim(stream, peer.ip())
+                    self.claim(stream, address, now, callers)
                 }
             }
             Err(error) => match error.kind() {
@@ -203,61 +182,61 @@ impl PassiveListener {
         }
     }
 
-    /// Closes pending connections whose header is late. Returns when the next one is.
-    pub(super) fn expire_pending(&mut self, now: Instant) -> Option<Instant> {
-        for late in self.pending.extract_if(.., |one| one.until <= now) {
-            reset(late.stream);
-        }
-        self.pending.iter().map(|one| one.until).min()
+    /// Closes connections that are not identified in time. Returns when the next one is late.
+    pub(super) fn expire_unidentified(&mut self, now: Instant) -> Option<Instant> {
+        self.unidentified.expire(now)
     }
 
-    /// Reads on in the headers until one is complete.
-    fn identify_pending(&mut self) -> Option<Arrival> {
-        for _ in 0..self.pending.len() {
-            let pending = self.pending.remove(0);
-            match self.identify(pending) {
-                Arrival::Other => {}
-                arrival => return Some(arrival),
+    fn identify(&mut self, one: Unidentified, now: Instant, callers: &Callers<'_>) -> Arrival {
+        match self.unidentified.add(one, callers) {
+            Ok(Some((stream, identity))) => self.identified(stream, identity, now, callers),
+            Ok(None) => Arrival::Other,
+            Err(error) => Arrival::Failed(error),
+        }
+    }
+
+    fn identified(
+        &mut self,
+        stream: Box<dyn Stream>,
+        identity: Identity,
+        now: Instant,
+        callers: &Callers<'_>,
+    ) -> Arrival {
+        match identity {
+            Identity::Address(address) => self.claim(stream, address, now, callers),
+            Identity::Sessions(address, tags) => {
+                let claimants = tags.iter().map(|tag| Claimant::resuming(address, *tag));
+                let found = claimants.filter_map(|one| self.position(one).ok()).next();
+                self.give(found, stream, address)
             }
+            Identity::Nobody(Some(address)) => self.give(None, stream, address),
+            // It has ended.
+            Identity::Nobody(None) => Arrival::Other,
         }
-        None
     }
 
-    /// Reads on in a header, and keeps the connection while it is incomplete.
-    fn identify(&mut self, mut pending: PendingConnection) -> Arrival {
-        let address = match pending.header.read(pending.stream.as_mut()) {
-            Ok(ProxiedPeer::Local) => pending.proxy,
-            Ok(ProxiedPeer::Client { source, .. }) => source.ip(),
-            Err(error) => match error.kind() {
-                ErrorKind::WouldBlock => return self.keep_pending(pending),
-                ErrorKind::InvalidData => {
-                    reset(pending.stream);
-                    return Arrival::Unrelated(pending.proxy);
-                }
-                _ => return Arrival::Other,
-            },
+    /// Gives a connection from this address to the session that waits for it, if there is one.
+    fn claim(
+        &mut self,
+        stream: Box<dyn Stream>,
+        from: IpAddr,
+        now: Instant,
+        callers: &Callers<'_>,
+    ) -> Arrival {
+        let found = match self.of_address(Some(from)) {
+            (_, []) => self.position(Claimant::ANY).ok(),
+            (at, [_]) => Some(at),
+            _ => {
+                let until = now + callers.time;
+                let one = Unidentified::from_client(stream, from, until);
+                return self.identify(one, now, callers);
+            }
         };
-        let _ = pending.stream.register(Registration::None);
-        self.claim(pending.stream, address)
+        self.give(found, stream, from)
     }
 
-    fn keep_pending(&mut self, mut pending: PendingConnection) -> Arrival {
-        if let Err(error) = pending.stream.register(Registration::Readable) {
-            reset(pending.stream);
-            return Arrival::Failed(error);
-        }
-        self.pending.push(pending);
-        if self.pending.len() > PENDING_HEADERS {
-            // A header comes with its connection; the oldest is the least likely to complete its own.
-            reset(self.pending.remove(0).stream);
-        }
-        Arrival::Other
-    }
-
-    /// Gives a connection from this address to the session that waits for it.
-    fn claim(&mut self, stream: Box<dyn Stream>, from: IpAddr) -> Arrival {
-        let own = self.position(Claimant::Only(from));
-        let found = own.or_else(|_| self.position(Claimant::Any)).ok();
+    /// Gives a connection to the session whose claim is there. Without one it is reset.
+    fn give(&mut self, found: Option<usize>, stream: Box<dyn Stream>, from: IpAddr) -> Arrival {
         let claim = found.and_then(|at| Some((at, *self.claims.get(at)?)));
         if let Some((at, (claimant, Claim::Lent(owner)))) = claim {
             self.claims.remove(at);
@@ -274,22 +253,20 @@ impl PassiveListener {
         self.claims.binary_search_by_key(&claimant, |(one, _)| *one)
     }
 
+    /// The claims of an address, and where they begin.
+    fn of_address(&self, address: Option<IpAddr>) -> (usize, &[(Claimant, Claim)]) {
+        let first = self
+            .claims
+            .partition_point(|(one, _)| one.address < address);
+        let rest = self.claims.get(first..).unwrap_or_default();
+        let count = rest.partition_point(|(one, _)| one.address == address);
+        (first, rest.get(..count).unwrap_or_default())
+    }
+
     fn claim_mut(&mut self, claimant: Claimant) -> Option<&mut Claim> {
         let at = self.position(claimant).ok()?;
         self.claims.get_mut(at).map(|(_, claim)| claim)
     }
-}
-
-impl Drop for PassiveListener {
-    fn drop(&mut self) {
-        self.pending.drain(..).for_each(|one| reset(one.stream));
-    }
-}
-
-/// Closes a connection that gets no transfer. Its host may take an end in order for an empty file: the port
-/// can have been another session's a moment ago.
-pub(super) fn reset(mut stream: Box<dyn Stream>) {
-    stream.reset_on_close();
 }
 
 #[cfg(test)]
@@ -297,6 +274,7 @@ mod tests {
     use super::*;
     use crate::net::testing::FakeStream;
     use std::collections::VecDeque;
+    use std::time::Duration;
 
     /// A listener at which connections from these addresses arrive.
     struct Arriving(VecDeque<IpAddr>);
@@ -323,7 +301,12 @@ mod tests {
 
     fn accept(listener: &mut PassiveListener) -> String {
         let now = Instant::now();
-        match listener.accept(Token(0), now, Duration::ZERO, |_| false) {
+        let callers = Callers {
+            is_proxy: &|_| false,
+            acceptor: None,
+            time: Duration::ZERO,
+        };
+        match listener.accept(Token(0), now, &callers) {
             Arrival::Client(_, owner, _) => owner.index().to_string(),
             Arrival::Unrelated(_) => "unrelated".to_owned(),
             Arrival::Other => "other".to_owned(),
@@ -336,7 +319,7 @@ mod tests {
     fn connection_goes_to_the_session_of_its_address_once() {
         let mut listener = listener(&[2, 3, 1, 1]);
         for number in [1, 2] {
-            listener.lend(Claimant::Only(ip(number)), Key::new(0, number.into()));
+            listener.lend(Claimant::only(ip(number)), Key::new(0, number.into()));
         }
         let arrived = [(); 5].map(|()| accept(&mut listener));
         assert_eq!(arrived, ["2", "unrelated", "1", "unrelated", "nothing"]);
@@ -346,9 +329,9 @@ mod tests {
     #[test]
     fn address_is_free_again_once_nothing_can_be_late() {
         let mut listener = listener(&[1, 1]);
-        let (one, owner) = (Claimant::Only(ip(1)), Key::new(0, 7));
+        let (one, owner) = (Claimant::only(ip(1)), Key::new(0, 7));
         listener.lend(one, owner);
-        assert!(!listener.admits(one) && listener.admits(Claimant::Only(ip(2))));
+        assert!(!listener.admits(one) && listener.admits(Claimant::only(ip(2))));
         assert!(
             !listener.take_back(one, Key::new(0, 8)),
             "another session's"
@@ -365,10 +348,10 @@ mod tests {
     #[test]
     fn session_that_accepts_any_address_shares_with_none() {
         let mut listener = listener(&[9]);
-        listener.lend(Claimant::Any, Key::new(0, 7));
-        assert!(!listener.admits(Claimant::Only(ip(1))) && !listener.admits(Claimant::Any));
+        listener.lend(Claimant::ANY, Key::new(0, 7));
+        assert!(!listener.admits(Claimant::only(ip(1))) && !listener.admits(Claimant::ANY));
         assert_eq!(accept(&mut listener), "7");
-        listener.lend(Claimant::Only(ip(1)), Key::new(0, 7));
-        assert!(!listener.admits(Claimant::Any));
+        listener.lend(Claimant::only(ip(1)), Key::new(0, 7));
+        assert!(!listener.admits(Claimant::ANY));
     }
 }

@@ -1,22 +1,24 @@
 //! The passive listeners, which stay open and are lent to sessions.
 //!
-//! It owns the listeners and decides who shares one: sessions of different client addresses do, two of the
-//! same address never do. An address gets a port again only when no connection of the earlier session can be
-//! late any more. If each port is taken for an address, its sessions take turns: they wait in a queue, and
-//! when a claim ends the reactor has the first ask again. Listeners that are idle for a while are closed. It
-//! does not know what a session does with its connection.
+//! It owns the listeners and decides who shares one: sessions whose connections [can be told
+//! apart](super::claimant). A port is lent for the same again only when no connection of the earlier session
+//! can be late any more. If each port is taken, sessions take turns: they wait in a queue, and when a claim
+//! ends the reactor has the first ask again. Listeners that are idle for a while are closed. It does not know
+//! what a session does with its connection.
 
 use std::collections::VecDeque;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
-use std::time::{Duration, Instant};
+use std::net::SocketAddr;
+use std::time::Instant;
 
 use super::backlog::Backlog;
+use super::claimant::Claimant;
 use super::passive_index::{PassiveIndex, without_port};
 use super::passive_lease::{Borrower, Lending, PassiveLease};
-use super::passive_listener::{Arrival, Claimant, PassiveListener, reset};
+use super::passive_listener::{Arrival, PassiveListener};
 use super::port_queue::{Place, PortQueue};
 use super::socket_role::SocketRole;
+use super::unidentified::{Callers, reset};
 use crate::event_loop::{Key, Slots};
 use crate::limits::{
     ACCEPT_PAUSE, LATE_PER_ADDRESS, LATE_PER_SESSION, PASSIVE_IDLE, PASSIVE_PROBES,
@@ -85,7 +87,7 @@ impl PassivePool {
     /// An event at a listener: a connection, or more of a header.
     pub(super) fn set_ready(&mut self, key: Key) {
         if let Some(listener) = self.listeners.get_mut(key) {
-            listener.backlog.set_ready();
+            listener.set_ready();
         }
         self.keep_ready(key);
     }
@@ -115,19 +117,13 @@ impl PassivePool {
     }
 
     /// Accepts one connection at a listener. A client's is kept until its session takes it.
-    pub(super) fn accept(
-        &mut self,
-        key: Key,
-        now: Instant,
-        header_time: Duration,
-        is_proxy: impl Fn(IpAddr) -> bool,
-    ) -> Arrival {
+    pub(super) fn accept(&mut self, key: Key, now: Instant, callers: &Callers<'_>) -> Arrival {
         let Some(listener) = self.listeners.get_mut(key) else {
             return Arrival::Nothing;
         };
         let token = SocketRole::Passive(key).to_token();
-        let arrival = listener.accept(token, now, header_time, is_proxy);
-        if let Some(until) = listener.pending_until() {
+        let arrival = listener.accept(token, now, callers);
+        if let Some(until) = listener.unidentified_until() {
             self.sweep_by(until);
         }
         let Arrival::Client(claimant, owner, stream) = arrival else {
@@ -165,10 +161,10 @@ impl PassivePool {
             .is_some_and(|place| self.queue.is_held_up_by(place))
     }
 
-    /// Whether a proxy has connected there and its header is incomplete.
-    pub(super) fn has_pending(&self, lease: PassiveLease) -> bool {
+    /// Whether its client may have connected there, and is not identified yet.
+    pub(super) fn may_have(&self, lease: PassiveLease) -> bool {
         let listener = self.listeners.get(lease.listener);
-        listener.is_some_and(|one| one.pending_until().is_some())
+        listener.is_some_and(|one| one.may_have(lease.claimant))
     }
 
     /// Ends claims whose connection cannot be late any more, pending headers that are late, and listeners
@@ -195,7 +191,7 @@ impl PassivePool {
                 self.claim_ended(lease, now);
             } else {
                 // It may be among those that are not accepted or not identified.
-                let until = listener.pending_until().unwrap_or(now + ACCEPT_PAUSE);
+                let until = listener.unidentified_until().unwrap_or(now + ACCEPT_PAUSE);
                 self.late.push_back((until, lease));
             }
         }
@@ -219,7 +215,7 @@ impl PassivePool {
             let Some(listener) = self.listeners.get_mut(key) else {
                 return false;
             };
-            let header = listener.expire_pending(now);
+            let header = listener.expire_unidentified(now);
             let idle = listener.idle_since(now).map(|since| since + PASSIVE_IDLE);
             if idle.is_some_and(|end| end <= now) {
                 self.listeners.remove(key);
@@ -263,7 +259,7 @@ impl PassivePool {
         let late = self
             .late
             .iter()
-            .filter(|(_, lease)| lease.claimant == claimant);
+            .filter(|(_, lease)| lease.claimant.address == claimant.address);
         let late = late.count();
         let is_restless = late >= LATE_PER_ADDRESS || has_another && late >= LATE_PER_SESSION;
         let is_behind = self.queue.has((here, claimant)) && !borrower.has_waited;
@@ -361,7 +357,7 @@ mod tests {
         let mut pool = PassivePool::new(PassivePorts::new(Some(port..=port)));
         let [owner, waiting] = [1, 2].map(|index| Borrower {
             key: Key::new(0, index),
-            claimant: Claimant::Only([10, 0, 0, 1].into()),
+            claimant: Claimant::only([10, 0, 0, 1].into()),
             held: None,
             has_waited: false,
         });

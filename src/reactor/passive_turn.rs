@@ -9,6 +9,7 @@ use super::Reactor;
 use super::connection::Connection;
 use super::context::LoopContext;
 use super::passive_listener::Arrival;
+use super::unidentified::Callers;
 use crate::cause::of_accepting;
 use crate::event_loop::Key;
 use crate::limits::ARRIVALS_PER_PASS;
@@ -46,11 +47,14 @@ impl LoopContext {
     /// Accepts what has arrived at a passive listener. The pool keeps it for its sessions.
     pub(super) fn accept_at(&mut self, listener: Key) {
         let policy = &self.policy;
+        let callers = Callers {
+            is_proxy: &|address| policy.is_proxy(address),
+            acceptor: policy.acceptor.as_ref(),
+            time: policy.settings.timings.handshake,
+        };
         for _ in 0..ARRIVALS_PER_PASS {
-            let header_time = policy.settings.timings.handshake;
-            let is_proxy = |address| policy.is_proxy(address);
             let pool = &mut self.io.passive_pool;
-            match pool.accept(listener, self.now, header_time, is_proxy) {
+            match pool.accept(listener, self.now, &callers) {
                 Arrival::Nothing => return,
                 Arrival::Client(..) | Arrival::Other => {}
                 Arrival::Unrelated(address) => {

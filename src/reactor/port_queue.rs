@@ -4,9 +4,9 @@
 //! ports: the reactor has a session ask again when a claim has ended that was in its way.
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
-use super::passive_listener::Claimant;
+use super::claimant::Claimant;
 use crate::event_loop::Key;
 
 /// A claimant at a local address, without a port.
@@ -20,23 +20,24 @@ pub(super) struct PortQueue {
     freed: VecDeque<Place>,
     /// Where the session was that is [asking again](Self::next).
     asking: usize,
-    /// Claimants that have asked again in vain since the first of `freed`.
-    failed: Vec<Claimant>,
+    /// Addresses whose sessions have asked again in vain since the first of `freed`.
+    failed: Vec<Option<IpAddr>>,
     /// Sessions whose ports others wait for.
     wanted: VecDeque<Key>,
 }
 
 impl PortQueue {
-    /// Whether a session waits at this place.
-    pub(super) fn has(&self, place: Place) -> bool {
-        self.waiting.iter().any(|(waiting, _)| *waiting == place)
+    /// Whether a session of the address waits at this place. Later ones of it wait behind.
+    pub(super) fn has(&self, (here, claimant): Place) -> bool {
+        let mut waiting = self.waiting.iter();
+        waiting.any(|((at, one), _)| *at == here && one.address == claimant.address)
     }
 
     /// Whether a session waits that a claim at this place is in the way of.
     pub(super) fn is_held_up_by(&self, place: Place) -> bool {
         self.waiting
             .iter()
-            .any(|(waiting, _)| conflict(*waiting, place))
+            .any(|(waiting, _)| is_near(*waiting, place))
     }
 
     /// A session waits from now on. `owners` have the ports that it could use.
@@ -47,7 +48,7 @@ impl PortQueue {
 
     /// The session that [asked again](Self::next) got no port: it waits where it was before.
     pub(super) fn rejoin(&mut self, place: Place, session: Key) {
-        self.failed.push(place.1);
+        self.failed.push(place.1.address);
         let at = self.asking.min(self.waiting.len());
         self.waiting.insert(at, (place, session));
     }
@@ -73,12 +74,12 @@ impl PortQueue {
         !self.freed.is_empty() || !self.wanted.is_empty()
     }
 
-    /// Takes the first session that may get a port now, if it asks again. Where one of a claimant got none,
-    /// the others of the same claimant would get none either.
+    /// Takes the first session that may get a port now, if it asks again. Where one of an address got none,
+    /// the others of the address wait behind it.
     pub(super) fn next(&mut self) -> Option<Key> {
         while let Some(freed) = self.freed.front().copied() {
             let is_helped = |(waiting, _): &(Place, Key)| {
-                conflict(*waiting, freed) && !self.failed.contains(&waiting.1)
+                is_near(*waiting, freed) && !self.failed.contains(&waiting.1.address)
             };
             if let Some(at) = self.waiting.iter().position(is_helped) {
                 self.asking = at;
@@ -96,8 +97,8 @@ impl PortQueue {
     }
 }
 
-fn conflict(one: Place, other: Place) -> bool {
-    one.0 == other.0 && one.1.conflicts(other.1)
+fn is_near(one: Place, other: Place) -> bool {
+    one.0 == other.0 && one.1.is_near(other.1)
 }
 
 #[cfg(test)]
@@ -109,7 +110,7 @@ mod tests {
     }
 
     fn only(number: u8) -> Claimant {
-        Claimant::Only([10, 0, 0, number].into())
+        Claimant::only([10, 0, 0, number].into())
     }
 
     /// A queue in which these wait, named by their index.
@@ -150,7 +151,7 @@ mod tests {
     #[test]
     fn session_that_asks_in_vain_is_in_no_others_way() {
         // One that accepts any address, and one that waits at another local address.
-        for first in [(here(1), Claimant::Any), (here(2), only(1))] {
+        for first in [(here(1), Claimant::ANY), (here(2), only(1))] {
             let places = [first, (here(1), only(1))];
             let mut queue = queue(&places);
             queue.freed(places[1]);
@@ -161,7 +162,7 @@ mod tests {
 
     #[test]
     fn sessions_of_the_freed_place_only_are_held_up() {
-        let queue = queue(&[(here(1), Claimant::Any)]);
+        let queue = queue(&[(here(1), Claimant::ANY)]);
         assert!(queue.is_held_up_by((here(1), only(1))) && !queue.has((here(1), only(1))));
         assert!(!queue.is_held_up_by((here(2), only(1))));
     }

@@ -30,13 +30,13 @@ impl DataChannel {
     /// EPSV.
     pub fn epsv(control: &mut Control) -> Self {
         let port = epsv_port(control);
-        Self::connect(control, port)
+        Self::connected(control, port)
     }
 
     /// PASV, IPv4 only.
     pub fn pasv(control: &mut Control) -> Self {
         let port = pasv_port(control);
-        Self::connect(control, port)
+        Self::connected(control, port)
     }
 
     /// PORT, IPv4 only.
@@ -125,7 +125,8 @@ impl DataChannel {
         Self { socket, client }
     }
 
-    fn connect(control: &Control, port: u16) -> Self {
+    /// Connects to the port of an earlier reply.
+    pub fn connected(control: &Control, port: u16) -> Self {
         let mut address = control.socket().peer_addr().unwrap();
         address.set_port(port);
         let stream = TcpStream::connect_timeout(&address, DEADLINE);

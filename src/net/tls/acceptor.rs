@@ -121,6 +121,17 @@ impl Acceptor {
         self.credentials.misuse()
     }
 
+    /// Whether each data connection must resume a session of its control connection.
+    pub fn requires_session(&self) -> bool {
+        self.data_session == DataSession::Require
+    }
+
+    /// The control connections whose sessions a client offers to resume, by the bytes that it has sent.
+    /// `None` if they are no whole `ClientHello`, so far.
+    pub fn identify(&self, received: &[u8]) -> Option<Vec<SessionTag>> {
+        self.sessions.offered(received)
+    }
+
     /// Creates the TLS state of a control connection, and the tag for its data connections.
     pub fn control(&self) -> io::Result<(Security, SessionTag)> {
         let tag = SessionTag::random(self.config.crypto_provider().secure_random)?;

@@ -7,6 +7,7 @@
 
 mod acceptor;
 mod client_certificates;
+mod client_hello;
 mod credentials;
 mod credentials_error;
 mod failure;

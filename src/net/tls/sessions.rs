@@ -14,12 +14,13 @@ use rustls::crypto::SecureRandom;
 use rustls::crypto::ring::Ticketer;
 use rustls::server::{ProducesTickets, ServerSessionMemoryCache, StoresServerSessions};
 
-use crate::limits::TLS_SESSIONS_KEPT;
+use super::client_hello::{NoOffers, Offers};
+use crate::limits::{TLS_OFFERS_READ, TLS_SESSIONS_KEPT};
 
 const TAG_BYTES: usize = 16;
 
 /// A random, secret number that identifies the control connection of a TLS session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SessionTag([u8; TAG_BYTES]);
 
 impl SessionTag {
@@ -45,6 +46,31 @@ impl SessionStore {
             stored: ServerSessionMemoryCache::new(TLS_SESSIONS_KEPT),
         })
     }
+
+    /// The control connections whose sessions a client offers to resume. `None` if its `ClientHello` is
+    /// incomplete; none if it is unreadable, since its handshake cannot succeed.
+    pub(super) fn offered(&self, received: &[u8]) -> Option<Vec<SessionTag>> {
+        let offers = match Offers::read(received, TLS_OFFERS_READ) {
+            Ok(offers) => offers,
+            Err(NoOffers::Incomplete) => return None,
+            Err(NoOffers::Unreadable) => return Some(Vec::new()),
+        };
+        let stored = self.stored.get(offers.session_id);
+        let tickets = offers.tickets.into_iter();
+        let tickets = tickets.filter_map(|ticket| self.tickets.decrypt(ticket));
+        let found = stored.into_iter().chain(tickets);
+        Some(
+            found
+                .filter_map(|value| split_tag(&value).map(|(tag, _)| tag))
+                .collect(),
+        )
+    }
+}
+
+/// The tag in front of a session.
+fn split_tag(value: &[u8]) -> Option<(SessionTag, &[u8])> {
+    let (tag, value) = value.split_first_chunk()?;
+    Some((SessionTag(*tag), value))
 }
 
 impl fmt::Debug for SessionStore {
@@ -107,10 +133,10 @@ impl Binding {
 
     /// Strips the tag, and records the offer; `None` if this connection may not resume the session.
     fn untagged(&self, found: Option<&[u8]>) -> Option<Vec<u8>> {
-        let found = found.and_then(<[u8]>::split_first_chunk);
+        let found = found.and_then(split_tag);
         let offer = match found {
             None => Offer::Unknown,
-            Some((tag, _)) if SessionTag(*tag) == self.tag => Offer::Own,
+            Some((tag, _)) if tag == self.tag => Offer::Own,
             Some(_) => Offer::Foreign,
         };
         self.offer.fetch_max(offer as u8, Ordering::Relaxed);

@@ -9,6 +9,7 @@
 mod certificates;
 mod early;
 mod faults;
+mod one_port;
 mod patience;
 mod reasons;
 mod refused;

@@ -1,0 +1,212 @@
+//! Connections at a passive listener whose client is not known yet: the PROXY header is incomplete, or the
+//! `ClientHello` that tells the sessions of one address apart.
+//!
+//! It owns these connections, bounded in number and time, and reads what has come. It does not know who
+//! waits for them.
+
+use std::collections::VecDeque;
+use std::io::{self, ErrorKind};
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+use super::admission::Protocol;
+use super::proxy_header::ProxyHeader;
+use crate::limits::{HELLO_BYTES, UNIDENTIFIED};
+use crate::net::tls::{Acceptor, SessionTag};
+use crate::net::{Registration, Stream};
+use crate::protocol::proxy_header::ProxiedPeer;
+
+/// What the policy says of those who connect.
+pub(super) struct Callers<'a> {
+    pub(super) is_proxy: &'a dyn Fn(IpAddr) -> bool,
+    pub(super) acceptor: Option<&'a Acceptor>,
+    /// How long a header or `ClientHello` may take.
+    pub(super) time: Duration,
+}
+
+/// A connection, and what must come before its client is known.
+///
+/// ```text
+///   Header ──complete──▶ (the address is known) ──several sessions of it wait──▶ Hello ──complete──▶ (known)
+/// ```
+pub(super) struct Unidentified {
+    stream: Box<dyn Stream>,
+    awaited: Awaited,
+    until: Instant,
+}
+
+enum Awaited {
+    /// From this proxy.
+    Header(IpAddr, ProxyHeader),
+    /// From this client address.
+    Hello(IpAddr),
+}
+
+/// What has come over a connection.
+pub(super) enum Identity {
+    Address(IpAddr),
+    /// It offers to resume sessions of these control connections.
+    Sessions(IpAddr, Vec<SessionTag>),
+    /// What came from this address is no header, or it ended before.
+    Nobody(Option<IpAddr>),
+}
+
+impl Unidentified {
+    pub(super) fn from_proxy(stream: Box<dyn Stream>, proxy: IpAddr, until: Instant) -> Self {
+        // PROT decides whether TLS follows, not the listener.
+        let header = ProxyHeader::new(Protocol::Ftp);
+        Self {
+            stream,
+            awaited: Awaited::Header(proxy, header),
+            until,
+        }
+    }
+
+    pub(super) const fn from_client(
+        stream: Box<dyn Stream>,
+        address: IpAddr,
+        until: Instant,
+    ) -> Self {
+        Self {
+            stream,
+            awaited: Awaited::Hello(address),
+            until,
+        }
+    }
+
+    /// Reads what has come.
+    ///
+    /// # Errors
+    /// `WouldBlock` if it is incomplete.
+    fn identify(&mut self, callers: &Callers<'_>) -> io::Result<Identity> {
+        match &mut self.awaited {
+            Awaited::Header(proxy, header) => match header.read(self.stream.as_mut()) {
+                Ok(ProxiedPeer::Local) => Ok(Identity::Address(*proxy)),
+                Ok(ProxiedPeer::Client { source, .. }) => Ok(Identity::Address(source.ip())),
+                Err(error) => match error.kind() {
+                    ErrorKind::WouldBlock => Err(error),
+                    ErrorKind::InvalidData => Ok(Identity::Nobody(Some(*proxy))),
+                    _ => Ok(Identity::Nobody(None)),
+                },
+            },
+            Awaited::Hello(address) => {
+                let mut buffer = [0; HELLO_BYTES];
+                let count = match self.stream.peek(&mut buffer) {
+                    Ok(0) => return Ok(Identity::Nobody(None)),
+                    Ok(count) => count,
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => return Err(error),
+                    Err(_) => return Ok(Identity::Nobody(None)),
+                };
+                let received = buffer.get(..count).unwrap_or_default();
+                match callers.acceptor.map(|one| one.identify(received)) {
+                    Some(Some(tags)) => Ok(Identity::Sessions(*address, tags)),
+                    Some(None) if count < HELLO_BYTES => Err(ErrorKind::WouldBlock.into()),
+                    _ => Ok(Identity::Nobody(Some(*address))),
+                }
+            }
+        }
+    }
+}
+
+/// The connections of one listener, in the order in which they are looked at.
+#[derive(Default)]
+pub(super) struct UnidentifiedQueue {
+    waiting: VecDeque<Unidentified>,
+    /// How many of the first may have received something.
+    unread: usize,
+}
+
+impl UnidentifiedQueue {
+    pub(super) fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    /// An event at one of them.
+    pub(super) fn set_ready(&mut self) {
+        self.unread = self.waiting.len();
+    }
+
+    /// Whether one of them may be from this address.
+    pub(super) fn may_have(&self, address: Option<IpAddr>) -> bool {
+        let mut waiting = self.waiting.iter();
+        waiting.any(|one| match one.awaited {
+            Awaited::Header(..) => true,
+            Awaited::Hello(from) => address.is_none_or(|address| address == from),
+        })
+    }
+
+    /// When all of them are late.
+    pub(super) fn until(&self) -> Option<Instant> {
+        self.waiting.iter().map(|one| one.until).max()
+    }
+
+    /// Closes those that are late. Returns when the next one is.
+    pub(super) fn expire(&mut self, now: Instant) -> Option<Instant> {
+        self.retain(|one| one.until > now);
+        self.waiting.iter().map(|one| one.until).min()
+    }
+
+    /// Identifies a connection, or keeps it until more has come.
+    ///
+    /// # Errors
+    /// It cannot be waited for.
+    pub(super) fn add(
+        &mut self,
+        mut one: Unidentified,
+        callers: &Callers<'_>,
+    ) -> io::Result<Option<(Box<dyn Stream>, Identity)>> {
+        if let Ok(identity) = one.identify(callers) {
+            return Ok(Some((one.stream, identity)));
+        }
+        if let Err(error) = one.stream.register(Registration::Readable) {
+            reset(one.stream);
+            return Err(error);
+        }
+        self.waiting.push_back(one);
+        if self.waiting.len() > UNIDENTIFIED {
+            // What it waits for comes with a connection; the oldest is the least likely to get its own.
+            self.waiting
+                .pop_front()
+                .into_iter()
+                .for_each(|one| reset(one.stream));
+            self.unread = self.unread.saturating_sub(1);
+        }
+        Ok(None)
+    }
+
+    /// Takes the next one that is identified by what has come.
+    pub(super) fn next(&mut self, callers: &Callers<'_>) -> Option<(Box<dyn Stream>, Identity)> {
+        while let Some(unread) = self.unread.checked_sub(1) {
+            self.unread = unread;
+            let mut one = self.waiting.pop_front()?;
+            if let Ok(identity) = one.identify(callers) {
+                let _ = one.stream.register(Registration::None);
+                return Some((one.stream, identity));
+            }
+            self.waiting.push_back(one);
+        }
+        None
+    }
+
+    fn retain(&mut self, keeps: impl Fn(&Unidentified) -> bool) {
+        for _ in 0..self.waiting.len() {
+            match self.waiting.pop_front() {
+                Some(one) if keeps(&one) => self.waiting.push_back(one),
+                late => late.into_iter().for_each(|one| reset(one.stream)),
+            }
+        }
+        self.set_ready();
+    }
+}
+
+impl Drop for UnidentifiedQueue {
+    fn drop(&mut self) {
+        self.waiting.drain(..).for_each(|one| reset(one.stream));
+    }
+}
+
+/// Closes a connection that gets no transfer. Its host may take an end in order for an empty file: the port
+/// can have been another session's a moment ago.
+pub(super) fn reset(mut stream: Box<dyn Stream>) {
+    stream.reset_on_close();
+}
