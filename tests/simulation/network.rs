@@ -319,6 +319,10 @@ impl Stream for VirtualStream {
         read
     }
 
+    fn peek(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.world.lock().peek(self.id, Side::Server, buffer)
+    }
+
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let written = self.world.lock().write(self.id, Side::Server, bytes);
         let got = written.as_ref().map(|&count| &bytes[..count]);

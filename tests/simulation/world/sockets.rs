@@ -43,6 +43,20 @@ impl World {
         Ok(count)
     }
 
+    pub(crate) fn peek(
+        &mut self,
+        id: ConnectionId,
+        side: Side,
+        buffer: &mut [u8],
+    ) -> io::Result<usize> {
+        self.tally.effect();
+        let connection = self
+            .connections
+            .get_mut(&id)
+            .ok_or(io::ErrorKind::NotConnected)?;
+        connection.peek(side, buffer)
+    }
+
     pub(crate) fn write(
         &mut self,
         id: ConnectionId,
