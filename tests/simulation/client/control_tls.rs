@@ -6,6 +6,7 @@ use std::io;
 
 use mioftpd::{DataSession, SecurityPolicy};
 
+use super::RunConfig;
 use super::connection_ends::ObservedEnd;
 use super::conversation::CommandKind;
 use super::ftp_client::{ClientState, FtpClient};
@@ -21,12 +22,15 @@ pub(crate) struct TlsSetup {
     pub(crate) policy: SecurityPolicy,
 }
 
-impl FtpClient {
-    /// What a protected data connection must resume.
-    pub(super) fn data_session_policy(&self) -> Option<DataSession> {
-        self.config.tls.as_ref().map(|tls| tls.data_session)
+impl RunConfig {
+    /// Whether a protected data connection must resume the session of its control connection.
+    pub(crate) fn must_resume(&self) -> bool {
+        let policy = self.tls.as_ref().map(|tls| tls.data_session);
+        policy == Some(DataSession::Require)
     }
+}
 
+impl FtpClient {
     /// The first commands: the login, and AUTH before or after it.
     pub(super) fn opening_lines(&mut self) -> Vec<Line> {
         let mut lines = Vec::new();

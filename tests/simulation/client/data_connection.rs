@@ -5,8 +5,6 @@
 use std::io;
 use std::net::SocketAddr;
 
-use mioftpd::DataSession;
-
 use super::behaviour::Behaviour;
 use super::tls_stream::{TlsConfig, TlsStream};
 use super::upload_oracle::EofSignal;
@@ -102,9 +100,8 @@ impl DataConnection {
         self.tls_stream.as_deref().and_then(TlsStream::is_resumed)
     }
 
-    /// Whether its handshake is not what the policy demands, as far as that is decided.
-    pub(super) fn is_refused_by(&self, policy: Option<DataSession>) -> bool {
-        let must_resume = policy == Some(DataSession::Require);
+    /// Whether its handshake is not what the server demands, as far as that is decided.
+    pub(super) fn is_refused(&self, must_resume: bool) -> bool {
         must_resume && self.is_protected() && self.is_resumed() != Some(true)
     }
 

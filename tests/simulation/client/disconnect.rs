@@ -131,7 +131,7 @@ impl FtpClient {
         let has_room = self.config.quota.is_none();
         let is_served = !self.may_be_ended() && !self.config.is_proxied;
         let transfer = self.transfer.as_ref();
-        let policy = self.data_session_policy();
+        let must_resume = self.config.must_resume();
         is_kind
             && has_room
             && is_served
@@ -140,7 +140,7 @@ impl FtpClient {
                     && !transfer.has_aborted()
                     && transfer.payload().is_all_sent()
                     && transfer.connection.is_held(world)
-                    && !transfer.connection.is_refused_by(policy)
+                    && !transfer.connection.is_refused(must_resume)
             })
     }
 

@@ -242,6 +242,22 @@ impl Profile {
         }
     }
 
+    /// One of several clients of one address that use TLS for their transfers.
+    pub(crate) fn sharing(self, rng: &mut Rng) -> Self {
+        Self {
+            ip: address(202, false),
+            groups: rng.within(8, 20),
+            think_time: Duration::ZERO,
+            pipelines: false,
+            leaves_early: false,
+            login: Login::Named,
+            tls_mode: TlsMode::Explicit,
+            tls_start: TlsStart::Proper,
+            resumes: !rng.one_in(8),
+            ..self
+        }
+    }
+
     /// One of several clients that guess passwords from one address.
     pub(crate) fn guesser(rng: &mut Rng, number: usize) -> Self {
         Self {

@@ -142,6 +142,25 @@ impl Group {
         }
     }
 
+    /// A download of one of the public files.
+    pub(crate) fn download(rng: &mut Rng) -> Self {
+        let behaviours = [
+            Behaviour::Prompt,
+            Behaviour::Prompt,
+            Behaviour::NeverConnects,
+            Behaviour::NoHello,
+            Behaviour::StallsInHello(rng.below(200)),
+        ];
+        let fetch = format!("RETR /pub/{}", rng.below(5));
+        let lines = [(CommandKind::Passive, "EPSV"), (CommandKind::Fetch, &fetch)];
+        let lines = lines.map(|(kind, text)| Line::new(kind, text));
+        Self {
+            rng_state: None,
+            behaviour: rng.pick(&behaviours),
+            commands: lines.iter().map(Command::of).collect(),
+        }
+    }
+
     fn of(lines: &[Line], rng_state: u64) -> Self {
         let mut transfers = lines.iter().filter_map(|line| line.transfer.as_deref());
         let transfer = transfers.next();

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use mioftpd::DataSession;
 use mioftpd::internals::limits::PASSIVE_TURN;
 
 use super::ftp_client::FtpClient;
@@ -16,11 +15,10 @@ impl Transfer {
     fn tls_violation(
         &self,
         code: u16,
-        policy: Option<DataSession>,
+        must_resume: bool,
         is_excused: bool,
     ) -> Option<&'static str> {
         let is_resumed = self.connection.is_resumed();
-        let must_resume = policy == Some(DataSession::Require);
         match code {
             226 if self.connection.has_bad_hello() => Some("226 without a handshake"),
             226 if self.behaviour() == Behaviour::OmitsCloseNotify
@@ -40,7 +38,7 @@ impl Transfer {
             522 if !self.connection.is_protected() => {
                 Some("522 for a data connection in the clear")
             }
-            522 if is_excused || self.connection.is_refused_by(policy) => None,
+            522 if is_excused || self.connection.is_refused(must_resume) => None,
             522 => Some("522 for no reason"),
             _ => None,
         }
@@ -97,9 +95,9 @@ impl FtpClient {
             let violation = format!("226, though its permission was revoked {late:?} ago");
             self.report(&violation, world);
         }
-        let tls = self.data_session_policy();
+        let must_resume = self.config.must_resume();
         let is_excused = !is_calm || !is_left_alone || !is_undisturbed;
-        if let Some(violation) = transfer.tls_violation(code, tls, is_excused) {
+        if let Some(violation) = transfer.tls_violation(code, must_resume, is_excused) {
             self.report(violation, world);
         }
         let since = transfer
