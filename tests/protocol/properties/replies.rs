@@ -83,8 +83,8 @@ fn mask(line: &str) -> String {
         }
     }
     let words = line.split(' ').filter(|word| !word.is_empty());
-    if line.starts_with(['-', 'd']) && words.clone().count() >= 9 {
-        // `ls -l`: all but month, day and time.
+    if line.trim_start().starts_with(['-', 'd']) && words.clone().count() >= 9 {
+        // `ls -l`, which STAT indents: all but month, day and time.
         let kept = words.enumerate().filter(|(n, _)| !(5..8).contains(n));
         return kept.map(|(_, word)| word).collect::<Vec<_>>().join(" ");
     }
