@@ -47,9 +47,14 @@ impl EndOrder {
             let socket = stream.descriptor().ok_or(io::ErrorKind::Unsupported)?;
             let data = epoll::EventData::new_u64((id << 1) | index);
             let flags = epoll::EventFlags::RDHUP | epoll::EventFlags::ET;
-            match epoll::add(&self.epoll, socket, data, flags) {
-                Err(Errno::EXIST) => epoll::modify(&self.epoll, socket, data, flags)?,
-                added => added?,
+            // A control connection is mostly registered for an earlier pair, a data connection never.
+            let modified = match index {
+                0 => epoll::modify(&self.epoll, socket, data, flags),
+                _ => Err(Errno::NOENT),
+            };
+            match modified {
+                Err(Errno::NOENT) => epoll::add(&self.epoll, socket, data, flags)?,
+                modified => modified?,
             }
         }
         let tokens = pair.map(|(_, token)| token);
