@@ -339,10 +339,11 @@ impl Transfer {
         if outcome != SliceOutcome::Done {
             self.kept = flow.abandon(outcome == SliceOutcome::Failed(TransferFailure::Connection));
         }
-        let end = self.end_stream(outcome);
-        // A stored upload has succeeded, even if the client's socket buffer has no room for our
-        // close_notify.
-        if is_stored { outcome } else { end }
+        // The stream of a stored upload has ended already.
+        if is_stored {
+            return outcome;
+        }
+        self.end_stream(outcome)
     }
 
     /// Ends the stream: by a shutdown, or by a reset, so that a client cannot mistake an aborted transfer
