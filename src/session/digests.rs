@@ -199,9 +199,9 @@ impl DigestQuestion {
                 let text = format!("{} {first}-{last} {hex} ", algorithm.name());
                 Reply::new(213, [text.as_bytes(), name].concat())
             }
-            DigestForm::Bare => Reply::new(250, hex.to_uppercase()),
+            DigestForm::Bare => Reply::new(250, hex.to_ascii_uppercase()),
             DigestForm::Named => {
-                let hex = hex.to_uppercase();
+                let hex = hex.to_ascii_uppercase();
                 Reply::new(251, [name, b" ", hex.as_bytes()].concat())
             }
         }
