@@ -13,6 +13,7 @@ use log::Level;
 
 use super::target;
 use crate::protocol::path::VirtualPath;
+use crate::protocol::seconds::Seconds;
 use crate::protocol::visible::{Quoted, QuotedName, Visible};
 
 /// A command that has changed something, transferred a file, or was refused.
@@ -84,7 +85,7 @@ impl fmt::Display for AuditRecord {
             write!(f, " {}", Visible(&self.reason))?;
         }
         if let Some((bytes, took)) = self.moved {
-            write!(f, " ({bytes} bytes, {:.3} s)", took.as_secs_f64())?;
+            write!(f, " ({bytes} bytes, {:.3} s)", Seconds(took))?;
         }
         if self.left_out > 0 {
             write!(f, " ({} refusals before it left out)", self.left_out)?;

@@ -21,6 +21,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::record::TransferRecord;
 use crate::cause::{cause, of_path};
+use crate::protocol::seconds::Seconds;
 
 /// `PATH` of the program where the server has none.
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -106,7 +107,7 @@ impl UploadFacts<'_> {
         let record = self.record;
         let bytes = |bytes: &[u8]| OsStr::from_bytes(bytes).to_owned();
         let secured = if record.secured { "yes" } else { "no" };
-        let seconds = format!("{:.3}", record.took.as_secs_f64());
+        let seconds = format!("{:.3}", Seconds(record.took));
         let all: [(&str, Option<OsString>); 10] = [
             ("VERB", Some(record.verb.name().into())),
             ("PATH", Some(bytes(&record.path.to_bytes()))),

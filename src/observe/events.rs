@@ -23,6 +23,7 @@ use crate::cause::cause;
 use crate::file_task::{Algorithm, FileTask, TaskResult, TaskSpec, TaskStep};
 use crate::limits::{self, CHUNK_BYTES, WORKER_NICENESS};
 use crate::privsep::Helper;
+use crate::protocol::seconds::Seconds;
 use crate::storage::{Storage, Wait};
 use crate::transfer::Scratch;
 
@@ -190,7 +191,7 @@ impl EventSender {
             }
             Ok(CommandEnd::TimedOut) => log::warn!(
                 "The event command for {path} was killed after {} s (events.time)",
-                time.as_secs_f64()
+                Seconds(time)
             ),
             Err(error) => {
                 log::error!("Cannot run the event command for {path}: {}", cause(&error));

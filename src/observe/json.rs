@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use super::audit::AuditRecord;
 use super::record::TransferRecord;
 use crate::protocol::date::rfc3339;
+use crate::protocol::seconds::Seconds;
 use crate::protocol::visible::is_printable;
 
 /// The line of a transfer, with its LF. `digest` is the SHA-256 in hexadecimal.
@@ -26,7 +27,7 @@ pub(super) fn line(record: &TransferRecord, digest: Option<&str>) -> String {
         line,
         ",\"bytes\":{},\"seconds\":{:.3},\"outcome\":\"{}\",\"tls\":{}",
         record.bytes,
-        record.took.as_secs_f64(),
+        Seconds(record.took),
         record.outcome.word(),
         record.secured
     );
@@ -54,7 +55,7 @@ pub(super) fn audit_line(record: &AuditRecord) -> String {
         push_name(&mut line, "reason", &record.reason);
     }
     if let Some((bytes, took)) = record.moved {
-        let seconds = took.as_secs_f64();
+        let seconds = Seconds(took);
         let _ = write!(line, ",\"bytes\":{bytes},\"seconds\":{seconds:.3}");
     }
     if record.concerns_operator {

@@ -46,6 +46,7 @@ pub mod quoted;
 pub mod records;
 pub mod reply;
 pub mod run_length;
+pub mod seconds;
 mod standard_replies;
 mod telnet;
 pub mod unicast;

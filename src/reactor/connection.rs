@@ -24,6 +24,7 @@ use crate::net::Channel;
 use crate::net::tls::SessionTag;
 use crate::observe::target;
 use crate::protocol::line::LineBuffer;
+use crate::protocol::seconds::Seconds;
 use crate::session::{
     Context, Deadline, Deadlines, Outbox, PausedTimeout, Repeated, Session, SessionEvent,
 };
@@ -328,7 +329,7 @@ impl Connection {
     }
 
     fn log_handshake_timeout(&self, context: &LoopContext) {
-        let seconds = context.policy.settings.timings.handshake.as_secs_f64();
+        let seconds = Seconds(context.policy.settings.timings.handshake);
         let (missing, hint) = match self.phase {
             Phase::Handshaking(Switch::Clear) => ("No end of TLS", ""),
             _ if self.session.is_switching() => ("No TLS handshake", ""),

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::{Context, Ending, Session};
 use crate::auth::Revocation;
 use crate::protocol::reply::Reply;
+use crate::protocol::seconds::Seconds;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum EndReason {
@@ -46,11 +47,11 @@ impl Session {
 }
 
 pub(super) fn no_command(time: Duration) -> Reply {
-    closing_reply(format!("No command for {} seconds", time.as_secs_f64()))
+    closing_reply(format!("No command for {} seconds", Seconds(time)))
 }
 
 pub(super) fn no_login(time: Duration) -> Reply {
-    closing_reply(format!("No login within {} seconds", time.as_secs_f64()))
+    closing_reply(format!("No login within {} seconds", Seconds(time)))
 }
 
 pub(super) fn too_many(excess: &str) -> Reply {
