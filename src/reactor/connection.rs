@@ -178,7 +178,13 @@ impl Connection {
         work: impl FnOnce(&mut Self, &mut LoopContext) -> TurnResult,
     ) -> TurnResult {
         self.outbox.attach(&mut context.scratch.output);
-        let worked = work(self, context).map(|request| {
+        let worked = work(self, context);
+        self.end_turn(worked, context)
+    }
+
+    /// The rest of a turn, which is the same for all kinds of work.
+    fn end_turn(&mut self, worked: TurnResult, context: &mut LoopContext) -> TurnResult {
+        let worked = worked.map(|request| {
             let asked = self.apply_actions(context);
             let asked_late = self.register_link(context);
             self.return_port(context);

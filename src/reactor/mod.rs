@@ -59,6 +59,7 @@ mod waking;
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::thread;
 use std::time::{Duration, Instant};
 
 pub use activity::Activity;
@@ -288,8 +289,8 @@ impl Reactor {
         }
     }
 
-    /// Runs a turn of a connection and acts on its result: queues the connection again, or closes it. A
-    /// panic closes that connection and no other.
+    /// Runs a turn of a connection, and queues the connection again or closes it. A panic closes that
+    /// connection and no other.
     fn run_turn(
         &mut self,
         key: Key,
@@ -300,6 +301,11 @@ impl Reactor {
         };
         let context = &mut self.context;
         let result = catch_unwind(AssertUnwindSafe(|| connection.run_turn(context, work)));
+        self.end_turn(key, result);
+    }
+
+    /// Acts on the result of a turn, which is an error after a panic.
+    fn end_turn(&mut self, key: Key, result: thread::Result<TurnResult>) {
         match result {
             Ok(Ok(request)) => {
                 self.schedule(key);
@@ -313,7 +319,9 @@ impl Reactor {
             }
             Ok(Err(reason)) => self.close(key, reason),
             Err(_) => {
-                log::error!("{}: {}", connection.peer, CloseReason::Panicked);
+                if let Some(connection) = self.connections.get_mut(key) {
+                    log::error!("{}: {}", connection.peer, CloseReason::Panicked);
+                }
                 self.context.scratch.recover();
                 self.close(key, CloseReason::Panicked);
             }
