@@ -11,7 +11,7 @@ use std::mem;
 use std::net::SocketAddr;
 use std::os::fd::BorrowedFd;
 
-use super::tls::Security;
+use super::tls::{Computation, Security};
 use super::{Registration, Stream, Token};
 use crate::event_loop::Interest;
 use crate::storage::File;
@@ -46,7 +46,7 @@ pub enum HandshakeStep {
     /// Nothing: it is finished.
     Finished,
     /// [`Security::compute`].
-    Compute,
+    Compute(Computation),
 }
 
 /// A connection, in the clear or over TLS.

@@ -41,6 +41,8 @@ macro_rules! without_values {
 
 without_values! { #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)] SessionTag, self: }
 
+without_values! { #[derive(Clone, Copy, Debug, PartialEq, Eq)] Computation, self: }
+
 without_values! { #[derive(Clone, Debug)] Acceptor, self:
     fn warning(&self, _: i64) -> Option<String>;
     fn standing(&self, _: &Security) -> ClientCertStatus;

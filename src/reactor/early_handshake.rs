@@ -53,7 +53,7 @@ impl Connection {
         match step {
             // Records that came with its end are in the TLS buffer, not in the kernel's.
             Ok(HandshakeStep::Finished) => ready.readable = true,
-            Ok(HandshakeStep::Compute) => return self.await_early_step(channel, context),
+            Ok(HandshakeStep::Compute(_)) => return self.await_early_step(channel, context),
             Err(io::ErrorKind::WouldBlock) => ready.clear(channel.handshake_interest()),
             Err(io::ErrorKind::Interrupted) => {}
             Err(_) => {

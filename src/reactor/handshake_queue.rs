@@ -58,7 +58,8 @@ impl HandshakeQueue {
 
     /// Ends the step of a completion. Returns the prefix whose [`next`](Self::next) ones are to be started.
     pub(super) fn leave(&mut self, completion: &Completion) -> Option<ClientPrefix> {
-        let is_step = matches!(completion.outcome, JobResult::Handshake(_));
+        let is_step =
+            cfg!(feature = "tls") && matches!(completion.outcome, JobResult::Handshake(_));
         is_step.then(|| self.end(completion.id))?
     }
 

@@ -383,8 +383,11 @@ impl Reactor {
         let _ = catch_unwind(AssertUnwindSafe(|| connection.depart(context)));
         connection.data = None;
         connection.return_port(context);
-        let prefix = ClientPrefix::of(connection.peer.ip());
-        context.limiters.handshakes.withdraw(key, prefix);
+        // Only TLS has steps.
+        if connection.tag.is_some() {
+            let prefix = ClientPrefix::of(connection.peer.ip());
+            context.limiters.handshakes.withdraw(key, prefix);
+        }
         log::debug!("{}: Closed: {reason}", connection.peer);
         if connection.is_known() {
             self.admission.leave(Some(connection.peer.ip()));

@@ -96,7 +96,7 @@ impl Connection {
         }
         match step {
             Ok(HandshakeStep::Finished) => self.end_handshake(switch, context),
-            Ok(HandshakeStep::Compute) => self.await_step(context),
+            Ok(HandshakeStep::Compute(_)) => self.await_step(context),
             Err(error) => match error.kind() {
                 io::ErrorKind::WouldBlock => {
                     self.ready.clear(self.stream.handshake_interest());

@@ -25,3 +25,7 @@ pub use credentials_error::{CredentialsError, Problem};
 pub use security::Security;
 pub use self_signed::{CertificateNames, CertificateOrigin, SelfSigned, certificate_files};
 pub use sessions::SessionTag;
+
+/// A step of a handshake is to be [computed](Security::compute).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Computation;

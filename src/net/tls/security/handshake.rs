@@ -8,6 +8,7 @@ use std::io;
 
 use super::{Security, TlsState};
 use crate::limits::TLS_READS_PER_CALL;
+use crate::net::tls::Computation;
 use crate::net::tls::failure::closed_in_handshake;
 use crate::net::tls::wire::RecordPosition;
 use crate::net::{HandshakeStep, Stream};
@@ -18,7 +19,7 @@ impl Security {
         for _ in 0..TLS_READS_PER_CALL {
             match self.exchange(socket)? {
                 HandshakeStep::Finished => return Ok(()),
-                HandshakeStep::Compute => self.compute()?,
+                HandshakeStep::Compute(_) => self.compute()?,
             }
         }
         Err(io::ErrorKind::Interrupted.into())
@@ -36,7 +37,7 @@ impl Security {
         for _ in 0..TLS_READS_PER_CALL {
             let is_whole = self.peer_closed || self.position.is_between_records();
             if self.is_computable && is_whole {
-                return Ok(HandshakeStep::Compute);
+                return Ok(HandshakeStep::Compute(Computation));
             }
             if self.peer_closed {
                 // A version is chosen only when a whole ClientHello was received.
@@ -48,7 +49,7 @@ impl Security {
             match self.receive(socket) {
                 // What has come is computed first. It may be the header of a record that has no end, which
                 // fills the buffer of rustls.
-                Err(_) if self.is_computable => return Ok(HandshakeStep::Compute),
+                Err(_) if self.is_computable => return Ok(HandshakeStep::Compute(Computation)),
                 received => received?,
             };
         }
