@@ -54,10 +54,9 @@ impl Timers {
     /// Removes the stale entries, if the heap is much larger than the number of `owners`. `is_live` decides.
     pub fn sweep(&mut self, owners: usize, mut is_live: impl FnMut(Key, Instant) -> bool) {
         if self.heap.len() > 2 * owners + SLACK {
-            let mut entries = std::mem::take(&mut self.heap).into_vec();
-            entries.retain(|Reverse((at, key))| is_live(*key, *at));
+            self.heap.retain(|Reverse((at, key))| is_live(*key, *at));
             // An owner whose deadline moves back and forth is pushed again at a time that is there already.
-            entries.sort_unstable();
+            let mut entries = std::mem::take(&mut self.heap).into_sorted_vec();
             entries.dedup();
             self.heap = entries.into();
         }

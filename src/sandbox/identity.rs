@@ -136,10 +136,10 @@ impl RunAs {
         if uid == 0 {
             return Err(format!("'{user}' is root"));
         }
-        let groups = || group.lines().filter_map(Line::parse);
+        let lines = || group.lines().filter_map(Line::parse);
         let gid = match (&self.group, own_group) {
             (Some(name), _) => {
-                let named = groups().find(|group| group.name == name);
+                let named = lines().find(|group| group.name == name);
                 let found = named.map(|group| group.id).or_else(|| number(name));
                 found.ok_or_else(|| format!("no group '{name}' in {GROUP}"))?
             }
@@ -154,10 +154,12 @@ impl RunAs {
         let is_member = |group: &Line<'_>| {
             found.is_some_and(|(name, ..)| group.last.split(',').any(|member| member == name))
         };
-        let mut groups: Vec<u32> = groups().filter(is_member).map(|group| group.id).collect();
-        groups.push(gid);
-        groups.sort_unstable();
-        groups.dedup();
+        let mut groups = vec![gid];
+        for group in lines().filter(is_member) {
+            if !groups.contains(&group.id) {
+                groups.push(group.id);
+            }
+        }
         Ok(UserIdentity { uid, gid, groups })
     }
 }
@@ -167,7 +169,7 @@ impl RunAs {
 pub(super) struct UserIdentity {
     pub(super) uid: u32,
     pub(super) gid: u32,
-    /// The supplementary groups and the primary one; sorted, without duplicates.
+    /// The primary group and the supplementary ones, without duplicates.
     pub(super) groups: Vec<u32>,
 }
 

@@ -103,9 +103,9 @@ fn verify(user: Uid, group: Gid, groups: &[Gid]) -> Result<(), Reason> {
     if (getgid(), getegid()) != (group, group) {
         return Err(Reason::NotHeld("the process still has another group"));
     }
-    let mut held = getgroups().map_err(|errno| Reason::Refused("getgroups", errno.into()))?;
-    held.sort_unstable_by_key(|group| group.as_raw());
-    if held != groups {
+    let held = getgroups().map_err(|errno| Reason::Refused("getgroups", errno.into()))?;
+    let has_other = held.iter().any(|group| !groups.contains(group));
+    if has_other || held.len() != groups.len() {
         return Err(Reason::NotHeld(
             "the process still has other supplementary groups",
         ));

@@ -198,7 +198,7 @@ fn find(config: &Config, tls: &TlsDraft, errors: bool) -> Vec<String> {
     let rows = ROWS.iter().filter(is_wanted);
     let mut found: Vec<_> = rows.filter_map(|row| row.find(&whole)).collect();
     let mut accounts: Vec<_> = config.accounts.iter().collect();
-    accounts.sort_by(|one, other| one.name.cmp(&other.name));
+    accounts.sort_unstable_by(|one, other| one.name.cmp(&other.name));
     for account in accounts {
         let account = Some(account.as_ref());
         let facts = Facts { account, ..whole };
