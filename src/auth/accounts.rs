@@ -5,7 +5,7 @@
 //! session. Every failed login does the same work, with a decoy hash or a decoy account, so that its
 //! duration does not reveal which names exist (no timing side channel).
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::fmt;
 use std::io;
 use std::net::IpAddr;
@@ -157,11 +157,15 @@ impl Accounts {
 
     /// The names of the PAM services, each once, in no order.
     pub fn services(&self) -> impl Iterator<Item = &str> {
-        let services = self.iter().filter_map(|account| match &account.secret {
-            Secret::System(service) => Some(service.name()),
-            Secret::AnyPassword | Secret::Plain(_) | Secret::Hash(_) => None,
-        });
-        services.collect::<HashSet<_>>().into_iter()
+        let mut services = Vec::new();
+        for account in self.iter() {
+            if let Secret::System(service) = &account.secret
+                && !services.contains(&service.name())
+            {
+                services.push(service.name());
+            }
+        }
+        services.into_iter()
     }
 
     /// The account of this name; the catch-all account only by its own name.

@@ -230,8 +230,8 @@ impl Config {
         self.tls.as_ref().map_or(&[], |tls| &tls.listen)
     }
 
-    /// The distinct directories to serve: the `root` of the accounts (`None`: that of the server), and the
-    /// path.
+    /// The distinct directories to serve, sorted: the `root` of the accounts (`None`: that of the server),
+    /// and the path.
     pub(crate) fn roots(&self) -> Vec<(Option<&Path>, &Path)> {
         let shared = self.root.iter().map(|root| (None, root.as_path()));
         let own = self.accounts.iter().filter_map(|account| {

@@ -40,8 +40,13 @@ struct OpenRoot {
     identity: DirectoryId,
 }
 
-/// The key is the account's own directory; `None` is the server's.
-type OpenRoots<'a> = HashMap<Option<&'a Path>, OpenRoot>;
+/// In the order of [`Config::roots`]; first the account's own directory, `None` for the server's.
+type OpenRoots<'a> = Vec<(Option<&'a Path>, OpenRoot)>;
+
+fn root_of<'r>(roots: &'r OpenRoots<'_>, own: Option<&Path>) -> Option<&'r OpenRoot> {
+    let at = roots.binary_search_by_key(&own, |(own, _)| *own).ok()?;
+    roots.get(at).map(|(_, root)| root)
+}
 
 /// The configuration key that names a directory; `None`: it is the server's.
 pub(super) fn key_of(config: &Config, own: Option<&Path>) -> Option<String> {
@@ -70,12 +75,12 @@ pub(super) fn open(config: &Config, present: &Counters) -> Result<OpenedStorage,
             free_space_floor: config.free_space_floor,
         };
         let disk = Arc::new(disk.with_policy(policy));
-        roots.insert(own, OpenRoot { disk, identity });
+        roots.push((own, OpenRoot { disk, identity }));
     }
     let counters = counters(config, &roots, present);
     let account_storage = account_storage(config, &roots, &counters);
-    let storage: Arc<dyn Storage> = match roots.remove(&None) {
-        Some(root) => root.disk,
+    let storage: Arc<dyn Storage> = match root_of(&roots, None) {
+        Some(root) => Arc::clone(&root.disk),
         None => Arc::new(EmptyStorage),
     };
     Ok(OpenedStorage {
@@ -90,7 +95,7 @@ pub(super) fn open(config: &Config, present: &Counters) -> Result<OpenedStorage,
 fn counters(config: &Config, roots: &OpenRoots<'_>, present: &Counters) -> Counters {
     let mut counters = Counters::new();
     for account in config.accounts.iter() {
-        let root = roots.get(&account.root.as_deref());
+        let root = root_of(roots, account.root.as_deref());
         let Some(root) = root.filter(|_| quota(account).is_limited()) else {
             continue;
         };
@@ -109,7 +114,7 @@ fn account_storage(
     counters: &Counters,
 ) -> StorageByAccount {
     let storage_of = |account: &Arc<Account>| {
-        let root = roots.get(&account.root.as_deref())?;
+        let root = root_of(roots, account.root.as_deref())?;
         let disk = Arc::clone(&root.disk);
         let storage: Arc<dyn Storage> = match counters.get(&root.identity) {
             // Metered also without a quota of its own: the directory may be shared with an account
@@ -127,16 +132,15 @@ fn account_storage(
 
 /// Whether the directory or the quota of any account differs between the two.
 pub(super) fn differ(one: &Config, other: &Config) -> bool {
-    let by_name = |config: &Config| {
-        let accounts = config.accounts.iter();
-        let by_name = accounts.map(|account| {
-            let quota = quota(account);
-            let storage = (account.root.clone(), quota.bytes, quota.files);
-            (account.name.clone(), storage)
-        });
-        by_name.collect::<HashMap<_, _>>()
+    let is_in_other = |account: &Arc<Account>| {
+        // The anonymous account is found by another name, too.
+        other.accounts.get(&account.name).is_some_and(|same| {
+            (&same.name, &same.root) == (&account.name, &account.root)
+                && quota(same) == quota(account)
+        })
     };
-    by_name(one) != by_name(other)
+    let count = |config: &Config| config.accounts.iter().count();
+    count(one) != count(other) || !one.accounts.iter().all(is_in_other)
 }
 
 /// Opens the directories again for a reload, and starts the count of those with their first quota.
