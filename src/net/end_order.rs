@@ -5,7 +5,6 @@
 //! order, because a socket that is already queued for data keeps its position when its end arrives.
 //! The caller interprets the order.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::OwnedFd;
 
@@ -20,11 +19,14 @@ const ENDS_PER_CALL: usize = 16;
 /// The watched pairs of streams.
 pub(super) struct EndOrder {
     epoll: OwnedFd,
-    watches: BTreeMap<u64, Watched>,
+    /// In the order of their ids.
+    watches: Vec<Watched>,
     next: u64,
 }
 
 struct Watched {
+    /// Never used again: an event of a forgotten pair may still be in the ready list.
+    id: u64,
     tokens: [Token; 2],
     ends: Ends,
 }
@@ -33,7 +35,7 @@ impl EndOrder {
     pub(super) fn new() -> io::Result<Self> {
         Ok(Self {
             epoll: epoll::create(epoll::CreateFlags::CLOEXEC)?,
-            watches: BTreeMap::new(),
+            watches: Vec::new(),
             next: 0,
         })
     }
@@ -59,18 +61,23 @@ impl EndOrder {
         }
         let tokens = pair.map(|(_, token)| token);
         let ends = Ends::Neither;
-        self.watches.insert(id, Watched { tokens, ends });
+        self.watches.push(Watched { id, tokens, ends });
         Ok(EndWatch(id))
     }
 
     pub(super) fn ends(&mut self, watch: &EndWatch) -> Ends {
         while self.poll_ends() == ENDS_PER_CALL {}
-        let watched = self.watches.get(&watch.0);
+        let watched = self.watched(watch.0);
         watched.map_or(Ends::Neither, |watched| watched.ends)
     }
 
     pub(super) fn forget(&mut self, watch: &EndWatch) {
-        self.watches.remove(&watch.0);
+        self.watches.retain(|watched| watched.id != watch.0);
+    }
+
+    fn watched(&mut self, id: u64) -> Option<&mut Watched> {
+        let at = self.watches.binary_search_by_key(&id, |watched| watched.id);
+        self.watches.get_mut(at.ok()?)
     }
 
     /// Records a batch of ends and returns how many events it had.
@@ -82,7 +89,7 @@ impl EndOrder {
         let count = epoll::wait(&self.epoll, room, at_once).unwrap_or(0);
         for end in ends {
             let data = end.data.u64();
-            if let Some(watched) = self.watches.get_mut(&(data >> 1)) {
+            if let Some(watched) = self.watched(data >> 1) {
                 let [one, other] = watched.tokens;
                 let token = if data & 1 == 0 { one } else { other };
                 watched.ends = watched.ends.and(token);
