@@ -4,7 +4,6 @@
 //! One line each, with the remedy; logged at a start and after a reload, and printed by `--check`.
 //! Blocking: it reads file metadata, so it must not be called on the event loop.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::net::SocketAddr;
 use std::os::unix::fs::MetadataExt as _;
@@ -155,12 +154,15 @@ fn not_rotatable(config: &Config) -> Vec<String> {
     };
     let is_rotated = |path: &Path| path.is_file() || !path.exists();
     let logs = config.transfer_logs.iter().map(|log| log.file.as_path());
-    let mut stuck: BTreeMap<PathBuf, Vec<String>> = BTreeMap::new();
+    let mut stuck: Vec<(PathBuf, Vec<String>)> = Vec::new();
     for file in logs.filter(|path| is_rotated(path)) {
-        let directory = directory_of(file);
-        if !may(&directory) {
-            let files = stuck.entry(directory).or_default();
-            files.push(file.display().to_string());
+        let (directory, file) = (directory_of(file), file.display().to_string());
+        if may(&directory) {
+            continue;
+        }
+        match stuck.iter_mut().find(|(one, _)| *one == directory) {
+            Some((_, files)) => files.push(file),
+            None => stuck.push((directory, vec![file])),
         }
     }
     let warning = |(directory, files): (PathBuf, Vec<String>)| {
