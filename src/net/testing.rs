@@ -77,6 +77,15 @@ impl Stream for FakeStream {
         self.incoming.read(&mut buffer[..count])
     }
 
+    fn peek(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.incoming.is_empty() {
+            return self.end.map_err(io::Error::from);
+        }
+        let bytes = self.incoming.iter().copied();
+        let peeked = buffer.iter_mut().zip(bytes);
+        Ok(peeked.map(|(to, byte)| *to = byte).count())
+    }
+
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.outgoing.extend_from_slice(bytes);
         Ok(bytes.len())

@@ -210,3 +210,68 @@ impl Drop for UnidentifiedQueue {
 pub(super) fn reset(mut stream: Box<dyn Stream>) {
     stream.reset_on_close();
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::testing::FakeStream;
+
+    const CALLERS: Callers<'_> = Callers {
+        is_proxy: &|_| false,
+        acceptor: None,
+        time: Duration::from_secs(1),
+    };
+
+    fn from_client(number: u8, stream: FakeStream, until: Instant) -> Unidentified {
+        Unidentified::from_client(Box::new(stream), [10, 0, 0, number].into(), until)
+    }
+
+    #[test]
+    fn number_and_time_are_bounded() {
+        let (mut queue, now) = (UnidentifiedQueue::default(), Instant::now());
+        for number in 0..=UNIDENTIFIED {
+            let until = now + Duration::from_secs(number as u64);
+            let one = from_client(number as u8, FakeStream::default(), until);
+            assert!(matches!(queue.add(one, &CALLERS), Ok(None)));
+        }
+        assert_eq!(queue.waiting.len(), UNIDENTIFIED);
+        assert!(!queue.may_have(Some([10, 0, 0, 0].into())), "the oldest");
+        assert!(queue.may_have(Some([10, 0, 0, 1].into())) && queue.may_have(None));
+        assert_eq!(queue.expire(now), Some(now + Duration::from_secs(1)));
+        assert!(queue.next(&CALLERS).is_none(), "nothing has come");
+        let until = queue.until().unwrap();
+        assert_eq!(queue.expire(until), None);
+        assert!(queue.is_empty());
+    }
+
+    #[test]
+    fn end_and_other_bytes_identify_nobody() {
+        let mut queue = UnidentifiedQueue::default();
+        let ended = FakeStream {
+            end: Ok(0),
+            ..FakeStream::default()
+        };
+        for (stream, from) in [
+            (ended, None),
+            (
+                FakeStream::of(b"GET / HTTP/1.0"),
+                Some([10, 0, 0, 1].into()),
+            ),
+        ] {
+            let one = from_client(1, stream, Instant::now());
+            let found = queue.add(one, &CALLERS).unwrap();
+            assert!(matches!(found, Some((_, Identity::Nobody(address))) if address == from));
+        }
+    }
+
+    #[test]
+    fn header_of_a_proxy_names_the_client() {
+        let mut queue = UnidentifiedQueue::default();
+        let header = FakeStream::of(b"PROXY TCP4 10.0.0.7 10.0.0.1 1024 50000\r\n");
+        let proxy = [10, 9, 0, 1].into();
+        let one = Unidentified::from_proxy(Box::new(header), proxy, Instant::now());
+        let found = queue.add(one, &CALLERS).unwrap();
+        let client: IpAddr = [10, 0, 0, 7].into();
+        assert!(matches!(found, Some((_, Identity::Address(address))) if address == client));
+    }
+}

@@ -109,3 +109,95 @@ impl<'a> Reader<'a> {
         self.take(length)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// A record with a `ClientHello` of these session identifier and extensions.
+    fn hello(session_id: &[u8], extensions: &[(u16, Vec<u8>)]) -> Vec<u8> {
+        let extensions = extensions.iter().map(|(kind, content)| {
+            let kind = kind.to_be_bytes().to_vec();
+            [kind, vector(2, content)].concat()
+        });
+        let body = [
+            vec![3, 3],
+            vec![7; 32],
+            vector(1, session_id),
+            vector(2, &[0x13, 1]),
+            vector(1, &[0]),
+            vector(2, &extensions.collect::<Vec<_>>().concat()),
+        ];
+        let message = [vec![CLIENT_HELLO], vector(3, &body.concat())].concat();
+        [vec![HANDSHAKE_RECORD, 3, 1], vector(2, &message)].concat()
+    }
+
+    fn vector(length_bytes: usize, content: &[u8]) -> Vec<u8> {
+        let length = content.len().to_be_bytes();
+        [&length[length.len() - length_bytes..], content].concat()
+    }
+
+    fn identities(tickets: &[&[u8]]) -> Vec<u8> {
+        let identities = tickets.iter().map(|ticket| {
+            let age = vec![0, 0, 0, 9];
+            [vector(2, ticket), age].concat()
+        });
+        let binders = vector(2, &vector(1, &[5; 32]));
+        [vector(2, &identities.collect::<Vec<_>>().concat()), binders].concat()
+    }
+
+    #[test]
+    fn offers_of_all_versions_are_found() {
+        let record = hello(
+            b"id",
+            &[
+                (0, b"name".to_vec()),
+                (SESSION_TICKET, b"old".to_vec()),
+                (PRE_SHARED_KEY, identities(&[b"one", b"two", b"three"])),
+            ],
+        );
+        let offers = Offers::read(&record, 3).unwrap();
+        assert_eq!(offers.session_id, b"id");
+        assert_eq!(offers.tickets, [&b"old"[..], b"one", b"two"]);
+        // What follows the record does not matter, as early data would.
+        let more = [record.as_slice(), b"more"].concat();
+        assert_eq!(Offers::read(&more, 3), Ok(offers));
+        assert_eq!(Offers::read(&hello(b"", &[]), 3), Ok(Offers::default()));
+    }
+
+    #[test]
+    fn what_is_no_hello_is_unreadable() {
+        let mut other = hello(b"", &[]);
+        other[5] = CLIENT_HELLO + 1;
+        // A message that goes on in the next record.
+        let mut longer = hello(b"", &[]);
+        longer[8] += 1;
+        for bytes in [&b"GET / HTTP/1.0\r\n"[..], b"\x15", &other, &longer] {
+            assert_eq!(
+                Offers::read(bytes, 3),
+                Err(NoOffers::Unreadable),
+                "{bytes:?}"
+            );
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn each_part_is_incomplete_and_each_change_is_read(
+            id in proptest::collection::vec(any::<u8>(), 0..32),
+            ticket in proptest::collection::vec(any::<u8>(), 0..99),
+            change in any::<(proptest::sample::Index, u8)>(),
+        ) {
+            let mut record = hello(&id, &[(PRE_SHARED_KEY, identities(&[&ticket]))]);
+            for length in 0..record.len() {
+                prop_assert_eq!(Offers::read(&record[..length], 3), Err(NoOffers::Incomplete));
+            }
+            prop_assert_eq!(Offers::read(&record, 3).unwrap().tickets, [&ticket[..]]);
+            let at = change.0.index(record.len());
+            record[at] = change.1;
+            // Whatever it says, it says something.
+            let _ = Offers::read(&record, 3);
+        }
+    }
+}
