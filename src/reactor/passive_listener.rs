@@ -36,6 +36,8 @@ pub(super) enum Arrival {
     Client(Claimant, Key, Box<dyn Stream>),
     /// From this address, for which no session waits; it is reset.
     Unrelated(IpAddr),
+    /// From this address, of which several sessions wait, and it resumes none of theirs; it is reset.
+    NotResuming(IpAddr),
     /// For a session that waits no longer, or ended before it was identified, or its header is awaited.
     Other,
     /// None for now.
@@ -207,7 +209,10 @@ impl PassiveListener {
             Identity::Sessions(address, tags) => {
                 let claimants = tags.iter().map(|tag| Claimant::resuming(address, *tag));
                 let found = claimants.filter_map(|one| self.position(one).ok()).next();
-                self.give(found, stream, address)
+                match self.give(found, stream, address) {
+                    Arrival::Unrelated(address) => Arrival::NotResuming(address),
+                    arrival => arrival,
+                }
             }
             Identity::Nobody(Some(address)) => self.give(None, stream, address),
             // It has ended.
@@ -308,7 +313,7 @@ mod tests {
         };
         match listener.accept(Token(0), now, &callers) {
             Arrival::Client(_, owner, _) => owner.index().to_string(),
-            Arrival::Unrelated(_) => "unrelated".to_owned(),
+            Arrival::Unrelated(_) | Arrival::NotResuming(_) => "unrelated".to_owned(),
             Arrival::Other => "other".to_owned(),
             Arrival::Nothing => "nothing".to_owned(),
             Arrival::Failed(error) => error.to_string(),

@@ -54,21 +54,21 @@ impl LoopContext {
         };
         for _ in 0..ARRIVALS_PER_PASS {
             let pool = &mut self.io.passive_pool;
-            match pool.accept(listener, self.now, &callers) {
+            let (address, why) = match pool.accept(listener, self.now, &callers) {
                 Arrival::Nothing => return,
-                Arrival::Client(..) | Arrival::Other => {}
-                Arrival::Unrelated(address) => {
-                    let text = format_args!(
-                        "Closed a connection from {address} to a passive port: no session waits for it there"
-                    );
-                    let log = &mut self.limiters.unrelated;
-                    log.log(Level::Warn, text, "closed", self.now);
+                Arrival::Client(..) | Arrival::Other => continue,
+                Arrival::Unrelated(address) => (address, "no session waits for it there"),
+                Arrival::NotResuming(address) => {
+                    (address, "it resumes no TLS session that waits there")
                 }
                 Arrival::Failed(error) => {
                     log::warn!("Cannot accept data connections: {}", of_accepting(&error));
                     return;
                 }
-            }
+            };
+            let text = format_args!("Closed a connection from {address} to a passive port: {why}");
+            let log = &mut self.limiters.unrelated;
+            log.log(Level::Warn, text, "closed", self.now);
         }
     }
 }

@@ -45,7 +45,7 @@ enum Awaited {
 /// What has come over a connection.
 pub(super) enum Identity {
     Address(IpAddr),
-    /// It offers to resume sessions of these control connections.
+    /// It offers to resume sessions of these control connections; perhaps of none.
     Sessions(IpAddr, Vec<SessionTag>),
     /// What came from this address is no header, or it ended before.
     Nobody(Option<IpAddr>),
@@ -92,17 +92,17 @@ impl Unidentified {
             Awaited::Hello(address) => {
                 let mut buffer = [0; HELLO_BYTES];
                 let count = match self.stream.peek(&mut buffer) {
-                    Ok(0) => return Ok(Identity::Nobody(None)),
-                    Ok(count) => count,
                     Err(error) if error.kind() == ErrorKind::WouldBlock => return Err(error),
-                    Err(_) => return Ok(Identity::Nobody(None)),
+                    // It has ended.
+                    Ok(0) | Err(_) => return Ok(Identity::Sessions(*address, Vec::new())),
+                    Ok(count) => count,
                 };
                 let received = buffer.get(..count).unwrap_or_default();
-                match callers.acceptor.map(|one| one.identify(received)) {
-                    Some(Some(tags)) => Ok(Identity::Sessions(*address, tags)),
-                    Some(None) if count < HELLO_BYTES => Err(ErrorKind::WouldBlock.into()),
-                    _ => Ok(Identity::Nobody(Some(*address))),
+                let tags = callers.acceptor.and_then(|one| one.identify(received));
+                if tags.is_none() && count < HELLO_BYTES {
+                    return Err(ErrorKind::WouldBlock.into());
                 }
+                Ok(Identity::Sessions(*address, tags.unwrap_or_default()))
             }
         }
     }
@@ -245,33 +245,22 @@ mod tests {
     }
 
     #[test]
-    fn end_and_other_bytes_identify_nobody() {
-        let mut queue = UnidentifiedQueue::default();
-        let ended = FakeStream {
-            end: Ok(0),
-            ..FakeStream::default()
-        };
-        for (stream, from) in [
-            (ended, None),
-            (
-                FakeStream::of(b"GET / HTTP/1.0"),
-                Some([10, 0, 0, 1].into()),
-            ),
-        ] {
-            let one = from_client(1, stream, Instant::now());
-            let found = queue.add(one, &CALLERS).unwrap();
-            assert!(matches!(found, Some((_, Identity::Nobody(address))) if address == from));
-        }
-    }
-
-    #[test]
     fn header_of_a_proxy_names_the_client() {
         let mut queue = UnidentifiedQueue::default();
-        let header = FakeStream::of(b"PROXY TCP4 10.0.0.7 10.0.0.1 1024 50000\r\n");
-        let proxy = [10, 9, 0, 1].into();
-        let one = Unidentified::from_proxy(Box::new(header), proxy, Instant::now());
-        let found = queue.add(one, &CALLERS).unwrap();
-        let client: IpAddr = [10, 0, 0, 7].into();
-        assert!(matches!(found, Some((_, Identity::Address(address))) if address == client));
+        let (proxy, client): (IpAddr, IpAddr) = ([10, 9, 0, 1].into(), [10, 0, 0, 7].into());
+        let mut identity = |bytes: &[u8]| {
+            let stream = Box::new(FakeStream::of(bytes));
+            let one = Unidentified::from_proxy(stream, proxy, Instant::now());
+            queue
+                .add(one, &CALLERS)
+                .unwrap()
+                .map(|(_, identity)| identity)
+        };
+        let header = b"PROXY TCP4 10.0.0.7 10.0.0.1 1024 50000\r\n";
+        let complete = identity(header);
+        assert!(matches!(complete, Some(Identity::Address(address)) if address == client));
+        assert!(identity(&header[..9]).is_none());
+        let other = identity(b"GET / HTTP/1.0\r\n\r\n");
+        assert!(matches!(other, Some(Identity::Nobody(Some(address))) if address == proxy));
     }
 }

@@ -92,6 +92,7 @@ fn connection_without_a_session_is_reset() {
     let stranger = DataChannel::connected(&sessions[0], port);
     let stranger = stranger.secured_by(Some(TlsClient::new().without_sessions()));
     assert!(stranger.try_link().is_err());
+    server.wait_for_log("to a passive port: it resumes no TLS session that waits there");
     let mut in_the_clear = DataChannel::connected(&sessions[0], port).stream();
     std::io::Write::write_all(&mut in_the_clear, b"GET / HTTP/1.0\r\n\r\n").unwrap();
     expect_reset(&in_the_clear);
