@@ -82,9 +82,9 @@ impl PassiveListener {
         self.unidentified.set_ready();
     }
 
-    /// When all connections that are not identified are late.
-    pub(super) fn unidentified_until(&self) -> Option<Instant> {
-        self.unidentified.until()
+    /// When all connections are late that are not identified, and may be the claimant's.
+    pub(super) fn unidentified_until(&self, claimant: Claimant) -> Option<Instant> {
+        self.unidentified.until(claimant.address)
     }
 
     /// Whether the claimant may have connected, and is not identified yet.
@@ -92,10 +92,10 @@ impl PassiveListener {
         self.unidentified.may_have(claimant.address)
     }
 
-    /// Whether no connection has arrived that is not accepted, or not identified. After an
-    /// [`accept`](Self::accept) only.
-    pub(super) fn is_drained(&self) -> bool {
-        self.backlog == Backlog::Empty && self.unidentified.is_empty()
+    /// Whether no connection of the claimant can have arrived that is not accepted, or not identified. After
+    /// an [`accept`](Self::accept) only.
+    pub(super) fn is_drained(&self, claimant: Claimant) -> bool {
+        self.backlog == Backlog::Empty && !self.may_have(claimant)
     }
 
     /// Whether its connection could be told from those of all others that wait here, which are not too many.
@@ -228,14 +228,19 @@ impl PassiveListener {
         now: Instant,
         callers: &Callers<'_>,
     ) -> Arrival {
-        let found = match self.of_address(Some(from)) {
-            (_, []) => self.position(Claimant::ANY).ok(),
-            (at, [_]) => Some(at),
-            _ => {
-                let until = now + callers.time;
-                let one = Unidentified::from_client(stream, from, until);
-                return self.identify(one, now, callers);
+        let (at, claims) = self.of_address(Some(from));
+        let is_lent = |(_, claim): &&(_, Claim)| matches!(claim, Claim::Lent(_));
+        let lent = claims.iter().filter(is_lent).count();
+        let found = match claims.len() {
+            0 => self.position(Claimant::ANY).ok(),
+            2.. if lent > 0 => {
+                let one = Unidentified::from_client(stream, from, now + callers.time);
+                let arrival = self.identify(one, now, callers);
+                // Each session has one connection, and perhaps one that is late.
+                self.unidentified.limit(from, 2 * lent);
+                return arrival;
             }
+            _ => Some(at),
         };
         self.give(found, stream, from)
     }

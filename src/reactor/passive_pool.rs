@@ -123,7 +123,7 @@ impl PassivePool {
         };
         let token = SocketRole::Passive(key).to_token();
         let arrival = listener.accept(token, now, callers);
-        if let Some(until) = listener.unidentified_until() {
+        if let Some(until) = listener.unidentified_until(Claimant::ANY) {
             self.sweep_by(until);
         }
         let Arrival::Client(claimant, owner, stream) = arrival else {
@@ -186,12 +186,13 @@ impl PassivePool {
             let Some(listener) = self.listeners.get_mut(lease.listener) else {
                 continue;
             };
-            if listener.is_drained() {
+            if listener.is_drained(lease.claimant) {
                 listener.forget(lease.claimant);
                 self.claim_ended(lease, now);
             } else {
                 // It may be among those that are not accepted or not identified.
-                let until = listener.unidentified_until().unwrap_or(now + ACCEPT_PAUSE);
+                let until = listener.unidentified_until(lease.claimant);
+                let until = until.unwrap_or(now + ACCEPT_PAUSE);
                 self.late.push_back((until, lease));
             }
         }
@@ -322,7 +323,8 @@ impl PassivePool {
         let held = borrower.held?;
         let listener = self.listeners.get(held.listener)?;
         let is_its_own = listener.owner(held.claimant) == Some(borrower.key);
-        (is_its_own && listener.is_drained()).then(|| Lending::Port(held, listener.address()))
+        (is_its_own && listener.is_drained(held.claimant))
+            .then(|| Lending::Port(held, listener.address()))
     }
 
     fn enqueue(&mut self, here: SocketAddr, borrower: Borrower) -> Lending {

@@ -74,6 +74,13 @@ impl Unidentified {
         }
     }
 
+    fn may_be_from(&self, address: Option<IpAddr>) -> bool {
+        match self.awaited {
+            Awaited::Header(..) => true,
+            Awaited::Hello(from) => address.is_none_or(|address| address == from),
+        }
+    }
+
     /// Reads what has come.
     ///
     /// # Errors
@@ -128,16 +135,13 @@ impl UnidentifiedQueue {
 
     /// Whether one of them may be from this address.
     pub(super) fn may_have(&self, address: Option<IpAddr>) -> bool {
-        let mut waiting = self.waiting.iter();
-        waiting.any(|one| match one.awaited {
-            Awaited::Header(..) => true,
-            Awaited::Hello(from) => address.is_none_or(|address| address == from),
-        })
+        self.waiting.iter().any(|one| one.may_be_from(address))
     }
 
-    /// When all of them are late.
-    pub(super) fn until(&self) -> Option<Instant> {
-        self.waiting.iter().map(|one| one.until).max()
+    /// When all of them are late that [may be from this address](Self::may_have).
+    pub(super) fn until(&self, address: Option<IpAddr>) -> Option<Instant> {
+        let waiting = self.waiting.iter().filter(|one| one.may_be_from(address));
+        waiting.map(|one| one.until).max()
     }
 
     /// Closes those that are late. Returns when the next one is.
@@ -164,14 +168,30 @@ impl UnidentifiedQueue {
         }
         self.waiting.push_back(one);
         if self.waiting.len() > UNIDENTIFIED {
-            // What it waits for comes with a connection; the oldest is the least likely to get its own.
-            self.waiting
-                .pop_front()
-                .into_iter()
-                .for_each(|one| reset(one.stream));
-            self.unread = self.unread.saturating_sub(1);
+            self.drop_at(0);
         }
         Ok(None)
+    }
+
+    /// Closes the first ones of an address beyond `most`.
+    pub(super) fn limit(&mut self, address: IpAddr, most: usize) {
+        let is_of =
+            |one: &Unidentified| matches!(one.awaited, Awaited::Hello(from) if from == address);
+        let count = self.waiting.iter().filter(|one| is_of(one)).count();
+        for _ in most..count {
+            if let Some(first) = self.waiting.iter().position(is_of) {
+                self.drop_at(first);
+            }
+        }
+    }
+
+    /// What it waits for comes with a connection: the oldest is the least likely to get its own.
+    fn drop_at(&mut self, at: usize) {
+        self.waiting
+            .remove(at)
+            .into_iter()
+            .for_each(|one| reset(one.stream));
+        self.unread -= usize::from(at < self.unread);
     }
 
     /// Takes the next one that is identified by what has come.
@@ -239,9 +259,25 @@ mod tests {
         assert!(queue.may_have(Some([10, 0, 0, 1].into())) && queue.may_have(None));
         assert_eq!(queue.expire(now), Some(now + Duration::from_secs(1)));
         assert!(queue.next(&CALLERS).is_none(), "nothing has come");
-        let until = queue.until().unwrap();
+        let until = queue.until(None).unwrap();
         assert_eq!(queue.expire(until), None);
         assert!(queue.is_empty());
+    }
+
+    #[test]
+    fn oldest_of_an_address_beyond_its_number_are_closed() {
+        let (mut queue, now) = (UnidentifiedQueue::default(), Instant::now());
+        for (second, number) in [1, 2, 1, 1, 2].into_iter().enumerate() {
+            let until = now + Duration::from_secs(second as u64);
+            let one = from_client(number, FakeStream::default(), until);
+            assert!(matches!(queue.add(one, &CALLERS), Ok(None)));
+        }
+        queue.set_ready();
+        queue.limit([10, 0, 0, 1].into(), 1);
+        let left = queue.waiting.iter().map(|one| (one.until - now).as_secs());
+        assert_eq!(left.collect::<Vec<_>>(), [1, 3, 4]);
+        assert_eq!(queue.unread, 3);
+        assert!(queue.next(&CALLERS).is_none());
     }
 
     #[test]

@@ -1,8 +1,8 @@
-//! The first record of a client, as far as it tells which session it offers to resume. RFC 8446 §4.1.2 and
+//! The first message of a client, as far as it tells which session it offers to resume. RFC 8446 §4.1.2 and
 //! §4.2.11, RFC 5077 §3.2, RFC 5246 §7.4.1.2.
 //!
-//! rustls reads the record again, and checks it. This reader only has to find the offers of a well-formed
-//! one; it copies nothing, and does not know what an offer means.
+//! rustls reads the message again, and checks it. This reader only has to find the offers of a well-formed
+//! one, and does not know what an offer means.
 
 const HANDSHAKE_RECORD: u8 = 22;
 const CLIENT_HELLO: u8 = 1;
@@ -24,34 +24,41 @@ pub(super) struct Offers<'a> {
 /// Why there are no offers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum NoOffers {
-    /// The record is incomplete.
+    /// The message is incomplete.
     Incomplete,
-    /// Not a `ClientHello` in one record.
+    /// Not a `ClientHello`.
     Unreadable,
 }
 
-impl<'a> Offers<'a> {
-    /// The offers of the `ClientHello` at the beginning of `received`, with at most `most` tickets.
-    pub(super) fn read(received: &'a [u8], most: usize) -> Result<Self, NoOffers> {
-        if received
+/// The handshake message at the beginning of `received`, which may go on in further records.
+pub(super) fn message(received: &[u8]) -> Result<Vec<u8>, NoOffers> {
+    let mut message = Vec::new();
+    let mut records = Reader(received);
+    loop {
+        if records
+            .0
             .first()
             .is_some_and(|kind| *kind != HANDSHAKE_RECORD)
         {
             return Err(NoOffers::Unreadable);
         }
-        let mut reader = Reader(received);
-        let header = reader.take(3).ok_or(NoOffers::Incomplete)?;
-        debug_assert_eq!(header.first(), Some(&HANDSHAKE_RECORD));
-        let record = reader.vector(2).ok_or(NoOffers::Incomplete)?;
-        Self::of_handshake(record, most).ok_or(NoOffers::Unreadable)
-    }
-
-    fn of_handshake(record: &'a [u8], most: usize) -> Option<Self> {
-        let mut reader = Reader(record);
-        if reader.take(1)? != [CLIENT_HELLO] {
-            return None;
+        records.take(3).ok_or(NoOffers::Incomplete)?;
+        let record = records.vector(2).ok_or(NoOffers::Incomplete)?;
+        message.extend_from_slice(record);
+        if record.is_empty() || message.first() != Some(&CLIENT_HELLO) {
+            return Err(NoOffers::Unreadable);
         }
-        let mut hello = Reader(reader.vector(3)?);
+        let mut reader = Reader(message.get(1..).unwrap_or_default());
+        if let Some(body) = reader.vector(3) {
+            return Ok(body.to_vec());
+        }
+    }
+}
+
+impl<'a> Offers<'a> {
+    /// The offers of a `ClientHello`, with at most `most` tickets; `None` if it is malformed.
+    pub(super) fn read(message: &'a [u8], most: usize) -> Option<Self> {
+        let mut hello = Reader(message);
         hello.take(FIXED_BYTES)?;
         let session_id = hello.vector(1)?;
         let _cipher_suites = hello.vector(2)?;
@@ -147,6 +154,21 @@ mod tests {
         [vector(2, &identities.collect::<Vec<_>>().concat()), binders].concat()
     }
 
+    /// What is read in `received`, by its session identifier and tickets.
+    fn read(received: &[u8]) -> Result<(Vec<u8>, Vec<Vec<u8>>), NoOffers> {
+        let message = message(received)?;
+        let offers = Offers::read(&message, 3).ok_or(NoOffers::Unreadable)?;
+        let tickets = offers.tickets.iter().map(|ticket| ticket.to_vec());
+        Ok((offers.session_id.to_vec(), tickets.collect()))
+    }
+
+    /// The same in records of that many bytes.
+    fn split(record: &[u8], bytes: usize) -> Vec<u8> {
+        let records = record[5..].chunks(bytes);
+        let records = records.map(|part| [&record[..3], &vector(2, part)].concat());
+        records.collect::<Vec<_>>().concat()
+    }
+
     #[test]
     fn offers_of_all_versions_are_found() {
         let record = hello(
@@ -157,28 +179,24 @@ mod tests {
                 (PRE_SHARED_KEY, identities(&[b"one", b"two", b"three"])),
             ],
         );
-        let offers = Offers::read(&record, 3).unwrap();
-        assert_eq!(offers.session_id, b"id");
-        assert_eq!(offers.tickets, [&b"old"[..], b"one", b"two"]);
-        // What follows the record does not matter, as early data would.
-        let more = [record.as_slice(), b"more"].concat();
-        assert_eq!(Offers::read(&more, 3), Ok(offers));
-        assert_eq!(Offers::read(&hello(b"", &[]), 3), Ok(Offers::default()));
+        let tickets = [&b"old"[..], b"one", b"two"].map(<[u8]>::to_vec).to_vec();
+        let offers = Ok((b"id".to_vec(), tickets));
+        assert_eq!(read(&record), offers);
+        for bytes in [1, 3, 4, 5, 70] {
+            assert_eq!(read(&split(&record, bytes)), offers, "records of {bytes}");
+        }
+        // What follows the message does not matter, as early data would.
+        assert_eq!(read(&[record.as_slice(), b"more"].concat()), offers);
+        assert_eq!(read(&hello(b"", &[])), Ok(Default::default()));
     }
 
     #[test]
     fn what_is_no_hello_is_unreadable() {
         let mut other = hello(b"", &[]);
         other[5] = CLIENT_HELLO + 1;
-        // A message that goes on in the next record.
-        let mut longer = hello(b"", &[]);
-        longer[8] += 1;
-        for bytes in [&b"GET / HTTP/1.0\r\n"[..], b"\x15", &other, &longer] {
-            assert_eq!(
-                Offers::read(bytes, 3),
-                Err(NoOffers::Unreadable),
-                "{bytes:?}"
-            );
+        let empty = [HANDSHAKE_RECORD, 3, 1, 0, 0];
+        for bytes in [&b"GET / HTTP/1.0\r\n"[..], b"\x15", &other, &empty] {
+            assert_eq!(read(bytes), Err(NoOffers::Unreadable), "{bytes:?}");
         }
     }
 
@@ -191,13 +209,13 @@ mod tests {
         ) {
             let mut record = hello(&id, &[(PRE_SHARED_KEY, identities(&[&ticket]))]);
             for length in 0..record.len() {
-                prop_assert_eq!(Offers::read(&record[..length], 3), Err(NoOffers::Incomplete));
+                prop_assert_eq!(read(&record[..length]), Err(NoOffers::Incomplete));
             }
-            prop_assert_eq!(Offers::read(&record, 3).unwrap().tickets, [&ticket[..]]);
+            prop_assert_eq!(read(&record).unwrap().1, [&ticket[..]]);
             let at = change.0.index(record.len());
             record[at] = change.1;
             // Whatever it says, it says something.
-            let _ = Offers::read(&record, 3);
+            let _ = read(&record);
         }
     }
 }

@@ -14,7 +14,7 @@ use rustls::crypto::SecureRandom;
 use rustls::crypto::ring::Ticketer;
 use rustls::server::{ProducesTickets, ServerSessionMemoryCache, StoresServerSessions};
 
-use super::client_hello::{NoOffers, Offers};
+use super::client_hello::{NoOffers, Offers, message};
 use crate::limits::{TLS_OFFERS_READ, TLS_SESSIONS_KEPT};
 
 const TAG_BYTES: usize = 16;
@@ -50,11 +50,12 @@ impl SessionStore {
     /// The control connections whose sessions a client offers to resume. `None` if its `ClientHello` is
     /// incomplete; none if it is unreadable, since its handshake cannot succeed.
     pub(super) fn offered(&self, received: &[u8]) -> Option<Vec<SessionTag>> {
-        let offers = match Offers::read(received, TLS_OFFERS_READ) {
-            Ok(offers) => offers,
+        let message = match message(received) {
+            Ok(message) => message,
             Err(NoOffers::Incomplete) => return None,
             Err(NoOffers::Unreadable) => return Some(Vec::new()),
         };
+        let offers = Offers::read(&message, TLS_OFFERS_READ).unwrap_or_default();
         let stored = self.stored.get(offers.session_id);
         let tickets = offers.tickets.into_iter();
         let tickets = tickets.filter_map(|ticket| self.tickets.decrypt(ticket));

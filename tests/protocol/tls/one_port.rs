@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use super::writable;
 use crate::support::tls::{TlsClient, Version};
-use crate::support::{Control, DataChannel, Server, epsv_port, expect_reset, free_ports};
+use crate::support::{
+    Control, DataChannel, Server, connect_from, epsv_port, expect_reset, free_ports, read_all,
+};
 
 const SESSIONS: usize = 12;
 
@@ -104,6 +106,30 @@ fn connection_without_a_session_is_reset() {
         assert_eq!(data.receive(), number.to_string().as_bytes());
         control.expect(226);
     }
+}
+
+/// Sessions of another address do not wait for what one address has not identified.
+#[test]
+fn silent_connections_are_in_no_other_address_way() {
+    let server = with_one_port("require");
+    let (sessions, port) = sessions(&server, Version::V13);
+    let own = &sessions[0];
+    let silent = |_| DataChannel::connected(own, port).stream();
+    let silent: Vec<_> = (0..=2 * SESSIONS).map(silent).collect();
+    // More than the sessions can have.
+    expect_reset(&silent[0]);
+    let from = [127, 0, 81, 1].into();
+    let mut other = Control::over(connect_from(from, server.address()).unwrap());
+    other.expect(220);
+    other.log_in("anonymous", "x");
+    for _ in 0..3 {
+        assert_eq!(epsv_port(&mut other), port);
+    }
+    let to = (server.address().ip(), port).into();
+    let mut data = connect_from(from, to).unwrap();
+    other.command("RETR 3", 150);
+    assert_eq!(read_all(&mut data), b"3");
+    other.expect(226);
 }
 
 /// A session that gives its port up keeps no other from it, and its late connection is reset.
