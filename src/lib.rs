@@ -147,6 +147,23 @@
 //!    `finish`, of `data_turn.rs`, closes everything and tells the session, which answers 226.
 //! 10. `reactor/closing.rs`: `write_replies` hands it to the kernel.
 //!
+//! # The system calls of a small transfer
+//!
+//! EPSV and RETR of a cached file of 1 KiB, in a session that has used a passive port before: 18, all on the
+//! loop.
+//!
+//! | step | system calls |
+//! |---|---|
+//! | EPSV | `epoll_wait`, `recvfrom`, `sendto` (229) |
+//! | the client has connected | `epoll_wait`, `accept4`, `accept4` (would block: only that ends an edge) |
+//! | RETR: the file and the 150 | `recvfrom`, `openat2`, `fstat`, `sendto` |
+//! | the bytes, and their end | `preadv2`, `sendto`, `shutdown`, `close` (file) |
+//! | the client's end, before which it may not expect the 226 | `epoll_ctl`, `epoll_wait`, `close` (socket) |
+//! | the end | `sendto` (226) |
+//!
+//! An upload adds two hand-overs to a worker and back, for the new file and for its bytes, and one for the
+//! rename: each is a `futex` call of both threads, and a `write` that wakes the loop.
+//!
 //! # Reading order
 //!
 //! 1. `protocol/line.rs`: bytes become lines, however they are cut.
