@@ -14,7 +14,7 @@ pub fn certificate_files(_: &Path) -> (PathBuf, PathBuf) {
     Default::default()
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Never {}
 
 /// Defines a type without values, and methods that can therefore not be called.
@@ -39,7 +39,7 @@ macro_rules! without_values {
     };
 }
 
-without_values! { #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)] SessionTag, self: }
+without_values! { #[derive(Clone, Copy, Debug, PartialEq, Eq)] SessionTag, self: }
 
 without_values! { #[derive(Clone, Copy, Debug, PartialEq, Eq)] Computation, self: }
 

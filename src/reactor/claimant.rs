@@ -7,8 +7,8 @@ use std::net::IpAddr;
 
 use crate::net::tls::SessionTag;
 
-/// What the data connection of a session must have. Sorted by address, those of any address first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// What the data connection of a session must have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Claimant {
     /// `None`: from any (FXP).
     pub(super) address: Option<IpAddr>,

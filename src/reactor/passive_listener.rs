@@ -49,7 +49,7 @@ pub(super) enum Arrival {
 pub(super) struct PassiveListener {
     listener: Box<dyn Listener>,
     pub(super) backlog: Backlog,
-    /// Sorted by claimant.
+    /// Sorted by address.
     claims: Vec<(Claimant, Claim)>,
     unidentified: UnidentifiedQueue,
     idle_since: Option<Instant>,
@@ -259,8 +259,11 @@ impl PassiveListener {
         }
     }
 
+    /// Where its claim is, or is to be: behind the others of its address.
     fn position(&self, claimant: Claimant) -> Result<usize, usize> {
-        self.claims.binary_search_by_key(&claimant, |(one, _)| *one)
+        let (first, claims) = self.of_address(claimant.address);
+        let at = claims.iter().position(|(one, _)| *one == claimant);
+        at.map_or(Err(first + claims.len()), |at| Ok(first + at))
     }
 
     /// The claims of an address, and where they begin.

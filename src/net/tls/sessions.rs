@@ -20,7 +20,7 @@ use crate::limits::{TLS_OFFERS_READ, TLS_SESSIONS_KEPT};
 const TAG_BYTES: usize = 16;
 
 /// A random, secret number that identifies the control connection of a TLS session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SessionTag([u8; TAG_BYTES]);
 
 impl SessionTag {
