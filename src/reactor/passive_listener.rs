@@ -207,8 +207,8 @@ impl PassiveListener {
         match identity {
             Identity::Address(address) => self.claim(stream, address, now, callers),
             Identity::Sessions(address, tags) => {
-                let claimants = tags.iter().map(|tag| Claimant::resuming(address, *tag));
-                let found = claimants.filter_map(|one| self.position(one).ok()).next();
+                let mut claimants = tags.iter().map(|tag| Claimant::resuming(address, *tag));
+                let found = claimants.find_map(|one| self.position(one).ok());
                 match self.give(found, stream, address) {
                     Arrival::Unrelated(address) => Arrival::NotResuming(address),
                     arrival => arrival,

@@ -249,9 +249,9 @@ mod tests {
     #[test]
     fn number_and_time_are_bounded() {
         let (mut queue, now) = (UnidentifiedQueue::default(), Instant::now());
-        for number in 0..=UNIDENTIFIED {
-            let until = now + Duration::from_secs(number as u64);
-            let one = from_client(number as u8, FakeStream::default(), until);
+        for number in (0..).take(UNIDENTIFIED + 1) {
+            let until = now + Duration::from_secs(number.into());
+            let one = from_client(number, FakeStream::default(), until);
             assert!(matches!(queue.add(one, &CALLERS), Ok(None)));
         }
         assert_eq!(queue.waiting.len(), UNIDENTIFIED);

@@ -22,7 +22,7 @@ fn with_one_port(policy: &str) -> Server {
         .argument(policy)
         .start();
     for number in 0..SESSIONS {
-        fs::write(server.file(&number.to_string()), number.to_string()).unwrap();
+        fs::write(server.file(number.to_string()), number.to_string()).unwrap();
     }
     server
 }
@@ -62,7 +62,7 @@ fn sessions_that_must_resume_share_the_port() {
             control.expect(226);
         }
         for number in (1..SESSIONS).step_by(2) {
-            let stored = fs::read_to_string(server.file(&format!("up{number}")));
+            let stored = fs::read_to_string(server.file(format!("up{number}")));
             assert_eq!(stored.unwrap(), number.to_string());
         }
     }

@@ -108,8 +108,8 @@ impl FtpClient {
             .map(|since| world.now.saturating_sub(since));
         // Behind a proxy, or where sessions of one address share a port, a client that left may never have
         // been identified: the server then waits for another connection, until the time-out or an ABOR.
-        let is_known = !self.config.is_proxied && !(self.config.has_range && must_resume);
-        let is_told = code != 425 && is_left_alone || is_known;
+        let is_unknown = self.config.is_proxied || self.config.has_range && must_resume;
+        let is_told = code != 425 && is_left_alone || !is_unknown;
         if is_calm && is_told && since.is_some_and(|since| since > FaultPlan::PROMPT_LIMIT) {
             self.report(&format!("{code} came {since:?} after the end"), world);
         }
