@@ -79,8 +79,8 @@ impl FtpClient {
         }
         let is_calm = self.config.fault_plan.is_prompt() && !is_being_ended;
         let is_left_alone = self.control.half_closed().is_none() && !transfer.has_aborted();
-        // This holds however slow the disk is. Over TLS a chunk counts when it is written as a whole, for which
-        // a narrow window may take until the time-out.
+        // This holds however slow the disk is. Over TLS a chunk counts when it is written as a whole, for
+        // which a narrow window may take until the time-out.
         let fault_plan = &self.config.fault_plan;
         let is_narrow = transfer.connection.is_protected() && fault_plan.capacity < 2_000;
         let is_served = fault_plan.is_timely() && !is_narrow && !is_being_ended;

@@ -231,26 +231,6 @@ impl Connection {
             self.facts.end(side).read += count as u64;
             return Ok(count);
         }
-        self.end_of_input(side)
-    }
-
-    /// As [`read`](Self::read), and leaves the bytes where they are.
-    pub(super) fn peek(&mut self, side: Side, buffer: &mut [u8]) -> io::Result<usize> {
-        let arrived = &self.end(side).inbound.arrived;
-        let count = arrived.len().min(buffer.len());
-        let bytes = arrived.iter().copied();
-        buffer
-            .iter_mut()
-            .zip(bytes)
-            .for_each(|(to, byte)| *to = byte);
-        if count > 0 {
-            return Ok(count);
-        }
-        self.end_of_input(side)
-    }
-
-    /// What a read finds behind the last byte.
-    fn end_of_input(&mut self, side: Side) -> io::Result<usize> {
         let end = self.end(side);
         match end.link {
             // Also if a reset follows.
