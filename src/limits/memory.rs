@@ -27,7 +27,7 @@ const PERMIT_BYTES: usize = SORTED_BYTES + DIRECTORIES_BYTES + deflate::STATE_BY
 const CONNECTIONS_PER_PERMIT: usize = 16;
 
 /// A connection with its session and transfer, and its entries in the reactor's tables.
-pub const CONNECTION_BYTES: usize = 2 * 1024 + 448;
+pub const CONNECTION_BYTES: usize = 2 * 1024 + 464;
 
 /// TLS of a control connection: two records of 16 KiB, incomplete or unread, and the keys.
 const TLS_CONTROL_BYTES: usize = 40 * 1024;
