@@ -38,7 +38,7 @@ pub(super) enum Arrival {
     Unrelated(IpAddr),
     /// From this address, of which several sessions wait, and it resumes none of theirs; it is reset.
     NotResuming(IpAddr),
-    /// For a session that waits no longer, or ended before it was identified, or its header is awaited.
+    /// For a session that waits no longer, or ended before it was identified, or not identified yet.
     Other,
     /// None for now.
     Nothing,
@@ -157,18 +157,17 @@ impl PassiveListener {
     /// Accepts at most one connection, or identifies one that was accepted before.
     pub(super) fn accept(&mut self, token: Token, now: Instant, callers: &Callers<'_>) -> Arrival {
         if let Some((stream, identity)) = self.unidentified.next(callers) {
-            return self.identified(stream, identity, now, callers);
+            return self.identified(stream, identity, callers);
         }
         match self.listener.accept(token) {
             Ok((stream, peer)) => {
                 self.backlog.accepted();
                 let address = peer.ip();
                 if (callers.is_proxy)(address) {
-                    let until = now + callers.time;
-                    let one = Unidentified::from_proxy(stream, address, until);
-                    self.identify(one, now, callers)
+                    let one = Unidentified::from_proxy(stream, address, callers.until);
+                    self.identify(one, callers)
                 } else {
-                    self.claim(stream, address, now, callers)
+                    self.claim(stream, address, callers)
                 }
             }
             Err(error) => match error.kind() {
@@ -189,9 +188,9 @@ impl PassiveListener {
         self.unidentified.expire(now)
     }
 
-    fn identify(&mut self, one: Unidentified, now: Instant, callers: &Callers<'_>) -> Arrival {
+    fn identify(&mut self, one: Unidentified, callers: &Callers<'_>) -> Arrival {
         match self.unidentified.add(one, callers) {
-            Ok(Some((stream, identity))) => self.identified(stream, identity, now, callers),
+            Ok(Some((stream, identity))) => self.identified(stream, identity, callers),
             Ok(None) => Arrival::Other,
             Err(error) => Arrival::Failed(error),
         }
@@ -201,11 +200,10 @@ impl PassiveListener {
         &mut self,
         stream: Box<dyn Stream>,
         identity: Identity,
-        now: Instant,
         callers: &Callers<'_>,
     ) -> Arrival {
         match identity {
-            Identity::Address(address) => self.claim(stream, address, now, callers),
+            Identity::Address(address) => self.claim(stream, address, callers),
             Identity::Sessions(address, tags) => {
                 let mut claimants = tags.iter().map(|tag| Claimant::resuming(address, *tag));
                 let found = claimants.find_map(|one| self.position(one).ok());
@@ -221,21 +219,15 @@ impl PassiveListener {
     }
 
     /// Gives a connection from this address to the session that waits for it, if there is one.
-    fn claim(
-        &mut self,
-        stream: Box<dyn Stream>,
-        from: IpAddr,
-        now: Instant,
-        callers: &Callers<'_>,
-    ) -> Arrival {
+    fn claim(&mut self, stream: Box<dyn Stream>, from: IpAddr, callers: &Callers<'_>) -> Arrival {
         let (at, claims) = self.of_address(Some(from));
         let is_lent = |(_, claim): &&(_, Claim)| matches!(claim, Claim::Lent(_));
         let lent = claims.iter().filter(is_lent).count();
         let found = match claims.len() {
             0 => self.position(Claimant::ANY).ok(),
             2.. if lent > 0 => {
-                let one = Unidentified::from_client(stream, from, now + callers.time);
-                let arrival = self.identify(one, now, callers);
+                let one = Unidentified::from_client(stream, from, callers.until);
+                let arrival = self.identify(one, callers);
                 // Each session has one connection, and perhaps one that is late.
                 self.unidentified.limit(from, 2 * lent);
                 return arrival;
@@ -287,7 +279,6 @@ mod tests {
     use super::*;
     use crate::net::testing::FakeStream;
     use std::collections::VecDeque;
-    use std::time::Duration;
 
     /// A listener at which connections from these addresses arrive.
     struct Arriving(VecDeque<IpAddr>);
@@ -317,7 +308,7 @@ mod tests {
         let callers = Callers {
             is_proxy: &|_| false,
             acceptor: None,
-            time: Duration::ZERO,
+            until: now,
         };
         match listener.accept(Token(0), now, &callers) {
             Arrival::Client(_, owner, _) => owner.index().to_string(),

@@ -36,7 +36,7 @@ pub(super) struct PassivePool {
     /// Claims whose connection may be late, in the order of their ends.
     late: VecDeque<(Instant, PassiveLease)>,
     pub(super) queue: PortQueue,
-    /// When idle listeners and pending headers are looked through.
+    /// When idle listeners and connections that are not identified are looked through.
     sweep_at: Option<Instant>,
 }
 
@@ -84,7 +84,7 @@ impl PassivePool {
         }
     }
 
-    /// An event at a listener: a connection, or more of a header.
+    /// An event at a listener: a connection, or more over one that is not identified.
     pub(super) fn set_ready(&mut self, key: Key) {
         if let Some(listener) = self.listeners.get_mut(key) {
             listener.set_ready();
@@ -167,8 +167,8 @@ impl PassivePool {
         listener.is_some_and(|one| one.may_have(lease.claimant))
     }
 
-    /// Ends claims whose connection cannot be late any more, pending headers that are late, and listeners
-    /// that were idle for long. Returns the number of these checks that were due.
+    /// Ends claims whose connection cannot be late any more, connections that are not identified in time, and
+    /// listeners that were idle for long. Returns the number of these checks that were due.
     pub(super) fn expire(&mut self, now: Instant) -> u64 {
         let mut due = 0;
         if self.sweep_at.is_some_and(|at| at <= now) {

@@ -50,7 +50,7 @@ impl LoopContext {
         let callers = Callers {
             is_proxy: &|address| policy.is_proxy(address),
             acceptor: policy.acceptor.as_ref(),
-            time: policy.settings.timings.handshake,
+            until: self.now + policy.settings.timings.handshake,
         };
         for _ in 0..ARRIVALS_PER_PASS {
             let pool = &mut self.io.passive_pool;

@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
 use std::net::IpAddr;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::admission::Protocol;
 use super::proxy_header::ProxyHeader;
@@ -20,8 +20,8 @@ use crate::protocol::proxy_header::ProxiedPeer;
 pub(super) struct Callers<'a> {
     pub(super) is_proxy: &'a dyn Fn(IpAddr) -> bool,
     pub(super) acceptor: Option<&'a Acceptor>,
-    /// How long a header or `ClientHello` may take.
-    pub(super) time: Duration,
+    /// When the header or `ClientHello` of a connection that comes now must be complete.
+    pub(super) until: Instant,
 }
 
 /// A connection, and what must come before its client is known.
@@ -146,7 +146,7 @@ impl UnidentifiedQueue {
 
     /// Closes those that are late. Returns when the next one is.
     pub(super) fn expire(&mut self, now: Instant) -> Option<Instant> {
-        self.retain(|one| one.until > now);
+        while self.close_first(|one| one.until <= now) {}
         self.waiting.iter().map(|one| one.until).min()
     }
 
@@ -168,7 +168,7 @@ impl UnidentifiedQueue {
         }
         self.waiting.push_back(one);
         if self.waiting.len() > UNIDENTIFIED {
-            self.drop_at(0);
+            self.close_first(|_| true);
         }
         Ok(None)
     }
@@ -179,19 +179,21 @@ impl UnidentifiedQueue {
             |one: &Unidentified| matches!(one.awaited, Awaited::Hello(from) if from == address);
         let count = self.waiting.iter().filter(|one| is_of(one)).count();
         for _ in most..count {
-            if let Some(first) = self.waiting.iter().position(is_of) {
-                self.drop_at(first);
-            }
+            self.close_first(is_of);
         }
     }
 
-    /// What it waits for comes with a connection: the oldest is the least likely to get its own.
-    fn drop_at(&mut self, at: usize) {
+    /// Closes the first such one, and returns whether there was one. What they wait for comes with a
+    /// connection, so that the oldest is the least likely to get its own.
+    fn close_first(&mut self, is_such: impl Fn(&Unidentified) -> bool) -> bool {
+        let Some(at) = self.waiting.iter().position(is_such) else {
+            return false;
+        };
+        self.unread -= usize::from(at < self.unread);
         self.waiting
             .remove(at)
-            .into_iter()
-            .for_each(|one| reset(one.stream));
-        self.unread -= usize::from(at < self.unread);
+            .map(|one| reset(one.stream))
+            .is_some()
     }
 
     /// Takes the next one that is identified by what has come.
@@ -206,16 +208,6 @@ impl UnidentifiedQueue {
             self.waiting.push_back(one);
         }
         None
-    }
-
-    fn retain(&mut self, keeps: impl Fn(&Unidentified) -> bool) {
-        for _ in 0..self.waiting.len() {
-            match self.waiting.pop_front() {
-                Some(one) if keeps(&one) => self.waiting.push_back(one),
-                late => late.into_iter().for_each(|one| reset(one.stream)),
-            }
-        }
-        self.set_ready();
     }
 }
 
@@ -235,12 +227,15 @@ pub(super) fn reset(mut stream: Box<dyn Stream>) {
 mod tests {
     use super::*;
     use crate::net::testing::FakeStream;
+    use std::time::Duration;
 
-    const CALLERS: Callers<'_> = Callers {
-        is_proxy: &|_| false,
-        acceptor: None,
-        time: Duration::from_secs(1),
-    };
+    fn callers() -> Callers<'static> {
+        Callers {
+            is_proxy: &|_| false,
+            acceptor: None,
+            until: Instant::now(),
+        }
+    }
 
     fn from_client(number: u8, stream: FakeStream, until: Instant) -> Unidentified {
         Unidentified::from_client(Box::new(stream), [10, 0, 0, number].into(), until)
@@ -252,13 +247,13 @@ mod tests {
         for number in (0..).take(UNIDENTIFIED + 1) {
             let until = now + Duration::from_secs(number.into());
             let one = from_client(number, FakeStream::default(), until);
-            assert!(matches!(queue.add(one, &CALLERS), Ok(None)));
+            assert!(matches!(queue.add(one, &callers()), Ok(None)));
         }
         assert_eq!(queue.waiting.len(), UNIDENTIFIED);
         assert!(!queue.may_have(Some([10, 0, 0, 0].into())), "the oldest");
         assert!(queue.may_have(Some([10, 0, 0, 1].into())) && queue.may_have(None));
         assert_eq!(queue.expire(now), Some(now + Duration::from_secs(1)));
-        assert!(queue.next(&CALLERS).is_none(), "nothing has come");
+        assert!(queue.next(&callers()).is_none(), "nothing has come");
         let until = queue.until(None).unwrap();
         assert_eq!(queue.expire(until), None);
         assert!(queue.is_empty());
@@ -270,14 +265,14 @@ mod tests {
         for (second, number) in [1, 2, 1, 1, 2].into_iter().enumerate() {
             let until = now + Duration::from_secs(second as u64);
             let one = from_client(number, FakeStream::default(), until);
-            assert!(matches!(queue.add(one, &CALLERS), Ok(None)));
+            assert!(matches!(queue.add(one, &callers()), Ok(None)));
         }
         queue.set_ready();
         queue.limit([10, 0, 0, 1].into(), 1);
         let left = queue.waiting.iter().map(|one| (one.until - now).as_secs());
         assert_eq!(left.collect::<Vec<_>>(), [1, 3, 4]);
         assert_eq!(queue.unread, 3);
-        assert!(queue.next(&CALLERS).is_none());
+        assert!(queue.next(&callers()).is_none());
     }
 
     #[test]
@@ -288,7 +283,7 @@ mod tests {
             let stream = Box::new(FakeStream::of(bytes));
             let one = Unidentified::from_proxy(stream, proxy, Instant::now());
             queue
-                .add(one, &CALLERS)
+                .add(one, &callers())
                 .unwrap()
                 .map(|(_, identity)| identity)
         };
