@@ -48,17 +48,23 @@ pub(super) fn message(received: &[u8]) -> Result<Vec<u8>, NoOffers> {
         if record.is_empty() || message.first() != Some(&CLIENT_HELLO) {
             return Err(NoOffers::Unreadable);
         }
-        let mut reader = Reader(message.get(1..).unwrap_or_default());
-        if let Some(body) = reader.vector(3) {
-            return Ok(body.to_vec());
+        if body_of(&message).is_some() {
+            return Ok(message);
         }
     }
+}
+
+/// What is behind the type and the length of a message; `None` if it is incomplete.
+fn body_of(message: &[u8]) -> Option<Reader<'_>> {
+    let mut reader = Reader(message);
+    let _kind = reader.take(1)?;
+    reader.vector(3).map(Reader)
 }
 
 impl<'a> Offers<'a> {
     /// The offers of a `ClientHello`, with at most `most` tickets; `None` if it is malformed.
     pub(super) fn read(message: &'a [u8], most: usize) -> Option<Self> {
-        let mut hello = Reader(message);
+        let mut hello = body_of(message)?;
         hello.take(FIXED_BYTES)?;
         let session_id = hello.vector(1)?;
         let _cipher_suites = hello.vector(2)?;
