@@ -38,6 +38,7 @@ impl Simulation {
         // The end of a rate limiter's pause justifies another attempt, for any transfer.
         let portions = activity.expired(Deadline::Resume) - before.expired(Deadline::Resume);
         let rests = portions > 0;
+        let gives_up = activity.expired(Deadline::Arrival) > before.expired(Deadline::Arrival);
         if rests {
             let open = world.tally.data.values_mut();
             open.for_each(|connection| connection.tries += portions as u32);
@@ -45,7 +46,7 @@ impl Simulation {
         let violations = [
             fruitless_deadline(&now, &before, &activity)
                 .filter(|_| !(self.is_on_worker() || rests && self.waits_for_count(&world)))
-                .filter(|_| !world.tally.has_unread_replies()),
+                .filter(|_| !(gives_up && world.tally.has_unread_replies())),
             fruitless_iteration(&now, &done)
                 .filter(|_| !world.tally.is_unseen(reactor.is_stopping())),
             too_many_commands(&done),
