@@ -74,7 +74,7 @@ fn lines() {
                 *slot = *byte;
             }
             buffer.filled(input.len());
-            while let Some(Line::Text(line)) = buffer.next_line() {
+            while let Some(Line::Text(line)) = buffer.next_line(|_| ()) {
                 black_box(line);
             }
             buffer.detach(&mut scratch);

@@ -280,12 +280,13 @@ impl fmt::Display for Command {
 
 /// The row of a verb, in any letter case; `None` if it is unknown.
 pub fn lookup(verb: &[u8]) -> Option<&'static Row> {
-    if verb.len() > size_of::<u64>() {
+    if verb.is_empty() || verb.len() > size_of::<u64>() {
         return None;
     }
     let key = key_of(verb);
     let at = TABLE_ROWS.binary_search_by_key(&key, |row| row.key).ok()?;
-    TABLE_ROWS.get(at)
+    let row = TABLE_ROWS.get(at);
+    row.filter(|row| row.name.len() == verb.len())
 }
 
 /// The lines of FEAT for the commands that `is_served` accepts, in the order of the commands.
@@ -296,19 +297,16 @@ pub fn features(is_served: impl Fn(&Row) -> bool) -> impl Iterator<Item = &'stat
     served.filter_map(|row| row.feature)
 }
 
-/// Up to eight bytes in upper case as a big-endian number, which sorts as they do.
-///
-/// A NUL becomes 255, as otherwise the verb would have the key of a shorter one.
-const fn key_of(mut verb: &[u8]) -> u64 {
+/// One to eight bytes in upper case as a big-endian number, which sorts as they do. A verb that ends with NUL
+/// has the key of a shorter one.
+const fn key_of(verb: &[u8]) -> u64 {
     let mut key = 0;
-    let mut shift = u64::BITS;
-    while let [byte, rest @ ..] = verb {
-        let byte = if *byte == 0 { u8::MAX } else { *byte };
-        shift = shift.saturating_sub(8);
-        key |= (byte.to_ascii_uppercase() as u64) << shift;
-        verb = rest;
+    let mut rest = verb;
+    while let [byte, after @ ..] = rest {
+        key = (key << 8) | byte.to_ascii_uppercase() as u64;
+        rest = after;
     }
-    key
+    key << (8 * (size_of::<u64>() - verb.len()))
 }
 
 #[cfg(test)]

@@ -114,8 +114,9 @@ impl LineBuffer {
         self.search();
     }
 
-    /// Consumes the next line; `None` if more bytes are needed.
-    pub fn next_line(&mut self) -> Option<Line<'_>> {
+    /// Consumes the next line; `None` if more bytes are needed. `refuse` gets the Telnet refusals to send
+    /// before the reply to the line, one for each option in it.
+    pub fn next_line(&mut self, refuse: impl FnMut([u8; 3])) -> Option<Line<'_>> {
         match self.state {
             State::Partial { .. } | State::Discarding => None,
             State::Oversized => {
@@ -130,19 +131,9 @@ impl LineBuffer {
                 // The bytes of the line stay in place until the next spare().
                 self.search();
                 let raw = self.storage.get_mut(first..first + length)?;
-                Some(decode(raw))
+                Some(decode(raw, refuse))
             }
         }
-    }
-
-    /// The Telnet refusals to send before the reply to the next line, one for each option in it.
-    pub fn refusals(&self) -> impl Iterator<Item = [u8; 3]> {
-        let raw = match self.state {
-            State::Complete { length } => self.bytes().get(..length),
-            // No complete line: no refusal yet.
-            State::Partial { .. } | State::Oversized | State::Discarding => None,
-        };
-        telnet::refusals(raw.unwrap_or_default())
     }
 
     /// Whether [`next_line`](Self::next_line) returns `Some` without more bytes.
@@ -225,14 +216,18 @@ impl LineBuffer {
     }
 }
 
-fn decode(raw: &mut [u8]) -> Line<'_> {
+fn decode(raw: &mut [u8], refuse: impl FnMut([u8; 3])) -> Line<'_> {
+    let is_encoded = telnet::may_be_encoded(raw);
+    if is_encoded {
+        telnet::refusals(raw).for_each(refuse);
+    }
     let length = without_return(raw).len();
     if length > LINE_MAX {
         return Line::TooLong;
     }
     // In range: `length` is that of a prefix of `raw`.
     let raw = raw.get_mut(..length).unwrap_or_default();
-    if !telnet::is_encoded(raw) {
+    if !is_encoded {
         return Line::Text(raw);
     }
     let length = telnet::decode_in_place(raw);

@@ -55,8 +55,9 @@ impl Reply {
     pub fn write_to(&self, out: &mut Vec<u8>) {
         match &self.lines {
             Cow::Borrowed(text) => {
-                out.extend_from_slice(&digits(self.code));
-                out.push(b' ');
+                let [hundreds, tens, ones] = digits(self.code);
+                out.reserve(text.len() + 6);
+                out.extend_from_slice(&[hundreds, tens, ones, b' ']);
                 out.extend_from_slice(text);
                 out.extend_from_slice(b"\r\n");
             }

@@ -64,19 +64,20 @@ impl Connection {
 
     /// Executes the next complete line and applies its actions; false if there is none.
     fn execute_next(&mut self, executed: &mut Executed, context: &mut LoopContext) -> bool {
-        for refusal in self.input.refusals() {
-            self.outbox.telnet(refusal);
-        }
-        let Some(line) = self.input.next_line() else {
+        let outbox = &mut self.outbox;
+        let Some(line) = self.input.next_line(|refusal| outbox.telnet(refusal)) else {
             return false;
         };
         context.activity.commands += 1;
         let mut cx = context.for_session(&mut self.outbox, &mut self.deadlines);
         self.session.execute(&line, &mut cx);
-        let mut actions = context.scratch.actions.iter();
-        executed.had_password |= actions.any(|one| matches!(one, Action::Verify(_)));
-        let asked = self.apply_actions(context);
-        executed.request = executed.request.take().or(asked);
+        // Most commands of a pipeline, such as NOOP, are done with their reply.
+        if !context.scratch.actions.is_empty() {
+            let mut actions = context.scratch.actions.iter();
+            executed.had_password |= actions.any(|one| matches!(one, Action::Verify(_)));
+            let asked = self.apply_actions(context);
+            executed.request = executed.request.take().or(asked);
+        }
         true
     }
 

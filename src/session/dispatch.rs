@@ -84,6 +84,9 @@ impl Session {
     }
 
     pub(super) fn log_line(&mut self, line: &[u8], cx: &Context<'_>) {
+        if Level::Info > log::max_level() {
+            return;
+        }
         let line = Visible(redact_password(line));
         let text = format_args!("Sent by client {}: {line}", self.peer);
         self.log

@@ -22,7 +22,7 @@ fn lines<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<Vec<u8>> {
             buffer.filled(count);
             assert_eq!(buffer.len(), buffer.bytes().len());
             let (waiting, before) = (buffer.waiting().count(), found.len());
-            while let Some(line) = buffer.next_line() {
+            while let Some(line) = buffer.next_line(|_| ()) {
                 found.push(match line {
                     Line::Text(text) => text.to_vec(),
                     Line::TooLong => TOO_LONG.to_vec(),
@@ -79,7 +79,7 @@ fn full_buffer_has_no_room_until_a_line_is_consumed() {
     buffer.filled(SCRATCH);
     assert!(buffer.spare().is_empty());
     assert_eq!(buffer.waiting().count(), SCRATCH);
-    assert_eq!(buffer.next_line(), Some(Line::Text(b"")));
+    assert_eq!(buffer.next_line(|_| ()), Some(Line::Text(b"")));
     assert_eq!(buffer.spare().len(), 1);
 }
 
@@ -93,8 +93,8 @@ fn pending_lines_are_matched_without_being_consumed() {
     let is = |verb: &[u8]| buffer.waiting().map(|l| l.is(verb)).collect::<Vec<_>>();
     assert_eq!(is(b"ABOR"), [false, true, false, false, false]);
     assert_eq!(is(b"STAT"), [false, false, true, false, false]);
-    assert_eq!(buffer.next_line(), Some(Line::Text(b"NOOP")));
-    assert_eq!(buffer.next_line(), Some(Line::Text(b"abor")));
+    assert_eq!(buffer.next_line(|_| ()), Some(Line::Text(b"NOOP")));
+    assert_eq!(buffer.next_line(|_| ()), Some(Line::Text(b"abor")));
 }
 
 proptest! {
