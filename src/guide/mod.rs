@@ -9,6 +9,7 @@
 //! - [`logrotate`]: rotation of the server's log files.
 //! - [`devices`]: exceptions for cameras, scanners and old clients.
 //! - [`limits`]: what the server cannot do, and why.
+//! - [`performance`]: where the time of a command and of a transfer goes.
 //! - [`proxy`]: `HAProxy` and other TCP proxies in front of the server.
 
 #[doc = include_str!("accounts.md")]
@@ -35,6 +36,9 @@ pub mod limits {}
 #[doc = include_str!("logrotate.conf")]
 #[doc = "```"]
 pub mod logrotate {}
+
+#[doc = include_str!("performance.md")]
+pub mod performance {}
 
 #[doc = include_str!("proxy.md")]
 pub mod proxy {}
