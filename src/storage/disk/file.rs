@@ -1,7 +1,8 @@
 //! Open files: reads that need not block, complete writes, and the commit of an upload.
 //!
-//! A commit syncs the bytes, renames, and syncs the name, as far as [`Durability`] says: in this order, so
-//! that after a crash the name has either contents, complete. An upload owns the pending replacement and
+//! A commit syncs the bytes, renames, and syncs the name, as far as [`Durability`] and the file system
+//! require ([`file_system`](super::file_system)): in this order, so that after a crash the name has either
+//! contents, complete. An upload owns the pending replacement and
 //! the allowance of free space. Nothing here knows the path by which a file was opened.
 
 use std::cell::Cell;
@@ -11,6 +12,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::Mode;
 use rustix::io::{Errno, ReadWriteFlags, retry_on_intr};
 
+use super::file_system::Steps;
 use super::space::SpaceAllowance;
 use super::temporary::Replacement;
 use crate::storage::{
@@ -112,6 +114,16 @@ impl DiskUpload {
         Ok(rustix::fs::fchmod(&self.descriptor, mode)?)
     }
 
+    fn sync_renamed(&self, replacement: &Replacement, steps: Steps) -> Result<()> {
+        if steps.after {
+            sync(&self.descriptor)?;
+        }
+        if steps.names {
+            replacement.sync_name()?;
+        }
+        Ok(())
+    }
+
     fn commit_in_place(&self, prior: &PriorContents) -> Result<()> {
         // Not truncated yet if the upload is empty.
         prior.truncate(self.descriptor.as_fd())?;
@@ -161,8 +173,8 @@ impl UploadFile for DiskUpload {
 
     fn prepare(&mut self) -> Result<()> {
         match &mut self.state {
-            UploadState::Pending(_, state)
-                if self.durability != Durability::None && *state != SyncState::Failed =>
+            UploadState::Pending(replacement, state)
+                if *state != SyncState::Failed && replacement.steps(self.durability)?.before =>
             {
                 let synced = sync(&self.descriptor);
                 *state = match synced {
@@ -182,16 +194,21 @@ impl UploadFile for DiskUpload {
         match std::mem::replace(&mut self.state, UploadState::Committed) {
             UploadState::Committed => Ok(()),
             UploadState::InPlace(prior) => self.commit_in_place(&prior),
-            UploadState::Pending(replacement, sync) => {
-                let renamed = match sync {
+            UploadState::Pending(replacement, synced) => {
+                let renamed = match synced {
                     SyncState::Failed => Err(Error::Device),
-                    SyncState::Unsynced | SyncState::Synced => replacement.rename_to_target(),
+                    SyncState::Unsynced | SyncState::Synced => {
+                        let steps = replacement.steps(self.durability);
+                        steps.and_then(|steps| replacement.rename_to_target().map(|()| steps))
+                    }
                 };
-                if renamed.is_err() {
-                    self.state = UploadState::Pending(replacement, sync);
-                    return renamed;
+                match renamed {
+                    Ok(steps) => self.sync_renamed(&replacement, steps),
+                    Err(error) => {
+                        self.state = UploadState::Pending(replacement, synced);
+                        Err(error)
+                    }
                 }
-                replacement.sync_name()
             }
         }
     }
@@ -254,129 +271,4 @@ fn blocking_error(errno: Errno) -> Error {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::storage::disk::lookup::Root;
-    use crate::storage::disk::parent::Parent;
-    use crate::storage::disk::temporary::TargetCondition;
-    use rustix::fs::OFlags;
-    use std::path::Path;
-
-    #[test]
-    fn blocking_read_never_returns_would_wait() {
-        assert_eq!(blocking_error(Errno::AGAIN), Error::InUse);
-        assert_eq!(blocking_error(Errno::IO), Error::Device);
-    }
-
-    /// An upload with an `O_PATH` descriptor: fsync(2) fails as on a broken device.
-    fn unsyncable_upload(directory: &Path, durability: Durability) -> DiskUpload {
-        let root = Root::open(directory, None).unwrap();
-        let parent = Parent::open(&root, b".", durability).unwrap();
-        let name = b"file".to_vec();
-        let (_, replacement) = Replacement::create(parent, name, TargetCondition::Any).unwrap();
-        let descriptor = root.find(b"file", OFlags::PATH, Wait::Allowed).unwrap();
-        pending(descriptor, replacement, durability)
-    }
-
-    fn pending(file: OwnedFd, replacement: Replacement, durability: Durability) -> DiskUpload {
-        let state = UploadState::Pending(replacement, SyncState::Unsynced);
-        DiskUpload::new(file, state, policy(durability))
-    }
-
-    fn policy(durability: Durability) -> Policy {
-        Policy {
-            durability,
-            free_space_floor: 0,
-        }
-    }
-
-    #[test]
-    fn failed_sync_of_the_name_follows_the_rename() {
-        let directory = tempfile::tempdir().unwrap();
-        let root = Root::open(directory.path(), None).unwrap();
-        let (parent, name) = (Parent::unsyncable(&root).unwrap(), b"file".to_vec());
-        let created = Replacement::create(parent, name, TargetCondition::Any);
-        let (descriptor, replacement) = created.unwrap();
-        let mut file = pending(descriptor, replacement, Durability::Fsync);
-        file.write_at(b"new", 0).unwrap();
-        assert_eq!(file.commit(), Err(Error::Device));
-        assert_eq!(file.commit_state(), Ok(CommitState::InPlace));
-        let path = directory.path().join("file");
-        assert_eq!(std::fs::read(path).unwrap(), b"new");
-    }
-
-    #[test]
-    fn failed_sync_is_never_committed_by_retry() {
-        for durability in [Durability::None, Durability::Rename, Durability::Fsync] {
-            let directory = tempfile::tempdir().unwrap();
-            let path = directory.path().join("file");
-            std::fs::write(&path, "old").unwrap();
-            let mut file = unsyncable_upload(directory.path(), durability);
-            if durability == Durability::None {
-                assert_eq!(file.commit(), Ok(()));
-                assert_eq!(std::fs::read(&path).unwrap(), b"");
-                continue;
-            }
-            assert_eq!(file.commit(), Err(Error::Device));
-            // A sync of this descriptor succeeds, as a second fsync(2) does.
-            file.descriptor = tempfile::tempfile().unwrap().into();
-            assert_eq!(file.commit(), Err(Error::Device));
-            assert_eq!(file.commit_truncated(0), Err(Error::Device));
-            drop(file);
-            assert_eq!(std::fs::read(&path).unwrap(), b"old");
-            assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
-        }
-    }
-
-    #[test]
-    fn prepared_upload_is_synced_again_only_if_truncated() {
-        let unsyncable = |directory: &Path| {
-            let root = Root::open(directory, None).unwrap();
-            root.find(b".", OFlags::PATH, Wait::Allowed).unwrap()
-        };
-        for durability in [Durability::Rename, Durability::Fsync] {
-            let directory = tempfile::tempdir().unwrap();
-            std::fs::write(directory.path().join("file"), "old").unwrap();
-            let mut file = unsyncable_upload(directory.path(), durability);
-            file.descriptor = tempfile::tempfile().unwrap().into();
-            assert_eq!(file.prepare(), Ok(()));
-            file.descriptor = unsyncable(directory.path());
-            assert_eq!(file.commit(), Ok(()));
-            assert_eq!(file.prepare(), Ok(()));
-
-            let mut file = unsyncable_upload(directory.path(), durability);
-            let own = tempfile::tempfile().unwrap();
-            file.descriptor = own.try_clone().unwrap().into();
-            file.write_at(b"12345", 0).unwrap();
-            assert_eq!(file.prepare(), Ok(()));
-            assert_eq!(file.commit_truncated(3), Ok(()));
-            assert_eq!(own.metadata().unwrap().len(), 3);
-
-            let mut file = unsyncable_upload(directory.path(), durability);
-            assert_eq!(file.prepare(), Err(Error::Device));
-            file.descriptor = own.into();
-            assert_eq!(file.commit(), Err(Error::Device));
-        }
-    }
-
-    #[test]
-    fn in_place_file_is_synced_with_fsync_only() {
-        let directory = tempfile::tempdir().unwrap();
-        let root = Root::open(directory.path(), None).unwrap();
-        for (durability, prior, committed) in [
-            (Durability::None, PriorContents::Kept, Ok(())),
-            (Durability::Rename, PriorContents::Created, Ok(())),
-            (Durability::Fsync, PriorContents::Kept, Err(Error::Device)),
-            (
-                Durability::Fsync,
-                PriorContents::Created,
-                Err(Error::Device),
-            ),
-        ] {
-            let unsyncable = root.find(b".", OFlags::PATH, Wait::Allowed).unwrap();
-            let state = UploadState::InPlace(prior);
-            let mut file = DiskUpload::new(unsyncable, state, policy(durability));
-            assert_eq!(file.commit(), committed, "{durability:?}");
-        }
-    }
-}
+mod tests;

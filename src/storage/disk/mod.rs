@@ -2,17 +2,20 @@
 //!
 //! It owns the descriptor of the root. [`lookup`] resolves paths (the jail), [`operations`] changes
 //! names, [`attributes`] changes times and modes, [`mod@file`] is an open file, [`upload`] opens one for
-//! writing, [`temporary`] makes it appear complete or not at all, [`parent`] syncs names, [`space`] enforces
-//! the free space floor, [`sweep`] removes stale temporary files, [`directory`] lists.
+//! writing, [`temporary`] makes it appear complete or not at all, [`file_system`] says what is synced for
+//! that, [`parent`] syncs names, [`space`] enforces the free space floor, [`sweep`] removes stale temporary
+//! files, [`directory`] lists.
 
 mod attributes;
 mod directory;
 mod file;
+mod file_system;
 mod in_place;
 mod lookup;
 mod operations;
 mod parent;
 mod permissions;
+mod rename;
 mod space;
 mod statx;
 mod sweep;

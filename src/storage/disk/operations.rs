@@ -2,21 +2,19 @@
 //! that was checked before (TOCTOU).
 //!
 //! It maps an [`Operation`] to system calls and owns nothing. With [`Durability::Fsync`] a change of
-//! names is synced before it returns. (DELE, MKD, RMD, RNTO: RFC 959 §4.1.3; SIZE: RFC 3659 §4.)
+//! names is synced before it returns. (DELE, MKD, RMD: RFC 959 §4.1.3; SIZE: RFC 3659 §4.)
 
 use std::os::fd::{AsFd, OwnedFd};
 
-use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags};
+use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 
 use super::lookup::Root;
 use super::parent::Parent;
-use super::statx::stat_at;
 use super::upload::refuse_new_reserved;
-use super::{attributes, refuse_reserved, space};
+use super::{attributes, refuse_reserved, rename, space};
 use crate::storage::{
-    Answer, Durability, Error, File, Kind, Operation, Policy, Result, Umask, VirtualPath, Wait,
-    existing,
+    Answer, Durability, Error, File, Operation, Policy, Result, Umask, VirtualPath, Wait,
 };
 
 /// Bytes read at a time to count line ends.
@@ -58,7 +56,7 @@ pub(super) fn perform(
             remove(root, path, AtFlags::empty(), durability)?;
         }
         (Operation::Rename { from, to, replace }, _) => {
-            rename(root, from, to, *replace, durability)?;
+            rename::rename(root, (from, to), *replace, durability)?;
         }
     }
     Ok(Answer::Done)
@@ -98,47 +96,6 @@ fn remove(root: &Root, path: &VirtualPath, flags: AtFlags, durability: Durabilit
         result => result?,
     }
     parent.sync()
-}
-
-fn rename(
-    root: &Root,
-    from: &VirtualPath,
-    to: &VirtualPath,
-    replace: bool,
-    durability: Durability,
-) -> Result<()> {
-    refuse_reserved(from)?;
-    refuse_new_reserved(to)?;
-    let changes_parent = from.parent() != to.parent();
-    let (from_parent, from) = Parent::of(root, from, durability)?.ok_or(Error::Forbidden)?;
-    let (to_parent, to) = Parent::of(root, to, durability)?.ok_or(Error::Forbidden)?;
-    let flags = RenameFlags::NOREPLACE;
-    let renamed = match rustix::fs::renameat_with(&from_parent, from, &to_parent, to, flags) {
-        // The target exists, or the file system does not support the flag.
-        Err(Errno::EXIST | Errno::INVAL | Errno::NOSYS) => {
-            match existing(stat_at(&to_parent, to))? {
-                Some((found, _)) if found.kind == Kind::Directory => return Err(Error::Exists),
-                // Without support for the flag this check races with other processes (TOCTOU).
-                Some(_) if !replace => return Err(Error::Forbidden),
-                _ => {}
-            }
-            rustix::fs::renameat(&from_parent, from, &to_parent, to)
-        }
-        renamed => renamed,
-    };
-    renamed.map_err(|errno| match errno {
-        // A directory cannot replace a file, nor a file a directory.
-        Errno::NOTDIR | Errno::ISDIR | Errno::NOTEMPTY => Error::Exists,
-        // Across file systems.
-        Errno::XDEV => Error::Forbidden,
-        errno => errno.into(),
-    })?;
-    // The new name first: a crash between the two leaves both names rather than none.
-    to_parent.sync()?;
-    if changes_parent {
-        from_parent.sync()?;
-    }
-    Ok(())
 }
 
 /// The size of the file with each LF sent as CRLF (RFC 3659 §4.1).

@@ -5,9 +5,10 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use rustix::fs::OFlags;
+use rustix::fs::{Mode, OFlags};
 use rustix::io::{Errno, retry_on_intr};
 
+use super::HARMLESS;
 use super::lookup::Root;
 use crate::storage::{Durability, Error, Result, VirtualPath, Wait};
 
@@ -71,16 +72,39 @@ impl Parent {
     pub(super) fn sync(&self) -> Result<()> {
         match self.sync {
             NameSync::Deferred => Ok(()),
+            NameSync::System | NameSync::Directory => self.sync_always(),
+        }
+    }
+
+    /// Syncs its names, whatever durability it was opened for.
+    pub(super) fn sync_always(&self) -> Result<()> {
+        match self.sync {
+            NameSync::Directory => sync_directory(&self.directory),
+            NameSync::Deferred => sync_or_all(self, b".", OFlags::DIRECTORY),
             NameSync::System => {
                 rustix::fs::sync();
                 Ok(())
             }
-            NameSync::Directory => match retry_on_intr(|| rustix::fs::fsync(&self.directory)) {
-                // Some file systems do not support fsync on directories, and write names through.
-                Err(Errno::INVAL) => Ok(()),
-                synced => Ok(synced?),
-            },
         }
+    }
+}
+
+/// Syncs a file or directory of `directory`, or everything if it cannot be opened for that.
+pub(super) fn sync_or_all(directory: impl AsFd, name: &[u8], flags: OFlags) -> Result<()> {
+    let flags = flags | OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | HARMLESS;
+    let opened = retry_on_intr(|| rustix::fs::openat(&directory, name, flags, Mode::empty()));
+    if let Ok(found) = opened {
+        return sync_directory(&found);
+    }
+    rustix::fs::sync();
+    Ok(())
+}
+
+fn sync_directory(directory: &OwnedFd) -> Result<()> {
+    match retry_on_intr(|| rustix::fs::fsync(directory)) {
+        // Some file systems do not support fsync on directories, and write names through.
+        Err(Errno::INVAL) => Ok(()),
+        synced => Ok(synced?),
     }
 }
 
@@ -103,6 +127,7 @@ mod tests {
             let synced = matches!(parent.sync, NameSync::Directory);
             assert_eq!(synced, durability == Durability::Fsync);
             assert_eq!(parent.sync(), Ok(()));
+            assert_eq!(parent.sync_always(), Ok(()));
         }
         // The error proves that fsync is called.
         let unsyncable = Parent::unsyncable(&root).unwrap();

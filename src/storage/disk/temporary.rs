@@ -14,9 +14,10 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags, RenameFlags};
 use rustix::io::{Errno, retry_on_intr};
 
+use super::file_system::{FileSystem, Steps};
 use super::parent::Parent;
 use super::statx::stat_at;
-use crate::storage::{Error, Metadata, Result, existing};
+use crate::storage::{Durability, Error, Metadata, Result, existing};
 
 const PREFIX: &[u8] = b".mioftpd-";
 const SUFFIX: &[u8] = b".tmp";
@@ -52,6 +53,7 @@ pub(super) struct Replacement {
     temporary: Vec<u8>,
     target: Vec<u8>,
     condition: TargetCondition,
+    file_system: FileSystem,
 }
 
 /// The state of the target that the rename requires.
@@ -72,6 +74,7 @@ impl Replacement {
         condition: TargetCondition,
     ) -> Result<(OwnedFd, Self)> {
         let keys = RandomState::new();
+        let file_system = FileSystem::of(&directory);
         for attempt in 0..ATTEMPTS {
             let temporary = temporary_name(keys.hash_one(attempt));
             if let Some(file) = make_temporary(&directory, &temporary)? {
@@ -80,6 +83,7 @@ impl Replacement {
                     temporary,
                     target,
                     condition,
+                    file_system,
                 };
                 return Ok((file, replacement));
             }
@@ -91,6 +95,7 @@ impl Replacement {
     /// name is reserved among callers of this function only; at the rename it may be taken.
     pub(super) fn create_unique(directory: Parent, wanted: &[u8]) -> Result<(OwnedFd, Self)> {
         let mut replacement = Self {
+            file_system: FileSystem::of(&directory),
             directory,
             temporary: Vec::new(),
             target: wanted.to_vec(),
@@ -182,9 +187,15 @@ impl Replacement {
         self.rename()
     }
 
+    /// What is to be synced around the rename.
+    pub(super) fn steps(&self, durability: Durability) -> Result<Steps> {
+        let replaces = self.file_system != FileSystem::Ordered && self.target_exists()?;
+        Ok(self.file_system.steps(durability, replaces))
+    }
+
     /// Syncs the final name.
     pub(super) fn sync_name(&self) -> Result<()> {
-        self.directory.sync()
+        self.directory.sync_always()
     }
 
     /// Removes the temporary file, and with it the reservation of a unique name.
@@ -267,6 +278,16 @@ mod tests {
     use crate::storage::Durability;
     use crate::storage::disk::lookup::Root;
     use std::fs;
+
+    impl Replacement {
+        /// As it would be on that file system.
+        pub(in crate::storage::disk) fn on(self, file_system: FileSystem) -> Self {
+            Self {
+                file_system,
+                ..self
+            }
+        }
+    }
 
     #[test]
     fn unique_commit_never_replaces_existing_file() {
