@@ -2,8 +2,8 @@
 //!
 //! It owns the descriptor of the root; no other file of the storage opens a path. The kernel confines the
 //! lookup (openat2(2) with `RESOLVE_BENEATH`), so there is no check that a rename could race (TOCTOU).
-//! Without openat2 the path is walked part by part, and no link is followed. Paths are bytes relative to
-//! the root; they may contain `..` only from the text of a link.
+//! Without openat2 the path is walked part by part from the root, and the text of a link takes the place of
+//! the link. Paths are bytes relative to the root; they may contain `..` only from the text of a link.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -17,12 +17,15 @@ use crate::storage::{Error, Result, Wait};
 /// Retries of a lookup that concurrent renames disturb (openat2(2), `EAGAIN`).
 const RETRIES: usize = 64;
 
+/// Walks of one lookup: the first, and one for each link and each `..` of their texts.
+const WALKS: usize = 256;
+
 /// How paths are resolved; probed when the root is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PathLookup {
     /// openat2(2), since Linux 5.6. Links are followed unless they leave the root.
     Kernel,
-    /// One openat(2) per part, with `O_NOFOLLOW`: no link is followed.
+    /// One openat(2) per part, with `O_NOFOLLOW`, and one walk more for each link and each `..` in its text.
     Walk,
 }
 
@@ -57,7 +60,7 @@ impl Root {
                     errno => errno.into(),
                 })
             }
-            (PathLookup::Walk, Wait::Allowed) => Ok(walk(self.as_fd(), path, flags)?),
+            (PathLookup::Walk, Wait::Allowed) => Ok(resolve(self.as_fd(), path, flags)?),
             (PathLookup::Walk, Wait::Never) => Err(Error::WouldWait),
         }
     }
@@ -65,11 +68,6 @@ impl Root {
     /// Opens a directory with `O_PATH`, which needs no read permission. Blocks.
     pub(super) fn directory(&self, path: &[u8]) -> Result<OwnedFd> {
         self.find(path, OFlags::PATH | OFlags::DIRECTORY, Wait::Allowed)
-    }
-
-    /// Whether links within the root are followed.
-    pub(super) fn follows_links(&self) -> bool {
-        self.lookup == PathLookup::Kernel
     }
 
     fn find_blocking(&self, path: &[u8], flags: OFlags) -> Result<OwnedFd> {
@@ -110,20 +108,62 @@ fn openat2(
     rustix::fs::openat2(root, path, flags, mode(flags), resolve)
 }
 
-/// Opens each part relative to the one before it. `..` does not occur: paths are normalised and links
-/// are not followed.
-fn walk(root: BorrowedFd<'_>, path: &[u8], flags: OFlags) -> rustix::io::Result<OwnedFd> {
-    let (parents, name) = split(path);
-    let mut directory: Option<OwnedFd> = None;
-    for part in parents
-        .split(|&byte| byte == b'/')
-        .filter(|part| !matches!(*part, b"" | b"."))
-    {
-        let from = directory.as_ref().map_or(root, AsFd::as_fd);
-        directory = Some(step(from, part, OFlags::PATH | OFlags::DIRECTORY)?);
+/// Walks to a path, each time with one link or one `..` less.
+fn resolve(root: BorrowedFd<'_>, path: &[u8], flags: OFlags) -> rustix::io::Result<OwnedFd> {
+    let mut path = path.to_vec();
+    for _ in 0..WALKS {
+        match walk(root, &path, flags)? {
+            Walked::Opened(found) => return Ok(found),
+            Walked::Detour(other) => path = other,
+        }
     }
-    let from = directory.as_ref().map_or(root, AsFd::as_fd);
-    step(from, name, flags)
+    Err(Errno::LOOP)
+}
+
+/// Where a walk ends.
+enum Walked {
+    Opened(OwnedFd),
+    /// At a link or at `..`: the path to walk instead, again from the root.
+    Detour(Vec<u8>),
+}
+
+/// Opens each part relative to the one before it. `..` is never opened: it removes the part before it, which
+/// is no link. So each descriptor is of the root or below, whatever is renamed meanwhile (TOCTOU).
+fn walk(root: BorrowedFd<'_>, path: &[u8], flags: OFlags) -> rustix::io::Result<Walked> {
+    let mut directory: Option<OwnedFd> = None;
+    let mut passed: Vec<&[u8]> = Vec::new();
+    let mut parts = path.split(|&byte| byte == b'/');
+    while let Some(part) = parts.next() {
+        let mut behind = parts.clone();
+        let is_last = behind.next().is_none();
+        let link = match part {
+            b"" | b"." if !is_last => continue,
+            b".." => {
+                passed.pop().ok_or(Errno::XDEV)?;
+                b".".to_vec()
+            }
+            _ => {
+                let from = directory.as_ref().map_or(root, AsFd::as_fd);
+                let directories = OFlags::PATH | OFlags::DIRECTORY;
+                match step(from, part, if is_last { flags } else { directories })? {
+                    Step::Opened(found) if is_last => return Ok(Walked::Opened(found)),
+                    Step::Opened(found) => {
+                        directory = Some(found);
+                        passed.push(part);
+                        continue;
+                    }
+                    Step::Link(text) if text.starts_with(b"/") => return Err(Errno::XDEV),
+                    Step::Link(text) => text,
+                }
+            }
+        };
+        passed.push(&link);
+        passed.extend(parts);
+        return Ok(Walked::Detour(passed.join(&b'/')));
+    }
+    // A split has a last part.
+    debug_assert!(false, "a path has a last part");
+    Err(Errno::NOENT)
 }
 
 /// Splits a relative path into the directory (`.` if there is none) and the last name.
@@ -134,26 +174,43 @@ pub(super) fn split(path: &[u8]) -> (&[u8], &[u8]) {
     (parts.next().unwrap_or(b"."), name)
 }
 
-fn step(directory: BorrowedFd<'_>, part: &[u8], flags: OFlags) -> rustix::io::Result<OwnedFd> {
-    if part == b".." {
-        return Err(Errno::XDEV);
-    }
+/// What a part is.
+enum Step {
+    Opened(OwnedFd),
+    /// A link, with its text.
+    Link(Vec<u8>),
+}
+
+/// Opens one part, which is not `..`.
+fn step(directory: BorrowedFd<'_>, part: &[u8], flags: OFlags) -> rustix::io::Result<Step> {
+    let part = if part.is_empty() { b"." } else { part };
     let open = |flags: OFlags| {
         let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         rustix::io::retry_on_intr(|| rustix::fs::openat(directory, part, flags, mode(flags)))
     };
     if !flags.intersects(OFlags::PATH | OFlags::DIRECTORY) {
-        return open(flags);
+        match open(flags) {
+            // Probably a link.
+            Err(Errno::LOOP) => {}
+            opened => return opened.map(Step::Opened),
+        }
     }
     // O_PATH opens a link itself, and O_DIRECTORY calls it "not a directory". Check the type on the
     // descriptor, not on the name, which another process may rename (TOCTOU).
     let found = open(OFlags::PATH)?;
     match FileType::from_raw_mode(rustix::fs::fstat(&found)?.st_mode) {
-        FileType::Symlink => Err(Errno::LOOP),
-        FileType::Directory if flags.contains(OFlags::PATH) => Ok(found),
-        FileType::Directory => rustix::fs::openat(&found, ".", flags, Mode::empty()),
+        FileType::Symlink => {
+            let text = rustix::fs::readlinkat(&found, "", Vec::new())?;
+            Ok(Step::Link(text.into_bytes()))
+        }
+        // It was a link a moment ago.
+        _ if !flags.intersects(OFlags::PATH | OFlags::DIRECTORY) => Err(Errno::LOOP),
+        FileType::Directory if flags.contains(OFlags::PATH) => Ok(Step::Opened(found)),
+        FileType::Directory => {
+            rustix::fs::openat(&found, ".", flags, Mode::empty()).map(Step::Opened)
+        }
         _ if flags.contains(OFlags::DIRECTORY) => Err(Errno::NOTDIR),
-        _ => Ok(found),
+        _ => Ok(Step::Opened(found)),
     }
 }
 
@@ -179,9 +236,9 @@ mod tests {
         std::fs::write(at("outside"), "secret").unwrap();
         std::fs::write(at("root/a/file"), "").unwrap();
         std::os::unix::fs::symlink("a/../a/b", at("root/inside")).unwrap();
+        std::os::unix::fs::symlink("./loop", at("root/loop")).unwrap();
         for lookup in [PathLookup::Kernel, PathLookup::Walk] {
             let root = Root::open(&at("root"), Some(lookup)).unwrap();
-            let is_kernel = lookup == PathLookup::Kernel;
             for (path, expected) in [
                 (&b"."[..], Ok(())),
                 (b"a/b", Ok(())),
@@ -189,10 +246,14 @@ mod tests {
                 (b"absent/x", Err(Error::NotFound)),
                 (b"..", Err(Error::NotFound)),
                 (b"a/../../outside", Err(Error::NotFound)),
-                (
-                    b"inside/../file",
-                    is_kernel.then_some(()).ok_or(Error::NotFound),
-                ),
+                (b"inside/../file", Ok(())),
+                (b"inside/..", Ok(())),
+                (b"inside/../..", Ok(())),
+                (b"inside/../../..", Err(Error::NotFound)),
+                (b"a/file/", Err(Error::NotDirectory)),
+                (b"a//b/", Ok(())),
+                (b"loop", Err(Error::NotFound)),
+                (b"loop/x", Err(Error::NotFound)),
             ] {
                 let found = root.find(path, OFlags::PATH, Wait::Allowed).map(drop);
                 assert_eq!(found, expected, "{}", path.escape_ascii());

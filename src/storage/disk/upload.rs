@@ -213,7 +213,7 @@ impl Target {
                     }
                     Kind::Directory => return Err(Error::IsDirectory),
                     Kind::Link => {
-                        path = follow(root, parent, &directory, name)?;
+                        path = follow(parent, &directory, name)?;
                         continue;
                     }
                     Kind::Other(_) => return Err(Error::NotRegular),
@@ -231,12 +231,12 @@ impl Target {
     }
 }
 
-/// The target of a link, as a path relative to the root. Its `..` are left to the kernel, because behind
+/// The target of a link, as a path relative to the root. Its `..` are left to the lookup, because behind
 /// another link the text alone does not determine the directory.
-fn follow(root: &Root, parent: &[u8], directory: &Parent, name: &[u8]) -> Result<Vec<u8>> {
+fn follow(parent: &[u8], directory: &Parent, name: &[u8]) -> Result<Vec<u8>> {
     let text = rustix::fs::readlinkat(directory, name, Vec::new())?;
     let text = text.as_bytes();
-    if text.starts_with(b"/") || !root.follows_links() {
+    if text.starts_with(b"/") {
         return Err(Error::NotFound);
     }
     Ok([parent, b"/", text].concat())
