@@ -226,4 +226,4 @@ pub use protocol::zone::{BadZone, Zone};
 pub use reactor::Activity;
 pub use server::{ConfigSource, Error, Finding, Handle, Server, check, report_failure};
 pub use session::{Deadline, SecurityPolicy, TlsRequired};
-pub use storage::{BadUmask, CutUploads, Durability, Umask};
+pub use storage::{BadUmask, CutUploads, Durability, ReplaceFiles, Umask};

@@ -46,6 +46,7 @@ pub(crate) const FIXED_KEYS: &[FixedKey] = fixed! {
     "passive.ports" [passive_ports];
     "storage.durability" [durability];
     "storage.free-space-floor" [free_space_floor];
+    "storage.replace" [replace];
     "storage.remove-unfinished" [remove_unfinished];
 };
 

@@ -30,7 +30,7 @@ use crate::observe::{Events, TransferLog};
 use crate::protocol::charset::Charset;
 use crate::protocol::zone::Zone;
 use crate::sandbox::{RunAs, SandboxPlan, resolver_paths};
-use crate::storage::{CutUploads, Durability, Umask};
+use crate::storage::{CutUploads, Durability, ReplaceFiles, Umask};
 pub(crate) use combinations::overlap;
 pub use draft::ConfigDraft;
 pub use origins::Origins;
@@ -98,6 +98,8 @@ pub struct Config {
     /// or cut with 452; ALLO and AVBL subtract them. Concurrent uploads may each exceed the limit by
     /// 4 MiB. 0: no limit.
     pub free_space_floor: u64,
+    /// How an upload replaces an existing file.
+    pub replace: ReplaceFiles,
     /// Whether an upload to a new name keeps the received bytes when its connection is cut.
     pub cut_uploads: CutUploads,
     /// Whether a start removes the temporary files of killed servers, in directories that an account may
@@ -185,6 +187,7 @@ impl Default for Config {
             tls: None,
             durability: Durability::default(),
             free_space_floor: 0,
+            replace: ReplaceFiles::default(),
             cut_uploads: CutUploads::default(),
             remove_unfinished: true,
             recount: limits::RECOUNT,

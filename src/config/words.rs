@@ -7,7 +7,7 @@ use log::LevelFilter;
 use crate::auth::RevokedSessions;
 use crate::net::DataSession;
 use crate::session::TlsRequired;
-use crate::storage::{CutUploads, Durability};
+use crate::storage::{CutUploads, Durability, ReplaceFiles};
 
 /// An enum with a word for each value.
 pub trait Words: Copy + PartialEq + 'static {
@@ -47,6 +47,7 @@ macro_rules! words {
 words! {
     Durability: "none" None, "rename" Rename or "fsync" Fsync;
     CutUploads: "discard" Discard or "keep" Keep;
+    ReplaceFiles: "rename" ByRename or "in-place" InPlace;
     RevokedSessions: "keep" Keep or "end" End;
     TlsRequired: "none" Nothing, "login" Login, "control" Control or "data" Data;
     DataSession: "off" Off, "observe" Observe or "require" Require;

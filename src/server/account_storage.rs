@@ -73,6 +73,7 @@ pub(super) fn open(config: &Config, present: &Counters) -> Result<OpenedStorage,
         let policy = Policy {
             durability: config.durability,
             free_space_floor: config.free_space_floor,
+            replace: config.replace,
         };
         let disk = Arc::new(disk.with_policy(policy));
         roots.push((own, OpenRoot { disk, identity }));

@@ -14,7 +14,7 @@ use super::{Action, Context, Deadline, Ending, Progress, Repeated, Session};
 use crate::auth::Permissions;
 use crate::observe::{TransferRecord, Verb};
 use crate::protocol::reply::Reply;
-use crate::storage::{Result, VirtualPath};
+use crate::storage::{InPlace, Result, VirtualPath};
 use crate::transfer::{DataType, Direction, Mode, Opened, Plan};
 
 /// The command of a transfer, which determines its replies.
@@ -150,7 +150,8 @@ impl Session {
                 if let (Purpose::StoreUnique(path), Some(unique)) = (&mut purpose, &opened.path) {
                     *path = unique.clone();
                 }
-                if let (Some(reason), Some((_, path))) = (opened.in_place, purpose.file()) {
+                let obstacle = opened.in_place.filter(|why| *why != InPlace::Configured);
+                if let (Some(reason), Some((_, path))) = (obstacle, purpose.file()) {
                     let text = format_args!(
                         "{path} is written in place, so a cut upload leaves a partial file: {reason}"
                     );

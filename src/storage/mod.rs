@@ -33,7 +33,7 @@ pub use memory::Memory;
 pub use metered::QuotaStorage;
 pub use nothing::EmptyStorage;
 pub use operator_file::open_operator_file;
-pub use policy::{CutUploads, Durability, Policy};
+pub use policy::{CutUploads, Durability, Policy, ReplaceFiles};
 pub use umask::{BadUmask, Umask};
 pub use usage::TreeUsage;
 
@@ -135,7 +135,8 @@ pub enum Answer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Placement {
     /// Write a temporary file, and rename it over the target at [`UploadFile::commit`]; the old file is
-    /// untouched until then. If the target cannot be replaced, write it [in place](InPlace).
+    /// untouched until then. If the target cannot be replaced, or the [`Policy`] says so, write it
+    /// [in place](InPlace).
     Replace,
     /// As `Replace`, but the target must not exist, now or at the commit ([`Error::Exists`]).
     New,
@@ -165,9 +166,11 @@ pub struct Upload {
     pub in_place: Option<InPlace>,
 }
 
-/// Why a file cannot be replaced by a rename, but can be written.
+/// Why a file is not replaced by a rename, but written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InPlace {
+    /// The configuration says so: [`ReplaceFiles::InPlace`].
+    Configured,
     /// The file is a mount point, as container runtimes make of single files.
     MountPoint,
     /// Permissions or attributes of the directory forbid changing its entries.
@@ -179,6 +182,7 @@ pub enum InPlace {
 impl fmt::Display for InPlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Configured => "storage.replace is \"in-place\"",
             Self::MountPoint => "it is a mount point",
             Self::Directory => "the server's user may not change its directory",
             Self::Sticky => "its directory is sticky and it belongs to another user",

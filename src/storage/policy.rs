@@ -1,4 +1,5 @@
-//! Settings that hold for all uploads: durability, interrupted uploads, the free space floor.
+//! Settings that hold for all uploads: durability, replaced files, interrupted uploads, the free
+//! space floor.
 //!
 //! Plain data, set by the configuration and implemented by [`Disk`](super::Disk). It knows no system
 //! call.
@@ -43,6 +44,19 @@ pub enum CutUploads {
     Keep,
 }
 
+/// How an upload replaces an existing file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ReplaceFiles {
+    /// By an atomic rename of a temporary file: the old file stays until the new one is complete. The file
+    /// system needs room for both.
+    #[default]
+    ByRename,
+    /// In place, where there is no room for two: the old contents are lost when the first byte arrives. An
+    /// upload that is cut, and a power cut at any [`Durability`], leave a part of the new ones. Clients
+    /// that read meanwhile get a mixture. A new name still appears complete or not at all.
+    InPlace,
+}
+
 /// The settings of a [`Disk`](super::Disk).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Policy {
@@ -50,4 +64,6 @@ pub struct Policy {
     pub durability: Durability,
     /// Bytes of the file system that uploads must leave free; 0: none.
     pub free_space_floor: u64,
+    /// How to replace a file.
+    pub replace: ReplaceFiles,
 }

@@ -3,7 +3,8 @@
 
 use mioftpd::Durability;
 use mioftpd::internals::storage::{
-    Answer, Disk, Error, Memory, Operation, PathLookup, Placement, Policy, Storage,
+    Answer, Disk, Error, InPlace, Memory, Operation, PathLookup, Placement, Policy, ReplaceFiles,
+    Storage,
 };
 
 use crate::{
@@ -18,6 +19,7 @@ fn policy(durability: Durability, free_space_floor: u64) -> Policy {
     Policy {
         durability,
         free_space_floor,
+        ..Policy::default()
     }
 }
 
@@ -51,6 +53,30 @@ fn operations_work_with_each_durability() {
             assert_eq!(contents(&disk, "/dir/moved").unwrap(), b"nnewew");
         }
     }
+}
+
+#[test]
+fn file_is_replaced_in_place_only_if_configured() {
+    let directory = tempfile::tempdir().unwrap();
+    let disk = Disk::open_root(directory.path()).unwrap();
+    let disk = disk.with_policy(Policy {
+        replace: ReplaceFiles::InPlace,
+        ..Policy::default()
+    });
+    let names = || std::fs::read_dir(directory.path()).unwrap().count();
+    let new = create(&disk, "/file", Placement::Replace).unwrap();
+    assert_eq!((new.in_place, names()), (None, 1));
+    assert!(!directory.path().join("file").exists());
+    drop(new);
+    put(&disk, "/file", Placement::New, b"old").unwrap();
+    for placement in [Placement::Replace, Placement::Over] {
+        let upload = create(&disk, "/file", placement).unwrap();
+        assert_eq!(upload.in_place, Some(InPlace::Configured));
+        assert_eq!((upload.offset, names()), (0, 1));
+    }
+    let refused = create(&disk, "/file", Placement::New).map(drop);
+    assert_eq!(refused, Err(Error::Exists));
+    assert_eq!(contents(&disk, "/file").unwrap(), b"old");
 }
 
 /// A drop box, writable but not readable, cannot be opened for fsync. (Root can read it.)

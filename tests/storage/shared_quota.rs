@@ -23,7 +23,7 @@ fn each(test: impl Fn(&dyn Storage)) {
     let disk = Disk::open_root(directory.path()).unwrap();
     let disk = disk.with_policy(Policy {
         durability: Durability::Fsync,
-        free_space_floor: 0,
+        ..Policy::default()
     });
     let storages: [Arc<dyn Storage>; 2] = [Arc::new(Memory::new()), Arc::new(disk)];
     for storage in storages {

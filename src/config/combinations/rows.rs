@@ -111,8 +111,8 @@ pub(super) const ROWS: &[Row] = rows! {
         "the login time-out ends before the delay of a failed login";
 
     // Storage.
-    "storage.durability", "storage.free-space-floor", "storage.remove-unfinished", UNCLEAN_UPLOADS,
-        COMMAND, SOCKET, "umask", COMBINE NoEffectWithout [WRITER], "nothing is stored";
+    "storage.durability", "storage.free-space-floor", "storage.replace", "storage.remove-unfinished",
+        UNCLEAN_UPLOADS, COMMAND, SOCKET, "umask", COMBINE NoEffectWithout [WRITER], "nothing is stored";
     "storage.recount" NoEffectWithout [QUOTA], "only directories with a quota are counted";
 
     // Secrets and logs below a served directory.
@@ -127,6 +127,7 @@ pub(super) const ROWS: &[Row] = rows! {
         "passive.ports", "passive.address", "passive.address-by-network", "throttling.failures",
         "throttling.window", "throttling.ban", "throttling.longest-penalty", "timings.penalty",
         "timings.data-connect", "timings.data-stall", "storage.durability",
-        "storage.free-space-floor", "storage.remove-unfinished", "storage.recount"
+        "storage.free-space-floor", "storage.replace", "storage.remove-unfinished",
+        "storage.recount"
         NoEffectWithout [DIRECTORY], WITHOUT_DIRECTORY;
 };

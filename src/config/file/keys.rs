@@ -109,6 +109,7 @@ pub(super) const KEYS: &[Key<FileDraft>] = keys! { FileDraft;
     "timings.grace": config.timings.grace, ANY_TIME;
     "storage.durability": config.durability;
     "storage.free-space-floor": config.free_space_floor;
+    "storage.replace": config.replace;
     "storage.cut-uploads": config.cut_uploads;
     "storage.remove-unfinished": config.remove_unfinished;
     "storage.recount": config.recount, ANY_TIME;

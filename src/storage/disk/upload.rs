@@ -18,8 +18,8 @@ use super::statx::stat_at;
 use super::temporary::{Replacement, TargetCondition, is_reserved};
 use super::{HARMLESS, refuse_reserved, space};
 use crate::storage::{
-    Durability, Error, InPlace, Kind, Placement, Policy, Result, Umask, Upload, VirtualPath, Wait,
-    existing,
+    Durability, Error, InPlace, Kind, Placement, Policy, ReplaceFiles, Result, Umask, Upload,
+    VirtualPath, Wait, existing,
 };
 
 /// The longest chain of links to the file that an upload replaces.
@@ -59,7 +59,9 @@ impl UploadRequest<'_> {
             (TargetCondition::Present, None) => return Err(Error::NotFound),
             _ => {}
         }
-        if let Some(why) = target.obstacle {
+        let configured = self.policy.replace == ReplaceFiles::InPlace && target.mode.is_some();
+        let configured = configured.then_some(InPlace::Configured);
+        if let Some(why) = target.obstacle.or(configured) {
             return self.overwrite(&target, why);
         }
         self.refuse_full(&target.directory)?;

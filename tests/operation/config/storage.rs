@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::Write as _;
+use std::os::unix::fs::MetadataExt as _;
 
 use crate::config::world::World;
 use crate::support::{Starter, abort_connection, binary, until};
@@ -55,6 +56,42 @@ fn free_space_floor_refuses_uploads() {
     let mut control = server.login();
     drop(control.passive());
     control.command("STOR new", 452);
+}
+
+/// `storage.replace`
+#[test]
+fn replace_key_selects_rename_or_in_place() {
+    let world = World::new();
+    let root = world.path("root");
+    for (value, is_same, left) in [("rename", false, "old"), ("in-place", true, "cut")] {
+        fs::write(root.join("f"), "old").unwrap();
+        let file = || fs::metadata(root.join("f")).unwrap().ino();
+        let before = file();
+        let server = world.start(&format!("[storage]\nreplace = \"{value}\""));
+        let mut control = server.login();
+        control.command("TYPE I", 200);
+        control.store("f", b"a longer new one");
+        assert_eq!(fs::read(root.join("f")).unwrap(), b"a longer new one");
+        control.store("f", b"old");
+        assert_eq!(fs::read(root.join("f")).unwrap(), b"old");
+        assert_eq!(before == file(), is_same, "{value}");
+        // A cut upload; one to a new name is a temporary file in both cases.
+        for name in ["f", "new"] {
+            let mut data = control.passive().stream();
+            control.command(&format!("STOR {name}"), 150);
+            data.write_all(b"cut").unwrap();
+            until("the bytes to be read", || {
+                let status = control.command("STAT", 211).lines.concat();
+                status.contains("3 bytes").then_some(())
+            });
+            assert!(!root.join("new").exists());
+            abort_connection(data);
+            control.expect(426);
+        }
+        assert_eq!(fs::read_to_string(root.join("f")).unwrap(), left, "{value}");
+        fs::remove_file(root.join("new")).unwrap();
+        assert!(!server.log().contains("is written in place"));
+    }
 }
 
 /// `storage.remove-unfinished`
