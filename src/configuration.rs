@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use mioftpd::internals::clock::wall_clock;
 use mioftpd::sandbox::SandboxPlan;
 use mioftpd::{ConfigSource, Finding};
 
@@ -47,7 +48,7 @@ pub(crate) fn log_notes(resolved: &Resolved) {
 /// Prints the effective settings and all findings; exit code 1 if a start would fail.
 pub(crate) fn check(resolved: &Resolved) -> ExitCode {
     crate::raise_descriptor_limit();
-    let findings = mioftpd::check(&resolved.config, unix_time());
+    let findings = mioftpd::check(&resolved.config, wall_clock().0);
     let shown = io::stdout().write_all(show(resolved).as_bytes());
     for finding in &findings {
         crate::print_error(finding);
@@ -68,13 +69,4 @@ fn show(resolved: &Resolved) -> String {
 #[cfg(not(feature = "config"))]
 const fn show(_: &Resolved) -> String {
     String::new()
-}
-
-fn unix_time() -> i64 {
-    use std::time::{SystemTime, UNIX_EPOCH};
-    // A clock before 1970 counts as 1970.
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    let seconds = since.map_or(0, |since| since.as_secs());
-    // The kernel's clock is an i64, so a greater number does not occur.
-    i64::try_from(seconds).unwrap_or(i64::MAX)
 }

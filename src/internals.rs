@@ -11,6 +11,9 @@ pub mod auth {
 pub mod cause {
     pub use crate::cause::*;
 }
+pub mod clock {
+    pub use crate::clock::*;
+}
 pub mod config {
     pub use crate::config::*;
 }

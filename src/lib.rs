@@ -181,6 +181,7 @@
 mod auth;
 mod capacity;
 mod cause;
+mod clock;
 mod config;
 mod event_loop;
 mod file_task;

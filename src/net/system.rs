@@ -7,7 +7,7 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use mio::{Interest, Poll, Registry};
 use rustix::io::Errno;
@@ -20,6 +20,7 @@ use super::listener::{AcceptedOptions, SystemListener};
 use super::sockets::{connecting_socket, listening_socket, set_inherited_options};
 use super::stream::SystemStream;
 use super::{EndWatch, Ends, Event, Listener, Network, Readiness, Stream, Token, Waker};
+use crate::clock::wall_clock;
 
 const WAKER: mio::Token = mio::Token(usize::MAX);
 const SIGNALS: mio::Token = mio::Token(usize::MAX - 1);
@@ -75,12 +76,7 @@ impl Network for SystemNetwork {
     }
 
     fn unix_time(&self) -> i64 {
-        // Saturates, for a clock that is absurdly wrong.
-        let seconds = |span: Duration| i64::try_from(span.as_secs()).unwrap_or(i64::MAX);
-        match SystemTime::now().duration_since(SystemTime::UNIX_EPOCH) {
-            Ok(since) => seconds(since),
-            Err(before) => -seconds(before.duration()),
-        }
+        wall_clock().0
     }
 
     fn listen(&mut self, address: SocketAddr, token: Token) -> io::Result<Box<dyn Listener>> {

@@ -14,9 +14,8 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::time::{Duration, Instant};
 
-use rustix::time::{ClockId, clock_gettime};
-
 use crate::cause::cause;
+use crate::clock::monotonic_clock;
 
 /// Queued messages; the oldest is dropped beyond it. A start, a reload and a stop send fewer.
 const MESSAGES_QUEUED: usize = 8;
@@ -218,8 +217,8 @@ fn watchdog_timeout() -> Option<Duration> {
 
 /// `CLOCK_MONOTONIC` in microseconds, as the manager compares it.
 fn monotonic_micros() -> i64 {
-    let now = clock_gettime(ClockId::Monotonic);
-    now.tv_sec * 1_000_000 + now.tv_nsec / 1000
+    let (seconds, nanoseconds) = monotonic_clock();
+    seconds * 1_000_000 + i64::from(nanoseconds) / 1000
 }
 
 #[cfg(test)]

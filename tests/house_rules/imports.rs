@@ -19,7 +19,14 @@ const LAYERS: [(&str, &[&str]); 12] = [
     ("storage", &["cause", "limits", "protocol"]),
     (
         "net",
-        &["event_loop", "cause", "limits", "protocol", "storage"],
+        &[
+            "event_loop",
+            "cause",
+            "clock",
+            "limits",
+            "protocol",
+            "storage",
+        ],
     ),
     (
         "transfer",

@@ -14,6 +14,7 @@ use rustls::{ServerConfig, ServerConnection};
 
 use super::security::Security;
 use super::sessions::{Binding, Scope, SessionStore, SessionTag};
+use super::time::WallClock;
 use super::{ClientCertificates, Credentials, Expiry};
 use crate::limits::{TLS_TICKETS_CONTROL, TLS_TICKETS_DATA, TLS_TICKETS_UPLOAD};
 use crate::net::{ClientCertStatus, DataSession};
@@ -67,7 +68,8 @@ impl Acceptor {
         data_session: DataSession,
     ) -> Result<Self, rustls::Error> {
         let key = SingleCertAndKey::from(credentials.certified_key());
-        let mut config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
+        let provider = Arc::new(default_provider());
+        let mut config = ServerConfig::builder_with_details(provider, Arc::new(WallClock))
             .with_safe_default_protocol_versions()?
             .with_client_cert_verifier(Arc::clone(&verifier))
             .with_cert_resolver(Arc::new(key));

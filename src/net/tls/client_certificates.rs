@@ -7,13 +7,13 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use rustls::pki_types::{CertificateDer, UnixTime};
+use rustls::pki_types::CertificateDer;
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
 use rustls::{Error, RootCertStore};
 
 use super::failure::configured_certificate;
-use super::{CredentialsError, Problem, pem_files, x509};
+use super::{CredentialsError, Problem, pem_files, time, x509};
 use crate::limits::CERTIFICATE_NAME_BYTES;
 
 /// Whether client certificates are requested.
@@ -69,7 +69,7 @@ impl ClientCertificates {
         }
         match chain {
             Some([own, others @ ..]) => {
-                let result = verifier.verify_client_cert(own, others, UnixTime::now());
+                let result = verifier.verify_client_cert(own, others, time::now());
                 result.map(|_| true)
             }
             _ if verifier.client_auth_mandatory() => Err(Error::NoCertificatesPresented),
@@ -94,6 +94,7 @@ mod tests {
         BasicConstraints, CertificateParams, CertifiedIssuer, DnType, DnValue,
         ExtendedKeyUsagePurpose, IsCa, KeyPair, date_time_ymd,
     };
+    use rustls::pki_types::UnixTime;
     use std::fs;
     use std::time::Duration;
 

@@ -15,6 +15,7 @@ mod pem_files;
 mod security;
 mod self_signed;
 mod sessions;
+mod time;
 mod wire;
 mod x509;
 
