@@ -7,6 +7,9 @@ use slab::Slab;
 
 use super::key::Key;
 
+/// Slots whose memory is kept without values in them.
+const SLOTS_KEPT: usize = 32;
+
 /// Values under keys that are never issued twice.
 #[derive(Debug)]
 pub struct Slots<T> {
@@ -52,7 +55,19 @@ impl<T> Slots<T> {
     /// Takes the value out, if it is still there.
     pub fn remove(&mut self, key: Key) -> Option<T> {
         self.get_mut(key)?;
-        self.slab.try_remove(key.index()).map(|(_, value)| value)
+        let removed = self.slab.try_remove(key.index());
+        self.give_back();
+        removed.map(|(_, value)| value)
+    }
+
+    /// Gives memory back that few values leave unused. Shrinking looks at every slot, so it is tried only
+    /// when half of the values have gone since the last time.
+    fn give_back(&mut self) {
+        let (used, capacity) = (self.slab.len(), self.slab.capacity());
+        let is_halved = used.is_power_of_two() || used == 0;
+        if is_halved && capacity > SLOTS_KEPT && used <= capacity / 4 {
+            self.slab.shrink_to_fit();
+        }
     }
 
     /// The key of the value in a slot, for a walk in several steps.
@@ -89,6 +104,28 @@ impl<T> Slots<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn memory_of_removed_values_is_given_back() {
+        let mut slots = Slots::default();
+        let keys: Vec<_> = (0..1000).map(|number| slots.insert(number)).collect();
+        let last = slots.capacity();
+        for key in keys.iter().skip(1) {
+            slots.remove(*key);
+        }
+        assert!(last >= 1000 && slots.capacity() <= SLOTS_KEPT);
+        assert_eq!(slots.get(keys[0]), Some(&0));
+        assert_eq!(slots.remove(keys[1]), None);
+        let next = slots.insert(7);
+        assert_eq!((slots.get(next), slots.len()), (Some(&7), 2));
+        // A value in the last slot keeps them all.
+        let keys: Vec<_> = (0..1000).map(|number| slots.insert(number)).collect();
+        for key in keys.iter().take(999) {
+            slots.remove(*key);
+        }
+        assert!(slots.capacity() >= 1000);
+        assert_eq!(slots.get(keys[999]), Some(&999));
+    }
 
     #[test]
     fn key_of_a_removed_value_finds_nothing_in_the_reused_slot() {

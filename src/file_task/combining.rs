@@ -106,7 +106,7 @@ fn copy(
 ) -> Result<bool> {
     let end = *at + WORKER_SLICE_BYTES as u64;
     while *at < end {
-        let buffer = scratch.room(end - *at);
+        let buffer = scratch.room(end - *at)?;
         let count = part.read_at(buffer, *at, Wait::Allowed)?;
         let Some(bytes @ [_, ..]) = buffer.get(..count) else {
             return Ok(true);

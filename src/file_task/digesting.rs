@@ -44,7 +44,7 @@ impl Digesting {
     pub(super) fn slice(&mut self, scratch: &mut Scratch) -> Result<Option<TaskResult>> {
         let end = self.length.min(self.done + WORKER_SLICE_BYTES as u64);
         while self.done < end {
-            let buffer = scratch.room(end - self.done);
+            let buffer = scratch.room(end - self.done)?;
             let offset = self.first + self.done;
             let count = self.file.read_at(buffer, offset, Wait::Allowed)?;
             match buffer.get(..count) {

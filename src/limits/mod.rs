@@ -6,6 +6,7 @@
 
 mod connection_limit;
 mod memory;
+mod threads;
 mod throttling;
 mod timings;
 
@@ -13,6 +14,7 @@ use std::time::Duration;
 
 pub use connection_limit::{ConnectionLimit, LimitCause};
 pub use memory::{CONNECTION_BYTES, MemoryProfile, connections_within, permits, worst_case_bytes};
+pub use threads::{THREAD_STACK_BYTES, WORKER_IDLE, WORKER_NICENESS};
 pub use throttling::{
     ADDRESS_TABLE_ENTRIES, ADDRESSES_PER_SET, LINES_LOGGED, LOGINS_LOGGED, REFUSALS_AUDITED,
     REFUSALS_LOGGED, Rate, Throttling,
@@ -311,18 +313,6 @@ pub const LOGIN_FAILURES: u8 = 5;
 
 /// Over-long lines after which the connection is closed: the client does not speak FTP.
 pub const LONG_LINES: u8 = 8;
-
-/// The stack of a worker thread or the log thread, whose call chains are short. A compressor needs
-/// more, because it is built on the stack before it moves to the heap. Unused pages take no memory.
-pub const THREAD_STACK_BYTES: usize = if cfg!(feature = "mode-z") {
-    512 * 1024
-} else {
-    256 * 1024
-};
-
-/// The nice value (nice(1)) of worker threads: enough for the event loop to be scheduled first, and
-/// not so much that workers starve beside other processes.
-pub const WORKER_NICENESS: i32 = 5;
 
 /// The longest busy polling after work. What comes later than that is not the next command of a measurement.
 pub const BUSY_POLL_MAX: Duration = Duration::from_secs(1);

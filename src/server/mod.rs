@@ -107,7 +107,7 @@ impl fmt::Debug for Handle {
 }
 
 impl Server {
-    /// Opens the directory and listens. The first turn starts the worker threads: a program that
+    /// Opens the directory and listens. Threads start in the first turn or later: a program that
     /// drops privileges does so in between, so that no thread ever has them.
     pub fn bind(config: Config) -> Result<Self, Error> {
         let network = SystemNetwork::new().map_err(|error| Error::System("cannot poll", error))?;
@@ -179,7 +179,7 @@ impl Server {
         let profile = capacity::memory_profile(&config, workers);
         let limit = capacity::connections(&config, mode, profile);
         let acceptor = acceptor_for(config.tls.as_ref(), network.unix_time())?;
-        let (runner, threads) = workers_for(profile, &handle.waker);
+        let runner = workers_for(profile, &handle.waker);
         if let Some(umask) = config.umask {
             umask.set_for_process();
         }
@@ -222,7 +222,6 @@ impl Server {
             resolver: Resolver::new(Waker::clone(&handle.waker)),
             handle,
             deferred: Some(DeferredStart {
-                threads,
                 sweeps: opened.sweeps,
                 observers,
             }),

@@ -20,20 +20,16 @@ use crate::privsep::Helper;
 use crate::protocol::date::Precision;
 use crate::session::{ServerMode, Settings};
 use crate::storage::{Sweep, Umask};
-use crate::workers::{Inline, PoolThreads, Runner, Sweeper, WorkerPools};
+use crate::workers::{Inline, Runner, Sweeper, WorkerPools};
 
 /// Everything that needs a thread, started in the first turn, after privileges are dropped.
 pub(super) struct DeferredStart {
-    pub(super) threads: Option<PoolThreads>,
     pub(super) sweeps: Vec<Sweep>,
     pub(super) observers: RecordThreads,
 }
 
 impl DeferredStart {
     pub(super) fn start(self) -> io::Result<Option<Sweeper>> {
-        if let Some(mut threads) = self.threads {
-            threads.start()?;
-        }
         self.observers.start()?;
         Ok(start_sweeper(self.sweeps))
     }
@@ -55,16 +51,12 @@ fn start_sweeper(sweeps: Vec<Sweep>) -> Option<Sweeper> {
         .ok()
 }
 
-pub(super) fn workers_for(
-    profile: MemoryProfile,
-    waker: &Waker,
-) -> (Box<dyn Runner>, Option<PoolThreads>) {
+pub(super) fn workers_for(profile: MemoryProfile, waker: &Waker) -> Box<dyn Runner> {
     if profile.workers == 0 {
-        return (Box::new(Inline::new()), None);
+        return Box::new(Inline::new());
     }
     let (chunk, handshakes) = (profile.worker_chunk, profile.handshake_workers);
-    let (pools, threads) = WorkerPools::new(profile.workers, chunk, handshakes, waker);
-    (Box::new(pools), Some(threads))
+    Box::new(WorkerPools::new(profile.workers, chunk, handshakes, waker))
 }
 
 /// The resources of a process that is only this server; empty in a host program.

@@ -8,7 +8,6 @@ mod file_cursor;
 
 use super::encoder::WireEncoder;
 use super::representation::Representation;
-use super::scratch::capped;
 use super::{Interest, Scratch, Sent, SliceOutcome, TransferFailure, send};
 use crate::limits::{CONVERTED_BYTES, MARKER_BYTES};
 use crate::net::Stream;
@@ -86,9 +85,9 @@ impl Converting {
         scratch: &mut Scratch,
     ) -> Result<usize, SliceOutcome> {
         let malformed = |_| SliceOutcome::Failed(TransferFailure::Malformed);
-        let out = &mut scratch.converted;
         if file.left() == 0 {
             self.is_finished = true;
+            let out = &mut scratch.converted;
             return self.encoder.finish(out).map(|()| 0).map_err(malformed);
         }
         let at = file.offset();
@@ -99,14 +98,18 @@ impl Converting {
             self.marker
         };
         let to_marker = next.map_or(u64::MAX, |next| next - at);
-        let room = capped(&mut scratch.chunk, to_marker.min(CONVERTED_BYTES as u64));
-        let bytes = file.read(room, wait)?;
+        let buffers = scratch.buffers(to_marker.min(CONVERTED_BYTES as u64));
+        let buffers = buffers
+            .map_err(TransferFailure::Storage)
+            .map_err(SliceOutcome::Failed)?;
+        let (text, out) = (buffers.text, buffers.converted);
+        let bytes = file.read(buffers.room, wait)?;
         // After the read: a read that would wait is repeated, and must not repeat the marker.
         if is_marked {
             self.encoder.mark(at, out);
         }
         self.marker = next;
-        let encoded = self.encoder.encode(bytes, &mut scratch.text, out);
+        let encoded = self.encoder.encode(bytes, text, out);
         encoded.map(|()| bytes.len()).map_err(malformed)
     }
 }

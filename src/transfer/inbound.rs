@@ -118,17 +118,20 @@ impl Inbound {
         while spent < budget {
             // Read no more than can be held back if the quota postpones the write.
             let room = self.file.room(self.offset).max(READ_BYTES_NEAR_QUOTA);
-            match stream.read(scratch.room(room.min(most as u64))) {
+            let buffers = match scratch.buffers(room.min(most as u64)) {
+                Ok(buffers) => buffers,
+                Err(error) => return SliceOutcome::Failed(TransferFailure::Storage(error)),
+            };
+            match stream.read(buffers.room) {
                 Ok(0) => return self.end(scratch),
                 Ok(count) => {
                     *moved += count as u64;
                     spent += count;
-                    let Scratch {
-                        chunk, converted, ..
-                    } = scratch;
-                    debug_assert!(count <= chunk.len());
-                    let received = chunk.get(..count).unwrap_or_default();
-                    if let Some(outcome) = self.take(received, converted, budget, &mut spent) {
+                    debug_assert!(count <= buffers.room.len());
+                    let received = buffers.room.get(..count).unwrap_or_default();
+                    if let Some(outcome) =
+                        self.take(received, buffers.converted, budget, &mut spent)
+                    {
                         return outcome;
                     }
                 }

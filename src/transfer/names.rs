@@ -2,11 +2,12 @@
 //!
 //! It owns the bytes of the names, and neither metadata nor the directory: entries are examined in the
 //! order of output, so that sorting delays the first byte by the reading of names only. Both buffers grow
-//! by steps and not by doubling, so that their memory is what [`SORTED_BYTES`] says.
+//! by steps and not by doubling, so that their memory is what [`SORTED_BYTES`] says. The bytes are in
+//! pieces, none so large that the C library maps it: once it has, glibc keeps more of what is freed.
 
 use crate::limits::{SORTED_BYTES, SORTED_ENTRIES};
 
-/// Bytes of names that a buffer grows by.
+/// Bytes of a piece of the text.
 const TEXT_STEP: usize = 16 * 1024;
 
 /// Spans that a buffer grows by.
@@ -25,7 +26,7 @@ struct Span {
 /// Names in the order in which they were added, or sorted.
 #[derive(Default)]
 pub(super) struct Names {
-    text: Vec<u8>,
+    text: Vec<Vec<u8>>,
     spans: Vec<Span>,
     /// The index of the next name to return.
     next: usize,
@@ -34,23 +35,32 @@ pub(super) struct Names {
 impl Names {
     /// Adds a name; false if there is no room for it.
     pub(super) fn push(&mut self, name: &[u8]) -> bool {
-        let bytes = self.text.len() + size_of_val(&*self.spans) + name.len() + size_of::<Span>();
+        let bytes = self.text.len() * TEXT_STEP + self.spans.capacity() * size_of::<Span>();
         if self.spans.len() == SORTED_ENTRIES || bytes > SORTED_BYTES - 2 * TEXT_STEP {
             return false;
         }
-        let (Ok(start), Ok(length)) = (self.text.len().try_into(), name.len().try_into()) else {
-            return false;
-        };
-        if self.text.capacity() - self.text.len() < name.len() {
-            self.text.reserve_exact(TEXT_STEP.max(name.len()));
-        }
+        self.try_push(name).is_some()
+    }
+
+    /// `None` if the system has no memory for it, or a piece no room.
+    fn try_push(&mut self, name: &[u8]) -> Option<()> {
         if self.spans.len() == self.spans.capacity() {
-            self.spans.reserve_exact(SPANS_STEP);
+            self.spans.try_reserve_exact(SPANS_STEP).ok()?;
         }
-        self.text.extend_from_slice(name);
+        let is_full = |piece: &Vec<u8>| TEXT_STEP - piece.len() < name.len();
+        if self.text.last().is_none_or(is_full) {
+            let mut piece = Vec::new();
+            piece.try_reserve_exact(TEXT_STEP).ok()?;
+            self.text.push(piece);
+        }
+        let before = (self.text.len() - 1) * TEXT_STEP;
+        let piece = self.text.last_mut().filter(|piece| !is_full(piece))?;
+        let start = (before + piece.len()).try_into().ok()?;
+        let length = name.len().try_into().ok()?;
+        piece.extend_from_slice(name);
         let key = 0;
         self.spans.push(Span { key, start, length });
-        true
+        Some(())
     }
 
     /// Sorts by the bytes of the names.
@@ -94,9 +104,11 @@ impl Names {
     }
 }
 
-fn name_at(text: &[u8], span: Span) -> &[u8] {
+fn name_at(text: &[Vec<u8>], span: Span) -> &[u8] {
     let (start, length) = (span.start as usize, span.length as usize);
-    let name = text.get(start..).and_then(|rest| rest.get(..length));
+    let rest = text.get(start / TEXT_STEP);
+    let rest = rest.and_then(|piece| piece.get(start % TEXT_STEP..));
+    let name = rest.and_then(|rest| rest.get(..length));
     debug_assert!(name.is_some(), "a span lies within the text");
     name.unwrap_or_default()
 }
@@ -147,14 +159,34 @@ mod tests {
     }
 
     #[test]
+    fn piece_is_filled_to_its_last_byte() {
+        let mut names = Names::default();
+        let lengths = [TEXT_STEP - 5, 5, TEXT_STEP, 1, TEXT_STEP - 1];
+        assert!(
+            lengths
+                .iter()
+                .all(|&length| names.push(&vec![b'x'; length]))
+        );
+        assert_eq!(names.text.len(), 3);
+        assert!(!names.push(&vec![b'x'; TEXT_STEP + 1]));
+        let mut name = Vec::new();
+        for length in lengths {
+            assert!(names.next(&mut name));
+            assert_eq!(name.len(), length);
+        }
+        assert!(!names.next(&mut name));
+    }
+
+    #[test]
     fn names_are_bounded_in_number_and_bytes() {
         for (length, is_bounded_by_number) in [(5, true), (30, true), (100, false), (4000, false)] {
             let names = gathered(2 * SORTED_ENTRIES, length);
             let count = names.spans.len();
             assert_eq!(count == SORTED_ENTRIES, is_bounded_by_number, "{length}");
-            let bytes = names.text.capacity() + names.spans.capacity() * size_of::<Span>();
+            let text: usize = names.text.iter().map(Vec::capacity).sum();
+            let bytes = text + names.spans.capacity() * size_of::<Span>();
             assert!(bytes <= SORTED_BYTES, "{length}: {bytes}");
-            let is_full = bytes + 3 * TEXT_STEP + length > SORTED_BYTES;
+            let is_full = bytes + 3 * TEXT_STEP > SORTED_BYTES;
             assert!(is_bounded_by_number || is_full, "{length}: {bytes}");
         }
     }

@@ -11,7 +11,7 @@ mod pools;
 mod sweeper;
 
 pub use job::{Completion, Job, JobId, JobResult, Work};
-pub use pool::{Inline, Pool, PoolThreads};
+pub use pool::{Inline, Pool};
 pub use pools::WorkerPools;
 pub use sweeper::Sweeper;
 

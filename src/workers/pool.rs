@@ -1,24 +1,43 @@
 //! The runners of production: a thread pool, and one that runs jobs inline.
 //!
-//! Each thread owns the scratch buffers that jobs work with. Threads are never joined: one that hangs
-//! in a system call must not hang the exit of the process.
+//! A thread starts with a job for which no other is free, and ends after an idle time: a pool without work
+//! has no threads and no memory for them. Each owns the scratch buffers that jobs work with. Threads are
+//! never joined: one that hangs in a system call must not hang the exit of the process.
 
 use std::collections::VecDeque;
 use std::io;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{Completion, Job, Runner, lower_priority};
 use crate::limits::{CHUNK_BYTES, THREAD_STACK_BYTES, WORKER_NICENESS, WORKER_TURN};
 use crate::net::Waker;
 use crate::transfer::Scratch;
 
+/// The threads of a [`Pool`].
+#[derive(Clone)]
+pub struct PoolThreads {
+    /// The most.
+    pub count: usize,
+    /// They are named `name-1` and so on.
+    pub name: &'static str,
+    /// The bytes of each one's scratch buffer.
+    pub chunk: usize,
+    /// How long one waits for a job before it ends.
+    pub idle: Duration,
+    /// Called after each job.
+    pub waker: Waker,
+}
+
 /// A thread pool with one queue, first in, first out. Dropping it ends the threads after their
 /// current job; queued jobs are discarded.
 pub struct Pool {
     queue: Arc<JobQueue>,
+    threads: PoolThreads,
+    /// For the threads that are still to start.
+    sender: Sender<Completion>,
     finished: Receiver<Completion>,
     outstanding: usize,
 }
@@ -32,87 +51,73 @@ struct JobQueue {
 #[derive(Default)]
 struct JobQueueState {
     jobs: VecDeque<Job>,
+    /// Threads that have not ended.
+    running: usize,
+    /// Those of them that have no job: they wait for one, or are about to.
+    idle: usize,
     closed: bool,
 }
 
-/// The threads of a [`Pool`], not yet started.
-pub struct PoolThreads {
-    queue: Arc<JobQueue>,
-    finished: Sender<Completion>,
-    threads: usize,
-    started: usize,
-    name: &'static str,
-    /// The bytes of each thread's scratch buffer.
-    chunk: usize,
-    waker: Waker,
-}
-
 impl Pool {
-    /// A pool, and its `threads` to start later. They are named `name-1` and so on, have a scratch buffer of
-    /// `chunk` bytes each, and call `waker` after each job.
-    pub fn new(
-        threads: usize,
-        name: &'static str,
-        chunk: usize,
-        waker: Waker,
-    ) -> (Self, PoolThreads) {
-        let queue = Arc::new(JobQueue::default());
+    /// A pool, which has no threads yet.
+    pub fn new(threads: PoolThreads) -> Self {
         let (sender, finished) = channel();
-        let threads = PoolThreads {
-            queue: Arc::clone(&queue),
-            finished: sender,
+        Self {
+            queue: Arc::default(),
             threads,
-            started: 0,
-            name,
-            chunk,
-            waker,
-        };
-        let pool = Self {
-            queue,
+            sender,
             finished,
             outstanding: 0,
-        };
-        (pool, threads)
+        }
     }
-}
 
-impl PoolThreads {
-    /// Starts the threads. They inherit the privileges of the calling thread, so this is separate from
-    /// the creation of the pool.
+    /// Queues a job, and starts a thread if all are busy and there may be one more. A thread inherits the
+    /// privileges of the calling thread.
     ///
     /// # Errors
-    /// When the system cannot create a thread. The next call starts those that are left.
-    pub fn start(&mut self) -> io::Result<()> {
-        while self.started < self.threads {
-            let queue = Arc::clone(&self.queue);
-            let waker = Arc::clone(&self.waker);
-            let sender = self.finished.clone();
-            let chunk = self.chunk;
-            thread::Builder::new()
-                .name(format!("{}-{}", self.name, self.started + 1))
-                .stack_size(THREAD_STACK_BYTES)
-                .spawn(move || work(&queue, chunk, &sender, &waker))?;
-            self.started += 1;
+    /// The job, and the reason that the system cannot create a thread, if there is none at all.
+    pub fn submit(&mut self, job: Job) -> Result<(), Box<(Job, io::Error)>> {
+        let mut state = self.queue.lock();
+        if state.idle <= state.jobs.len() && state.running < self.threads.count {
+            (state.running, state.idle) = (state.running + 1, state.idle + 1);
+            let number = state.running;
+            drop(state);
+            let started = self.start(number);
+            state = self.queue.lock();
+            if let Err(error) = started {
+                (state.running, state.idle) = (state.running - 1, state.idle - 1);
+                if state.running == 0 {
+                    return Err(Box::new((job, error)));
+                }
+            }
         }
+        state.jobs.push_back(job);
+        drop(state);
+        self.outstanding += 1;
+        self.queue.arrived.notify_one();
         Ok(())
     }
-}
 
-impl Runner for Pool {
-    fn submit(&mut self, job: Job) {
-        self.outstanding += 1;
-        self.queue.lock().jobs.push_back(job);
-        self.queue.arrived.notify_one();
+    fn start(&self, number: usize) -> io::Result<()> {
+        let queue = Arc::clone(&self.queue);
+        let (threads, sender) = (self.threads.clone(), self.sender.clone());
+        thread::Builder::new()
+            .name(format!("{}-{number}", threads.name))
+            .stack_size(THREAD_STACK_BYTES)
+            .spawn(move || work(&queue, &threads, &sender))?;
+        Ok(())
     }
 
-    fn collect(&mut self, into: &mut Vec<Completion>) {
+    /// Appends the jobs completed since the last call.
+    pub fn collect(&mut self, into: &mut Vec<Completion>) {
         while let Ok(completion) = self.finished.try_recv() {
             self.outstanding -= 1;
             into.push(completion);
         }
     }
 
-    fn outstanding(&self) -> usize {
+    /// The number of jobs submitted and not collected.
+    pub const fn outstanding(&self) -> usize {
         self.outstanding
     }
 }
@@ -125,42 +130,52 @@ impl Drop for Pool {
 }
 
 impl JobQueue {
-    fn lock(&self) -> std::sync::MutexGuard<'_, JobQueueState> {
+    fn lock(&self) -> MutexGuard<'_, JobQueueState> {
         // No code that can panic runs under the lock, so a poisoned state is consistent.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether no job waits, and the pool still exists.
     fn is_idle(&self) -> bool {
-        let state = self.lock();
-        state.jobs.is_empty() && !state.closed
+        self.lock().is_idle()
     }
 
-    /// Waits for a job; `None` when the pool has been dropped.
-    fn take(&self) -> Option<Job> {
-        let is_idle = |state: &mut JobQueueState| state.jobs.is_empty() && !state.closed;
-        let state = self.arrived.wait_while(self.lock(), is_idle);
-        let mut state = state.unwrap_or_else(PoisonError::into_inner);
-        if state.closed {
-            return None;
-        }
-        state.jobs.pop_front()
+    /// Waits for a job; `None` when the pool has been dropped or none has come for the `idle` time, after
+    /// which the thread ends.
+    fn take(&self, idle: Duration) -> Option<Job> {
+        let mut state = self.lock();
+        let waited = self
+            .arrived
+            .wait_timeout_while(state, idle, |state| state.is_idle());
+        (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        state.idle -= 1;
+        let job = state.jobs.pop_front().filter(|_| !state.closed);
+        state.running -= usize::from(job.is_none());
+        job
     }
 }
 
-fn work(queue: &JobQueue, chunk: usize, finished: &Sender<Completion>, waker: &Waker) {
+impl JobQueueState {
+    fn is_idle(&self) -> bool {
+        self.jobs.is_empty() && !self.closed
+    }
+}
+
+fn work(queue: &JobQueue, threads: &PoolThreads, finished: &Sender<Completion>) {
     // With fewer processors than threads the scheduler prefers the event loop, so that a command is
     // answered before the next slice of a transfer.
     lower_priority(WORKER_NICENESS);
-    let mut scratch = Scratch::new(chunk);
-    while let Some(job) = queue.take() {
+    let mut scratch = Scratch::new(threads.chunk);
+    while let Some(job) = queue.take(threads.idle) {
         let begun = Instant::now();
         let mut may_go_on = || queue.is_idle() && begun.elapsed() < WORKER_TURN;
         let completion = job.run(&mut scratch, &mut may_go_on);
+        // Before the loop knows: its next job may be the client's next command, and needs no second thread.
+        queue.lock().idle += 1;
         if finished.send(completion).is_err() {
             return;
         }
-        waker();
+        (threads.waker)();
     }
 }
 
@@ -204,5 +219,88 @@ impl Runner for Inline {
 
     fn has_finished(&self) -> bool {
         !self.jobs.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::{Memory, Operation, VirtualPath};
+    use crate::workers::{JobId, Work};
+    use std::sync::Barrier;
+
+    const LONG: Duration = Duration::from_secs(60);
+
+    fn job(ticket: u32) -> Job {
+        let path = VirtualPath::root();
+        Job {
+            id: JobId { owner: 0, ticket },
+            storage: Arc::new(Memory::new()),
+            work: Work::Operate(Operation::Metadata(path)),
+        }
+    }
+
+    fn pool(count: usize, idle: Duration, waker: impl Fn() + Send + Sync + 'static) -> Pool {
+        Pool::new(PoolThreads {
+            count,
+            name: "test",
+            chunk: 0,
+            idle,
+            waker: Arc::new(waker),
+        })
+    }
+
+    fn submit(pool: &mut Pool, ticket: u32) {
+        assert!(pool.submit(job(ticket)).is_ok());
+    }
+
+    fn wait_until(is_so: impl Fn() -> bool) {
+        let begun = Instant::now();
+        while !is_so() {
+            assert!(begun.elapsed() < LONG);
+            thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn threads_start_for_waiting_jobs_up_to_their_number() {
+        // A thread stays in its job until both have one.
+        let both = Arc::new(Barrier::new(3));
+        let at_work = Arc::clone(&both);
+        let mut pool = pool(2, LONG, move || {
+            at_work.wait();
+        });
+        assert_eq!(pool.queue.lock().running, 0);
+        submit(&mut pool, 1);
+        assert_eq!(pool.queue.lock().running, 1);
+        submit(&mut pool, 2);
+        submit(&mut pool, 3);
+        submit(&mut pool, 4);
+        assert_eq!(pool.queue.lock().running, 2);
+        both.wait();
+        both.wait();
+        let mut completions = Vec::new();
+        while completions.len() < 4 {
+            pool.collect(&mut completions);
+            thread::yield_now();
+        }
+        let mut tickets: Vec<_> = completions.iter().map(|done| done.id.ticket).collect();
+        tickets.sort_unstable();
+        assert_eq!((tickets, pool.outstanding()), (vec![1, 2, 3, 4], 0));
+        // An idle thread is used, and no third one started.
+        submit(&mut pool, 5);
+        assert_eq!(pool.queue.lock().running, 2);
+    }
+
+    #[test]
+    fn idle_threads_end_and_start_again() {
+        let mut pool = pool(2, Duration::from_millis(1), || {});
+        for ticket in 0..10 {
+            submit(&mut pool, ticket);
+            wait_until(|| pool.queue.lock().running == 0);
+        }
+        let mut completions = Vec::new();
+        pool.collect(&mut completions);
+        assert_eq!(completions.len(), 10);
     }
 }

@@ -3,97 +3,86 @@
 //! Hashing a password takes as long as thousands of file operations, all of it processor time, so a
 //! single thread of low priority does it. A PAM check takes longer but only waits for its process, so
 //! its pool has more threads. A handshake is processor time too, and a thread for each processor
-//! computes them. All but storage start with the first job that needs them, since many servers have
-//! none; by then the process has dropped its privileges.
+//! computes them. Threads start with the jobs that need them; by then the process has dropped its
+//! privileges.
 
-use super::{Completion, Job, Pool, PoolThreads, Runner, Work};
+use super::pool::PoolThreads;
+use super::{Completion, Inline, Job, Pool, Runner, Work};
 use crate::cause::cause;
-use crate::limits::{LOGIN_WORKERS, PAM_WORKERS};
+use crate::limits::{LOGIN_WORKERS, PAM_WORKERS, WORKER_IDLE};
 use crate::net::Waker;
 
 /// The thread pools of a server.
 pub struct WorkerPools {
     storage: Pool,
-    handshakes: LazyPool,
-    hashing: LazyPool,
-    pam: LazyPool,
-}
-
-/// A thread pool whose threads start with its first job.
-struct LazyPool {
-    pool: Pool,
-    /// `None` once all are started.
-    to_start: Option<PoolThreads>,
-}
-
-impl LazyPool {
-    fn new(threads: usize, name: &'static str, waker: &Waker) -> Self {
-        // Only storage needs buffers.
-        let (pool, threads) = Pool::new(threads, name, 0, Waker::clone(waker));
-        let to_start = Some(threads);
-        Self { pool, to_start }
-    }
-
-    /// The pool, started if necessary; `None` if the system cannot create its threads. The next call
-    /// tries again.
-    fn pool(&mut self) -> Option<&mut Pool> {
-        if let Some(threads) = &mut self.to_start {
-            if let Err(error) = threads.start() {
-                let why = cause(&error);
-                log::warn!(
-                    "Cannot start a thread for logins or TLS handshakes, which use the storage threads: \
-                     {why}"
-                );
-                return None;
-            }
-            self.to_start = None;
-        }
-        Some(&mut self.pool)
-    }
+    handshakes: Pool,
+    hashing: Pool,
+    pam: Pool,
+    /// Runs what storage's pool cannot, for lack of threads.
+    inline: Inline,
 }
 
 impl WorkerPools {
-    /// The pools, and the `threads` of the storage pool to start later, each with a scratch buffer of `chunk`
-    /// bytes. The pool for handshakes has so many threads. All threads call `waker` after each job.
-    pub fn new(
-        threads: usize,
-        chunk: usize,
-        handshakes: usize,
-        waker: &Waker,
-    ) -> (Self, PoolThreads) {
-        let (storage, threads) = Pool::new(threads, "worker", chunk, Waker::clone(waker));
-        let pools = Self {
-            storage,
-            handshakes: LazyPool::new(handshakes, "tls", waker),
-            hashing: LazyPool::new(LOGIN_WORKERS, "login", waker),
-            pam: LazyPool::new(PAM_WORKERS, "pam", waker),
+    /// The pools. That of storage has so many `threads` at the most, each with a scratch buffer of `chunk`
+    /// bytes, and that for handshakes so many. All threads call `waker` after each job.
+    pub fn new(threads: usize, chunk: usize, handshakes: usize, waker: &Waker) -> Self {
+        let pool = |count, name, chunk| {
+            Pool::new(PoolThreads {
+                count,
+                name,
+                chunk,
+                idle: WORKER_IDLE,
+                waker: Waker::clone(waker),
+            })
         };
-        (pools, threads)
+        // Only storage needs buffers.
+        Self {
+            storage: pool(threads, "worker", chunk),
+            handshakes: pool(handshakes, "tls", 0),
+            hashing: pool(LOGIN_WORKERS, "login", 0),
+            pam: pool(PAM_WORKERS, "pam", 0),
+            inline: Inline::new(),
+        }
     }
 }
 
 impl Runner for WorkerPools {
     fn submit(&mut self, job: Job) {
-        let pool = match &job.work {
-            Work::Verify(verification) if verification.waits() => self.pam.pool(),
-            Work::Verify(_) => self.hashing.pool(),
-            Work::Handshake(_) => self.handshakes.pool(),
+        let own = match &job.work {
+            Work::Verify(verification) if verification.waits() => Some(&mut self.pam),
+            Work::Verify(_) => Some(&mut self.hashing),
+            Work::Handshake(_) => Some(&mut self.handshakes),
             _ => None,
         };
-        // A job whose own threads cannot start delays storage, but is done.
-        pool.unwrap_or(&mut self.storage).submit(job);
+        let mut job = job;
+        // A job without a thread delays others, but is done.
+        for pool in own.into_iter().chain([&mut self.storage]) {
+            let Err(failed) = pool.submit(job) else {
+                return;
+            };
+            let (refused, error) = *failed;
+            let why = cause(&error);
+            log::warn!("Cannot start a thread, whose work delays other clients now: {why}");
+            job = refused;
+        }
+        self.inline.submit(job);
     }
 
     fn collect(&mut self, into: &mut Vec<Completion>) {
         self.storage.collect(into);
-        self.handshakes.pool.collect(into);
-        self.hashing.pool.collect(into);
-        self.pam.pool.collect(into);
+        self.handshakes.collect(into);
+        self.hashing.collect(into);
+        self.pam.collect(into);
+        self.inline.collect(into);
     }
 
     // Logins and handshakes can be abandoned at a shutdown: nothing is left behind by them, and a client that
     // waits for one is still connected.
     fn outstanding(&self) -> usize {
-        self.storage.outstanding()
+        self.storage.outstanding() + self.inline.outstanding()
+    }
+
+    fn has_finished(&self) -> bool {
+        self.inline.has_finished()
     }
 }

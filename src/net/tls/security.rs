@@ -23,7 +23,7 @@ use super::sessions::Binding;
 use super::wire::{RecordOrText, RecordPosition, RecordReader, Wire};
 use crate::limits::{CHUNK_BYTES, TLS_BULK_BYTES, TLS_READS_PER_CALL};
 use crate::net::{DataSession, Stream};
-use crate::storage::{File, Wait};
+use crate::storage::{Error, File, Wait};
 use unclean_end::UncleanEnd;
 
 /// The TLS state of one connection.
@@ -264,6 +264,9 @@ impl Security {
     ) -> io::Result<usize> {
         if self.unreported == 0 {
             self.flush(socket)?;
+            let missing = CHUNK_BYTES.saturating_sub(self.file_chunk.len());
+            let room = self.file_chunk.try_reserve_exact(missing);
+            room.map_err(|_| io::Error::other(Error::Exhausted))?;
             self.file_chunk.resize(CHUNK_BYTES, 0);
             // In range: that is the length.
             let room = self.file_chunk.get_mut(..count.min(CHUNK_BYTES));

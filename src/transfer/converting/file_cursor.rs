@@ -83,7 +83,11 @@ impl FileCursor {
         if self.left == 0 {
             return Some(SliceOutcome::Done);
         }
-        let bytes = match self.peek(scratch.room(budget), Wait::Never) {
+        let room = match scratch.room(budget) {
+            Ok(room) => room,
+            Err(error) => return Some(SliceOutcome::Failed(TransferFailure::Storage(error))),
+        };
+        let bytes = match self.peek(room, Wait::Never) {
             Ok(bytes) => bytes,
             Err(outcome) => return Some(outcome),
         };

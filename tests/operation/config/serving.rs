@@ -45,16 +45,28 @@ fn number(server: &Server, name: &str) -> u32 {
 
 /// `workers`
 #[test]
-fn workers_key_sets_number_of_threads() {
+fn workers_key_bounds_the_threads_that_jobs_start() {
     let world = World::new();
     // A read-only server has no temporary sweeper thread.
-    let threads = |workers: u32| {
+    let threads = |workers: u32, clients: usize| {
         let account = "[[account]]\nname = \"anonymous\"";
         let server = world.start(&format!("workers = {workers}\n{account}"));
-        server.login();
+        let mut clients: Vec<_> = (0..clients).map(|_| server.login()).collect();
+        for _ in 0..20 {
+            for control in &mut clients {
+                control.send("STAT .");
+            }
+            for control in &mut clients {
+                control.expect(213);
+            }
+        }
         number(&server, "Threads:")
     };
-    assert_eq!(threads(7), threads(0) + 7);
+    let none = threads(0, 8);
+    assert_eq!(threads(7, 0), none);
+    assert_eq!(threads(7, 1), none + 1);
+    assert_eq!(threads(1, 8), none + 1);
+    assert!((none + 1..=none + 3).contains(&threads(3, 8)));
 }
 
 /// `busy-poll`
