@@ -146,7 +146,8 @@ impl UploadFile for DiskUpload {
             prior.truncate(self.descriptor.as_fd())?;
         }
         while !bytes.is_empty() {
-            let written = retry_on_intr(|| rustix::io::pwrite(&self.descriptor, bytes, offset))?;
+            let write = || rustix::io::pwrite(&self.descriptor, bytes, offset);
+            let written = retry_on_intr(write).map_err(blocking_error)?;
             match bytes.get(written..) {
                 // A device that accepts no bytes without an error must not keep a worker in a loop.
                 None => return Err(Error::Device),
@@ -261,11 +262,12 @@ fn read_cached(file: BorrowedFd<'_>, buffer: &mut [u8], offset: u64) -> Result<u
     }
 }
 
-/// Maps `EAGAIN` of a blocking read (an empty `/proc/kmsg`, a disconnected network file system) to an
-/// error that is not retried.
+/// Maps `EAGAIN` of a blocking call (an empty `/proc/kmsg`, a disconnected network file system) to an
+/// error that is not retried, and `EINVAL` to one that is not about a name.
 fn blocking_error(errno: Errno) -> Error {
     match errno {
         Errno::AGAIN => Error::InUse,
+        Errno::INVAL => Error::Device,
         errno => errno.into(),
     }
 }

@@ -1,5 +1,5 @@
 //! What a file system needs so that a rename survives a power cut: one table, by the type of the file system
-//! and the [`Durability`].
+//! and the [`Durability`]. And the names that it refuses.
 //!
 //! Pure but for the query of the type (statfs(2)). The guide (`limits`) says which rows were tried by cutting
 //! the power of a virtual machine. It knows no names and makes no sync.
@@ -55,6 +55,13 @@ impl FileSystem {
         }
     }
 
+    /// Whether a file can get this name. FAT refuses some characters only when a name is made, which for an
+    /// upload is at its end.
+    pub(super) fn allows(self, name: &[u8]) -> bool {
+        let is_bad = |byte: &u8| *byte < b' ' || br#""*:<>?\|"#.contains(byte);
+        self != Self::Fat || !(name.iter().any(is_bad) || name.ends_with(b" "))
+    }
+
     /// What to sync around a rename. `loses_old`: a power cut could take an old file, the target that is
     /// replaced, or the one whose name changes.
     pub(super) const fn steps(self, durability: Durability, loses_old: bool) -> Steps {
@@ -96,6 +103,36 @@ mod tests {
             assert_eq!(FileSystem::of_type(number), expected, "{number:x}");
         }
         assert_eq!(FileSystem::of_type(-1_i32), Ordered);
+    }
+
+    #[test]
+    fn names_that_fat_refuses_are_known() {
+        for name in [
+            "a:b",
+            "12:30.jpg",
+            "what?",
+            "a*",
+            "\"",
+            "<",
+            ">",
+            "|",
+            "\\",
+            "\t",
+            "end ",
+        ] {
+            assert!(!Fat.allows(name.as_bytes()), "{name:?}");
+            assert!(Ordered.allows(name.as_bytes()) && Delayed.allows(name.as_bytes()));
+        }
+        for name in [
+            "a",
+            "a b.c",
+            " a",
+            "{[(~#+,;=!'$%&@`^-_)]}",
+            "ÄÖ",
+            ".hidden",
+        ] {
+            assert!(Fat.allows(name.as_bytes()), "{name:?}");
+        }
     }
 
     #[test]

@@ -75,6 +75,9 @@ impl Replacement {
     ) -> Result<(OwnedFd, Self)> {
         let keys = RandomState::new();
         let file_system = FileSystem::of(&directory);
+        if !file_system.allows(&target) {
+            return Err(Error::BadName);
+        }
         for attempt in 0..ATTEMPTS {
             let temporary = temporary_name(keys.hash_one(attempt));
             if let Some(file) = make_temporary(&directory, &temporary)? {
@@ -101,6 +104,9 @@ impl Replacement {
             target: wanted.to_vec(),
             condition: TargetCondition::Absent,
         };
+        if !replacement.file_system.allows(wanted) {
+            return Err(Error::BadName);
+        }
         for number in 0..=LAST_NUMBER {
             if number > 0 {
                 replacement.target = [wanted, format!(".{number}").as_bytes()].concat();

@@ -15,6 +15,7 @@ use std::path::Path;
 fn blocking_read_never_returns_would_wait() {
     assert_eq!(blocking_error(Errno::AGAIN), Error::InUse);
     assert_eq!(blocking_error(Errno::IO), Error::Device);
+    assert_eq!(blocking_error(Errno::INVAL), Error::Device);
 }
 
 /// An upload with an `O_PATH` descriptor: fsync(2) fails as on a broken device.
