@@ -104,13 +104,25 @@ pub fn of_listening(error: &io::Error, port: &dyn Display) -> String {
 
 /// Why accept(2) failed.
 pub fn of_accepting(error: &io::Error) -> String {
-    let text = cause(error);
     match error.raw_os_error().map(Errno::from_raw_os_error) {
         Some(Errno::MFILE) => {
+            let text = cause(error);
             format!(
                 "{text}: raise ulimit -n (LimitNOFILE= in systemd), or lower limits.connections"
             )
         }
+        _ => of_event_loop(error),
+    }
+}
+
+/// Why a call failed for which the event loop has no substitute.
+pub fn of_event_loop(error: &io::Error) -> String {
+    let text = cause(error);
+    match error.raw_os_error().map(Errno::from_raw_os_error) {
+        Some(Errno::NOSYS) => format!(
+            "{text}: the kernel, or a filter of system calls around the server, must allow \
+             epoll_create1, eventfd2 and accept4"
+        ),
         _ => text.to_string(),
     }
 }
@@ -169,6 +181,12 @@ mod tests {
         assert!(
             of_accepting(&os(Errno::MFILE)).starts_with("Too many open files: raise ulimit -n")
         );
+        let missing = of_accepting(&os(Errno::NOSYS));
+        assert!(
+            missing.ends_with("epoll_create1, eventfd2 and accept4"),
+            "{missing}"
+        );
+        assert_eq!(of_event_loop(&os(Errno::NOMEM)), "Cannot allocate memory");
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::auth::Account;
 use crate::config::Config;
 use crate::reactor::StorageByAccount;
 use crate::storage::{
-    Disk, EmptyStorage, Policy, Quota, QuotaStorage, Storage, Sweep, UsageCounter,
+    Disk, EmptyStorage, PathLookup, Policy, Quota, QuotaStorage, Storage, Sweep, UsageCounter,
 };
 
 /// The opened directories, and the work that starts with the threads.
@@ -62,10 +62,12 @@ pub(super) fn key_of(config: &Config, own: Option<&Path>) -> Option<String> {
 pub(super) fn open(config: &Config, present: &Counters) -> Result<OpenedStorage, Error> {
     let mut roots = OpenRoots::new();
     let mut sweeps = Vec::new();
+    let mut walks = false;
     for (own, root) in config.roots() {
         let failed = |error| Error::Root(root.to_owned(), key_of(config, own), error);
         let disk = Disk::open_root(root).map_err(failed)?;
         let identity = disk.identity().map_err(failed)?;
+        walks |= disk.lookup() == PathLookup::Walk;
         // A directory that no account may write to stays untouched.
         if config.remove_unfinished && config.accounts.may_write(own) {
             sweeps.push(disk.sweep());
@@ -77,6 +79,12 @@ pub(super) fn open(config: &Config, present: &Counters) -> Result<OpenedStorage,
         };
         let disk = Arc::new(disk.with_policy(policy));
         roots.push((own, OpenRoot { disk, identity }));
+    }
+    if walks {
+        log::warn!(
+            "Paths: the kernel, or a filter of system calls around the server, has no openat2 (Linux \
+             5.6): files are opened by workers only, which is slower"
+        );
     }
     let counters = counters(config, &roots, present);
     let account_storage = account_storage(config, &roots, &counters);

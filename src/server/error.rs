@@ -58,7 +58,9 @@ impl fmt::Display for Error {
             Self::Tls(why) => f.write_str(why),
             Self::Records(error) => error.fmt(f),
             Self::Pam(error) => write!(f, "cannot ask PAM about accounts: {}", cause(error)),
-            Self::System(what, error) => write!(f, "{what}: {}", cause(error)),
+            Self::System(what, error) => {
+                write!(f, "{what}: {}", cause::of_event_loop(error))
+            }
         }
     }
 }

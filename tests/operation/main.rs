@@ -2,7 +2,8 @@
 //!
 //! - `command_line`, `config` and `readme` are about how it is told what to do.
 //! - `logs`, `log_readers` and `records` are about what it reports.
-//! - `service_manager`, `service_unit`, `system_limits` and `embedding` are about what it runs in.
+//! - `service_manager`, `service_unit`, `system_limits`, `missing_calls` and `embedding` are about what
+//!   it runs in.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
@@ -11,6 +12,7 @@ mod config;
 mod embedding;
 mod log_readers;
 mod logs;
+mod missing_calls;
 mod readme;
 mod records;
 mod service_manager;

@@ -48,6 +48,11 @@ impl Root {
         Ok(Self { directory, lookup })
     }
 
+    /// The lookup in use.
+    pub(super) const fn lookup(&self) -> PathLookup {
+        self.lookup
+    }
+
     /// Opens a path. Adds `CLOEXEC` to `flags`; a file that `CREATE` makes has mode 0666 less the umask.
     pub(super) fn find(&self, path: &[u8], flags: OFlags, wait: Wait) -> Result<OwnedFd> {
         let flags = flags | OFlags::CLOEXEC;

@@ -75,6 +75,11 @@ impl Disk {
         Self { policy, ..self }
     }
 
+    /// How paths are resolved.
+    pub fn lookup(&self) -> PathLookup {
+        self.root.lookup()
+    }
+
     /// Device and inode of the root, to recognise one directory opened by different paths.
     pub fn identity(&self) -> io::Result<(u64, u64)> {
         Ok(stat(&self.root)?.unique)
