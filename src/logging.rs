@@ -1,26 +1,26 @@
 //! Non-blocking logging: records pass through a bounded queue to a thread that prints them.
 //!
-//! `simple_logger` prints on the calling thread, blocks on a full pipe and panics on a closed one, so
-//! a thread of its own calls it. Each class of records has its own capacity; records beyond it are
-//! counted, and the count is printed. Nothing here knows what is logged.
+//! Printing blocks on a full pipe, so a thread of its own does it; [`printer`] owns the formats. Each class
+//! of records has its own capacity; records beyond it are counted, and the count is printed. Nothing here
+//! knows what is logged.
 
 mod journal;
+mod printer;
 
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
 use std::time::Duration;
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
-use simple_logger::SimpleLogger;
 
 use crate::limits::{
     LOG_AUDIT_RECORDS, LOG_RECORD_BYTES, LOG_RECORDS, LOG_SECURITY_RECORDS, THREAD_STACK_BYTES,
 };
 use crate::observe::lossy_queue::{LossyQueue, QueueClass};
 use crate::observe::target;
+use printer::Printer;
 
 /// The logger of the `log` crate.
 struct QueueLogger(Arc<LogQueue>);
@@ -166,37 +166,6 @@ fn print_all(queue: &LogQueue) {
             );
             printer.print(Level::Warn, "mioftpd", &text);
         }
-    }
-}
-
-/// The output format.
-enum Printer {
-    Simple(SimpleLogger),
-    Journal,
-}
-
-impl Printer {
-    fn new() -> Self {
-        if journal::is_stderr() {
-            return Self::Journal;
-        }
-        let logger = SimpleLogger::new().with_level(LevelFilter::Trace);
-        Self::Simple(logger.with_utc_timestamps())
-    }
-
-    fn print(&self, level: Level, target: &str, text: &str) {
-        let logger = match self {
-            Self::Journal => return journal::print(level, text),
-            Self::Simple(logger) => logger,
-        };
-        let args = format_args!("{text}");
-        let record = Record::builder()
-            .level(level)
-            .target(target)
-            .args(args)
-            .build();
-        // It panics if stderr is a closed pipe. That line is lost; the next one may succeed.
-        let _ = catch_unwind(AssertUnwindSafe(|| logger.log(&record)));
     }
 }
 

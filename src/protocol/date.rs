@@ -113,6 +113,12 @@ pub fn rfc3339(seconds: i64) -> String {
     format!("{}T{hour:02}:{minute:02}:{second:02}Z", utc.date())
 }
 
+/// `2023-11-14T22:13:20.123Z` (RFC 3339); the fraction is truncated.
+pub fn rfc3339_milliseconds((seconds, nanoseconds): (i64, u32)) -> String {
+    let (whole, milliseconds) = (rfc3339(seconds), nanoseconds / 1_000_000);
+    format!("{}.{milliseconds:03}Z", whole.trim_end_matches('Z'))
+}
+
 /// The digits of a fraction as nanoseconds; digits after the ninth are dropped.
 fn parse_fraction(digits: &[u8]) -> Option<u32> {
     if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
@@ -229,6 +235,13 @@ mod tests {
             (FIRST, "0000-01-01T00:00:00Z"),
         ] {
             assert_eq!(rfc3339(seconds), text);
+        }
+        for (time, text) in [
+            ((-1, 999_999_999), "1969-12-31T23:59:59.999Z"),
+            ((1_700_000_000, 1_999_999), "2023-11-14T22:13:20.001Z"),
+            ((1 << 31, 0), "2038-01-19T03:14:08.000Z"),
+        ] {
+            assert_eq!(rfc3339_milliseconds(time), text);
         }
     }
 

@@ -1,9 +1,10 @@
-//! The log's pipe: if it is full or closed, neither clients nor the exit have to wait.
+//! The format of a log line, and the log's pipe: if it is full or closed, neither clients nor the exit
+//! have to wait. `MIOFTPD_TEST_SERVER` may be a program that ends at a panic: the same holds for it.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, ChildStderr, Stdio};
 
-use crate::support::{Control, mioftpd, until};
+use crate::support::{Control, Server, mioftpd, until};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// Far more lines than a pipe and the log queue hold.
@@ -47,4 +48,15 @@ fn closed_log_pipe_is_ignored() {
     let (child, log, control) = start();
     drop(log);
     serves_and_stops(child, control);
+}
+
+#[test]
+fn log_line_is_time_level_target_and_text() {
+    let server = Server::control_only();
+    let line = server.wait_for_log("Start serving at ");
+    let (time, rest) = line.split_once(' ').unwrap();
+    let shape = time.replace(|c: char| c.is_ascii_digit(), "0");
+    assert_eq!(shape, "0000-00-00T00:00:00.000Z");
+    let text = format!("Start serving at {}", server.address());
+    assert_eq!(rest, format!("INFO  [mioftpd::server::listening] {text}"));
 }
