@@ -55,6 +55,9 @@ fn server_is_confined_by_default() {
         }
         let line = server.wait_for_log("Sandbox: ");
         assert!(line.contains("no new privileges"), "{line}");
+        if !FILTERS {
+            server.wait_for_log("Sandbox: system calls are not filtered");
+        }
     }
 }
 
