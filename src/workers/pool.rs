@@ -110,7 +110,10 @@ impl Pool {
 
     /// Appends the jobs completed since the last call.
     pub fn collect(&mut self, into: &mut Vec<Completion>) {
-        while let Ok(completion) = self.finished.try_recv() {
+        // Without this test each iteration of the loop would read all channels.
+        while self.outstanding > 0
+            && let Ok(completion) = self.finished.try_recv()
+        {
             self.outstanding -= 1;
             into.push(completion);
         }
