@@ -29,8 +29,8 @@ const NAME: &str = "localhost";
 pub(crate) enum KeyKind {
     /// ECDSA with P-256, the type of the server's self-signed certificates.
     P256,
-    /// RSA with 2048 bits: a signature costs ten times as much.
-    Rsa2048,
+    /// RSA with 4096 bits: a signature costs fifty times as much.
+    Rsa4096,
 }
 
 /// A self-signed certificate and its key, in temporary files.
@@ -46,7 +46,7 @@ impl Identity {
     pub(crate) fn new(kind: KeyKind) -> io::Result<Self> {
         let key = match kind {
             KeyKind::P256 => KeyPair::generate().map_err(io::Error::other)?,
-            KeyKind::Rsa2048 => rsa_key()?,
+            KeyKind::Rsa4096 => rsa_key()?,
         };
         let params = CertificateParams::new([NAME.to_owned()]).map_err(io::Error::other)?;
         let certificate = params.self_signed(&key).map_err(io::Error::other)?;
@@ -124,7 +124,7 @@ fn certificate(file: &PathBuf) -> io::Result<CertificateDer<'static>> {
 fn rsa_key() -> io::Result<KeyPair> {
     let output = Command::new("openssl")
         .args(["genpkey", "-algorithm", "RSA"])
-        .args(["-pkeyopt", "rsa_keygen_bits:2048"])
+        .args(["-pkeyopt", "rsa_keygen_bits:4096"])
         .stderr(Stdio::null())
         .output()
         .map_err(|error| {

@@ -163,7 +163,7 @@ pub(crate) const ALL: &[Row] = &[
     ),
     Row::more(
         "tls-stalls",
-        "NOOP without TLS during 50 handshakes per second; floor: without",
+        "NOOP without TLS during 50 to 100 handshakes per second; floor: without",
         stalls::stalls,
     ),
     Row::more(
