@@ -50,7 +50,7 @@
 //! # Traces
 //!
 //! Each line begins with the virtual time in seconds. The first two lines print the fault plan (`Odds(n)` is
-//! n in 10,000), the server's time-outs, the reload and the quota. Then:
+//! n in 10,000), the server's time-outs, the reload, the quota and the wall clock. Then:
 //!
 //! - `client N`: what it sends and receives on its control connection. Numbers are those of the script;
 //!   higher ones are inspectors, which connect after all others have left.

@@ -26,9 +26,6 @@ use crate::world::{ConnectionId, LinkState, ListenerId, Side, SimEvent, World};
 /// connections. A review after a reload takes thirteen more, and each stale timer one.
 const IDLE_POLLS: u32 = 200;
 
-/// The wall clock at the start of a run.
-const UNIX_EPOCH_OF_RUN: i64 = 1_700_000_000;
-
 /// State shared between the simulation and the server's traits.
 pub(crate) struct Shared<T>(Arc<Mutex<T>>);
 
@@ -75,7 +72,7 @@ impl Network for VirtualNetwork {
     }
 
     fn unix_time(&self) -> i64 {
-        UNIX_EPOCH_OF_RUN + self.world.lock().now.as_secs() as i64
+        self.world.lock().unix_time()
     }
 
     fn listen(&mut self, address: SocketAddr, token: Token) -> io::Result<Box<dyn Listener>> {

@@ -201,7 +201,7 @@ fn close(account: &mut Account, how: AccountChange) {
     match how {
         AccountChange::Removed => {}
         AccountChange::Disabled => account.enabled = false,
-        AccountChange::Expired => account.expires = Some(1),
+        AccountChange::Expired => account.expires = Some(0),
         AccountChange::Elsewhere => account.addresses = vec![of([192, 0, 2, 1].into())],
         AccountChange::OtherSecret => account.secret = mioftpd::Secret::Plain("other".into()),
     }

@@ -32,6 +32,10 @@ impl Simulation {
             let owners = self.clients_at(record.peer.ip());
             let mut world = self.world.lock();
             world.note(|| format!("record: {record:?}"));
+            if record.ended != world.unix_time() {
+                let now = world.unix_time();
+                world.violate(format!("it is {now}, and the record is {record:?}"));
+            }
             let [client] = owners[..] else {
                 for client in owners {
                     world.tally.client(client).is_one_of_many = true;

@@ -11,6 +11,7 @@ mod listeners;
 mod readiness;
 mod session_slots;
 mod sockets;
+mod wall_clock;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -23,6 +24,7 @@ pub(crate) use connection::{Connection, LinkState, Side};
 pub(crate) use facts::{Closing, ConnectionFacts, Reset};
 pub(crate) use last_faults::{FaultKind, LastFaults};
 pub(crate) use listeners::{ClientPort, FIRST_PORT, ListenerId};
+pub(crate) use wall_clock::WallClock;
 
 use crate::fault_plan::FaultPlan;
 use crate::rng::{Odds, Rng};
@@ -61,6 +63,7 @@ enum PollSource {
 
 pub(crate) struct World {
     pub(crate) now: Duration,
+    pub(crate) wall_clock: WallClock,
     pub(crate) rng: Rng,
     pub(crate) fault_plan: FaultPlan,
     event_queue: BTreeMap<(Duration, u64), SimEvent>,
@@ -98,6 +101,7 @@ impl World {
     pub(crate) fn new(rng: Rng, fault_plan: FaultPlan, tracing: bool) -> Self {
         Self {
             now: Duration::ZERO,
+            wall_clock: WallClock::default(),
             rng,
             fault_plan,
             event_queue: BTreeMap::new(),
@@ -125,6 +129,11 @@ impl World {
         if let Some(trace) = &mut self.trace {
             trace.push(format!("{:>12.6} {}", self.now.as_secs_f64(), what()));
         }
+    }
+
+    /// Seconds since 1970.
+    pub(crate) fn unix_time(&self) -> i64 {
+        self.wall_clock.at(self.now)
     }
 
     pub(crate) fn violate(&mut self, what: String) {
