@@ -7,7 +7,7 @@ use rustix::process::{Resource, getrlimit};
 
 use crate::config::Config;
 use crate::limits::{
-    CHUNK_BYTES, ConnectionLimit, DESCRIPTORS_PER_CONNECTION, DESCRIPTORS_RESERVED,
+    CHUNK_BYTES, CONNECTIONS, ConnectionLimit, DESCRIPTORS_PER_CONNECTION, DESCRIPTORS_RESERVED,
     HANDSHAKE_WORKERS, LimitCause, MemoryProfile, WORKER_CHUNK_BYTES, connections_within,
     worst_case_bytes,
 };
@@ -39,12 +39,17 @@ pub(crate) fn memory_profile(config: &Config, workers: usize) -> MemoryProfile {
         workers,
         tls: config.tls.is_some(),
         handshake_workers: handshake_workers(config),
-        verification: config.accounts.verification_bytes(),
+        verification: config.accounts.costliest().map_or(0, |(_, bytes)| bytes),
     }
 }
 
-/// The maximum, and the limit that determines it; warns if it is not the configured number of
-/// connections for lack of descriptors. It is never 0.
+/// Whether the operator, or a host program, has chosen the number of connections.
+pub(crate) fn is_chosen(config: &Config) -> bool {
+    config.connections != CONNECTIONS || config.origins.is_set(None, "limits.connections")
+}
+
+/// The maximum, and the limit that determines it; warns if a chosen number of connections is too high
+/// for the descriptors. It is never 0.
 pub(crate) fn connections(
     config: &Config,
     mode: ServerMode,
@@ -55,7 +60,9 @@ pub(crate) fn connections(
     let mut limit = ConnectionLimit::from(wanted);
     if most < wanted {
         let (connections, bound) = (most, LimitCause::Files);
-        log::warn!("Limited to {most} connections instead of {wanted} by {bound}");
+        if is_chosen(config) {
+            log::warn!("Limited to {most} connections instead of {wanted} by {bound}");
+        }
         limit = ConnectionLimit { connections, bound };
     }
     let Some(bytes) = config.max_memory else {

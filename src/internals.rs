@@ -23,6 +23,9 @@ pub mod event_loop {
 pub mod file_task {
     pub use crate::file_task::*;
 }
+pub mod hash_memory {
+    pub use crate::hash_memory::*;
+}
 pub mod limits {
     pub use crate::limits::*;
 }

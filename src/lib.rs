@@ -186,6 +186,8 @@ mod config;
 mod event_loop;
 mod file_task;
 pub mod guide;
+#[cfg_attr(not(feature = "hashed-passwords"), path = "no_hash_memory.rs")]
+mod hash_memory;
 mod helper_process;
 #[doc(hidden)]
 pub mod internals;

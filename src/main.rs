@@ -14,7 +14,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use cli::{CliArgs, Failure, Invocation, Resolved};
+use mioftpd::internals::auth::{self, HashScheme};
 use mioftpd::internals::cause::cause;
+use mioftpd::internals::hash_memory::HashMemory;
 use mioftpd::{Config, Server, sandbox};
 
 fn main() -> ExitCode {
@@ -39,7 +41,7 @@ fn main() -> ExitCode {
         Invocation::Example => io::stdout().write_all(configuration::EXAMPLE.as_bytes()),
         Invocation::Check(resolved) => return configuration::check(&resolved),
         Invocation::Serve(resolved, args) => return serve(resolved, *args),
-        Invocation::HashPassword => return hash_password(),
+        Invocation::HashPassword(scheme) => return hash_password(scheme),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -84,9 +86,13 @@ fn prepare(mut config: Config, args: CliArgs) -> Result<Server, Box<dyn Error>> 
 }
 
 /// Standard output gets the hash only, so that it can be redirected to a file.
-fn hash_password() -> ExitCode {
+fn hash_password(scheme: Option<HashScheme>) -> ExitCode {
     let hashed = prompt::new_password().and_then(|password| {
-        let hash = mioftpd::hash_password(&password).map_err(io::Error::other)?;
+        let most = HashMemory::measure().for_a_hash();
+        let hash = auth::hash_within(&password, scheme, most).map_err(io::Error::other)?;
+        if scheme != Some(HashScheme::Sha512Crypt) && most < auth::USUAL_HASH_BYTES {
+            print_error(&smaller_hash(most, auth::hash_bytes(&hash)));
+        }
         writeln!(io::stdout(), "{hash}")
     });
     match hashed {
@@ -96,6 +102,18 @@ fn hash_password() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// The note that this machine has too little memory for the usual hash.
+fn smaller_hash(most: u64, made: usize) -> String {
+    let made = match made / 1024 / 1024 {
+        0 => "SHA-512-crypt, which takes none".to_owned(),
+        mebibytes => format!("argon2id that takes {mebibytes} MiB and more time"),
+    };
+    let (most, usual) = (most / 1024 / 1024, auth::USUAL_HASH_BYTES / 1024 / 1024);
+    format!(
+        "a hash may take {most} MiB of memory here, and the usual one takes {usual}: made {made}"
+    )
 }
 
 /// Reports a failed start to the service manager and on standard error.

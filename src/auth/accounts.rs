@@ -193,14 +193,15 @@ impl Accounts {
         self.get(name).filter(is_own)
     }
 
-    /// Memory that the costliest password verification takes, in bytes.
-    pub(crate) fn verification_bytes(&self) -> usize {
-        let bytes = self.iter().map(|account| match &account.secret {
-            Secret::Hash(text) => hash::memory(text),
-            Secret::AnyPassword | Secret::Plain(_) | Secret::System(_) => 0,
+    /// The account whose password verification takes the most memory, and the bytes; `None`: none takes any.
+    /// The decoy takes no more, as it has the hash of one of them.
+    pub(crate) fn costliest(&self) -> Option<(&Account, usize)> {
+        let hashed = self.iter().filter_map(|account| match &account.secret {
+            Secret::Hash(text) => Some((account.as_ref(), hash::hash_bytes(text))),
+            Secret::AnyPassword | Secret::Plain(_) | Secret::System(_) => None,
         });
-        // 0 without accounts.
-        bytes.max().unwrap_or(0)
+        let costly = hashed.filter(|(_, bytes)| *bytes > 0);
+        costly.max_by_key(|(account, bytes)| (*bytes, std::cmp::Reverse(&account.name)))
     }
 
     /// Verifies the credentials of a client at `from`. Never blocks: what would is a [`Verification`].

@@ -1,16 +1,28 @@
-//! Password hashes: verifies argon2id (RFC 9106), bcrypt and SHA-512-crypt, and makes argon2id.
+//! Password hashes: verifies argon2id (RFC 9106), bcrypt and SHA-512-crypt, and makes argon2id and
+//! SHA-512-crypt.
 //!
 //! A verification takes 10 to some 100 ms of CPU time by design, and argon2id its memory (19 MiB by default):
 //! it must not run on the event loop. Hashes are text in the formats of other programs.
 
 use argon2::password_hash::phc::PasswordHash;
+use argon2::password_hash::{Error, try_generate_salt};
 use argon2::{Argon2, Params};
-use sha_crypt::{PasswordHasher, PasswordVerifier, ShaCrypt};
+use sha_crypt::{Algorithm, PasswordHasher, PasswordVerifier, ShaCrypt};
 
-use super::{HashError, Password};
+use super::{HashError, HashScheme, Password};
 
 /// Whether the Cargo feature `hashed-passwords` is on.
 pub const IS_BUILT_IN: bool = true;
+
+/// KiB and passes of new argon2id hashes, each with one lane: the minima that OWASP recommends, which are
+/// equally strong. A machine with little memory spends time instead.
+const PARAMETERS: [(u32, u32); 4] = [(19 * 1024, 2), (12 * 1024, 3), (9 * 1024, 4), (7 * 1024, 5)];
+
+/// Rounds of new SHA-512-crypt hashes: about the time of the argon2id hashes.
+const ROUNDS: u32 = 50_000;
+
+/// Bytes of the salt of SHA-512-crypt, which has 16 characters at the most.
+const CRYPT_SALT: usize = 12;
 
 enum Scheme {
     Argon2id,
@@ -42,20 +54,26 @@ pub(super) fn validate(text: &str) -> Result<(), HashError> {
 }
 
 /// Whether the password has this hash. Blocks for as long as the hash takes; `false` for a malformed one.
-pub(super) fn verify(password: &Password, text: &str) -> bool {
+///
+/// # Errors
+/// [`HashError::NoMemory`]: the memory cannot be allocated, so that it is not known.
+pub(super) fn verify(password: &Password, text: &str) -> Result<bool, HashError> {
     let password = password.as_bytes();
-    match Scheme::of(text) {
-        Some(Scheme::Argon2id) => Argon2::default().verify_password(password, text).is_ok(),
+    Ok(match Scheme::of(text) {
+        Some(Scheme::Argon2id) => match Argon2::default().verify_password(password, text) {
+            Err(Error::OutOfMemory) => return Err(HashError::NoMemory),
+            verified => verified.is_ok(),
+        },
         // An error only for a malformed hash, which `validate` has rejected before.
         Some(Scheme::Bcrypt) => bcrypt::verify(password, text).unwrap_or(false),
         Some(Scheme::Sha512Crypt) => ShaCrypt::SHA512.verify_password(password, text).is_ok(),
         None => false,
-    }
+    })
 }
 
 /// Memory that verifying this hash takes, in bytes: that of argon2id; 0 for the others, which take next to
 /// none.
-pub(super) fn memory(text: &str) -> usize {
+pub fn hash_bytes(text: &str) -> usize {
     let hash = PasswordHash::new(text).ok();
     let params = hash.as_ref().and_then(params);
     params.map_or(0, |params| params.block_count().saturating_mul(1024))
@@ -65,11 +83,47 @@ pub(super) fn memory(text: &str) -> usize {
 /// (19 MiB, two passes, one lane).
 ///
 /// # Errors
-/// When the system's random number generator fails.
+/// When the system's random number generator fails, or there is no memory.
 pub fn hash_password(password: &Password) -> Result<String, HashError> {
-    let hash = Argon2::default().hash_password(password.as_bytes());
-    let hash = hash.map_err(|_| HashError::NoRandomness)?;
+    hash_within(password, Some(HashScheme::Argon2id), u64::MAX)
+}
+
+/// As [`hash_password`], with a hash that takes so many bytes of memory at the most. Without a `scheme`, it
+/// is argon2id if that is possible.
+///
+/// # Errors
+/// Also when argon2id is wanted and would take more.
+pub fn hash_within(
+    password: &Password,
+    scheme: Option<HashScheme>,
+    bytes: u64,
+) -> Result<String, HashError> {
+    let fits = |(kib, _): &(u32, u32)| u64::from(*kib) * 1024 <= bytes;
+    let parameters = PARAMETERS.into_iter().find(fits);
+    match (scheme, parameters) {
+        (None | Some(HashScheme::Argon2id), Some((kib, passes))) => argon2id(password, kib, passes),
+        (Some(HashScheme::Argon2id), None) => Err(HashError::TooLittleMemory),
+        (None, None) | (Some(HashScheme::Sha512Crypt), _) => sha512_crypt(password),
+    }
+}
+
+fn argon2id(password: &Password, kib: u32, passes: u32) -> Result<String, HashError> {
+    let params = Params::new(kib, passes, 1, None).map_err(|_| HashError::Malformed)?;
+    let hash = Argon2::from(params).hash_password(password.as_bytes());
+    let hash = hash.map_err(|error| match error {
+        Error::OutOfMemory => HashError::NoMemory,
+        _ => HashError::NoRandomness,
+    })?;
     Ok(hash.to_string())
+}
+
+fn sha512_crypt(password: &Password) -> Result<String, HashError> {
+    let rounds = sha_crypt::Params::new(ROUNDS).map_err(|_| HashError::Malformed)?;
+    let salt = try_generate_salt().map_err(|_| HashError::NoRandomness)?;
+    let salt = salt.get(..CRYPT_SALT).unwrap_or(&salt);
+    let hasher = ShaCrypt::new(Algorithm::Sha512Crypt, rounds);
+    let hash = hasher.hash_password_with_salt(password.as_bytes(), salt);
+    Ok(hash.map_err(|_| HashError::Malformed)?.to_string())
 }
 
 fn params(hash: &PasswordHash) -> Option<Params> {
@@ -122,9 +176,9 @@ mod tests {
     fn hashes_of_other_programs_verify() {
         for hash in HASHES {
             assert_eq!(validate(hash), Ok(()), "{hash}");
-            assert!(verify(&"secret".into(), hash), "{hash}");
+            assert_eq!(verify(&"secret".into(), hash), Ok(true), "{hash}");
             for wrong in ["", "secre", "secrets", "Secret"] {
-                assert!(!verify(&wrong.into(), hash), "{hash} {wrong}");
+                assert_eq!(verify(&wrong.into(), hash), Ok(false), "{hash} {wrong}");
             }
         }
     }
@@ -137,9 +191,38 @@ mod tests {
             "{made}"
         );
         assert_eq!(validate(&made), Ok(()));
-        assert!(verify(&"p\u{e4}ss".into(), &made) && !verify(&"pass".into(), &made));
+        assert_eq!(verify(&"p\u{e4}ss".into(), &made), Ok(true));
+        assert_eq!(verify(&"pass".into(), &made), Ok(false));
         assert_ne!(hash_password(&"p\u{e4}ss".into()), Ok(made.clone()));
-        assert_eq!(memory(&made), 19 * 1024 * 1024);
+        assert_eq!(hash_bytes(&made), 19 * 1024 * 1024);
+    }
+
+    #[test]
+    fn new_hash_fits_into_the_memory() {
+        const MIB: u64 = 1024 * 1024;
+        const CRYPT: &str = "$6$rounds=50000$";
+        let argon2id = Some(HashScheme::Argon2id);
+        for (scheme, bytes, begin) in [
+            (None, 19 * MIB, "$argon2id$v=19$m=19456,t=2,p=1$"),
+            (None, 19 * MIB - 1, "$argon2id$v=19$m=12288,t=3,p=1$"),
+            (argon2id, 9 * MIB, "$argon2id$v=19$m=9216,t=4,p=1$"),
+            (None, 7 * MIB, "$argon2id$v=19$m=7168,t=5,p=1$"),
+            (None, 7 * MIB - 1, CRYPT),
+            (Some(HashScheme::Sha512Crypt), u64::MAX, CRYPT),
+        ] {
+            let made = hash_within(&"secret".into(), scheme, bytes).unwrap();
+            assert!(made.starts_with(begin), "{made}");
+            assert!(hash_bytes(&made) as u64 <= bytes);
+            assert_eq!(validate(&made), Ok(()));
+            assert_eq!(verify(&"secret".into(), &made), Ok(true), "{made}");
+            assert_eq!(verify(&"secre".into(), &made), Ok(false), "{made}");
+            // Other programs use and print no more characters of the salt than this.
+            if let Some(rest) = made.strip_prefix(CRYPT) {
+                assert_eq!(rest.find('$'), Some(16), "{made}");
+            }
+        }
+        let refused = hash_within(&"secret".into(), argon2id, 7 * MIB - 1);
+        assert_eq!(refused, Err(HashError::TooLittleMemory));
     }
 
     #[test]
@@ -156,7 +239,7 @@ mod tests {
         }
         for hash in HASHES {
             let cut = &hash[..hash.len() - 1];
-            assert!(!verify(&"secret".into(), cut), "{cut}");
+            assert_eq!(verify(&"secret".into(), cut), Ok(false), "{cut}");
         }
         for text in [
             "$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHRzYWx0",

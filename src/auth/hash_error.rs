@@ -1,8 +1,20 @@
-//! Errors of password hashes: of parsing one, and of making one.
+//! The scheme of a new password hash; and errors of hashes: of parsing, making or verifying one.
 //!
 //! `hash` and `secret` both use it, with and without the Cargo feature `hashed-passwords`.
 
 use std::fmt;
+
+/// Bytes of memory that the usual argon2id hash takes.
+pub const USUAL_HASH_BYTES: u64 = 19 * 1024 * 1024;
+
+/// The scheme of a new hash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HashScheme {
+    /// Slow by its memory: 7 to 19 MiB.
+    Argon2id,
+    /// Slow by its rounds, almost without memory.
+    Sha512Crypt,
+}
 
 /// A hash that cannot be used or made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +27,10 @@ pub enum HashError {
     Malformed,
     /// The system's random number generator failed, so there is no salt for a new hash.
     NoRandomness,
+    /// The memory of the hash cannot be allocated.
+    NoMemory,
+    /// The machine has too little memory for any argon2id hash.
+    TooLittleMemory,
 }
 
 impl fmt::Display for HashError {
@@ -30,6 +46,10 @@ impl fmt::Display for HashError {
                 "the hash is malformed; copy it whole, or make a new one with --hash-password"
             }
             Self::NoRandomness => "cannot make a hash: the system's random number generator failed",
+            Self::NoMemory => "there is not enough memory for the password hash",
+            Self::TooLittleMemory => {
+                "this machine has too little memory for argon2id; use --hash-password=sha512-crypt"
+            }
         })
     }
 }

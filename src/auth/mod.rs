@@ -27,8 +27,8 @@ pub use account::{Account, CATCH_ALL, is_anonymous};
 pub use accounts::{Accounts, AuthenticatedUser, Check};
 pub use address_table::ClientPrefix;
 pub use denial::{Denial, LoginFailure};
-pub use hash::{IS_BUILT_IN, hash_password};
-pub use hash_error::HashError;
+pub use hash::{IS_BUILT_IN, hash_bytes, hash_password, hash_within};
+pub use hash_error::{HashError, HashScheme, USUAL_HASH_BYTES};
 pub use password::{LoginCredentials, Password};
 #[cfg(test)]
 pub(crate) use revocation::EVERY_REVOCATION;

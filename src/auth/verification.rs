@@ -52,7 +52,13 @@ impl Verification {
     /// [`PAM_TIMEOUT`](crate::limits::PAM_TIMEOUT).
     pub fn run(self) -> Verified {
         let is_right = match &self.method {
-            VerificationMethod::Hash { hash, password } => hash::verify(password, hash),
+            VerificationMethod::Hash { hash, password } => {
+                let is_right = hash::verify(password, hash);
+                is_right.unwrap_or_else(|why| {
+                    log::error!("A login fails: {why}");
+                    false
+                })
+            }
             VerificationMethod::Pam { privsep, request } => {
                 let answer = pam::authenticate(privsep, request);
                 if let (Err(why), Some(_)) = (&answer, &self.account) {

@@ -8,6 +8,8 @@ mod options;
 
 use std::ffi::OsString;
 
+use mioftpd::internals::auth::HashScheme;
+
 pub(crate) use layers::{CliArgs, Resolved};
 use options::Options;
 
@@ -32,7 +34,7 @@ Options:
       --password-file FILE       Read the password of --user, or its hash, from the first line of
                                  FILE [default: the environment variable MIOFTPD_PASSWORD]
       --anonymous                Allow anonymous logins in addition to --user
-      --hash-password            Read a password, print its argon2id hash, and exit
+      --hash-password[=SCHEME]   Read a password, print its hash, and exit: argon2id or sha512-crypt
       --passive-ports FIRST-LAST Use only these ports for passive data connections [default: any]
       --passive-address HOST     Advertise this IPv4 address, or the address of this name, in PASV
                                  replies (NAT); clients on private networks get the local address,
@@ -75,7 +77,7 @@ pub(crate) enum Invocation {
     Serve(Resolved, Box<CliArgs>),
     Check(Resolved),
     Example,
-    HashPassword,
+    HashPassword(Option<HashScheme>),
     Help,
     Version,
 }

@@ -52,7 +52,8 @@ impl Options {
                 Short('V') | Long("version") => return Ok(Some(Invocation::Version)),
                 Long("example-config") if HAS_FILES => return Ok(Some(Invocation::Example)),
                 Long("hash-password") if auth::IS_BUILT_IN => {
-                    return Ok(Some(Invocation::HashPassword));
+                    let scheme = optional_word(&mut parser, "hash-password")?;
+                    return Ok(Some(Invocation::HashPassword(scheme)));
                 }
                 Short('c') => "config".to_owned(),
                 Short('l') => "listen".to_owned(),
@@ -210,6 +211,16 @@ fn value<T>(
 
 fn word<T: Words>(parser: &mut lexopt::Parser, name: &str) -> Result<T, Failure> {
     value(parser, name, T::LISTED, T::of_word)
+}
+
+/// The word behind a `=`, if there is one.
+fn optional_word<T: Words>(parser: &mut lexopt::Parser, name: &str) -> Result<Option<T>, Failure> {
+    let Some(text) = parser.optional_value() else {
+        return Ok(None);
+    };
+    let word = text.to_str().and_then(T::of_word);
+    word.map(Some)
+        .ok_or_else(|| invalid_value(name, T::LISTED, &text))
 }
 
 fn parsed<T: FromStr>(text: &str) -> Option<T> {

@@ -4,7 +4,7 @@
 
 use log::LevelFilter;
 
-use crate::auth::RevokedSessions;
+use crate::auth::{HashScheme, RevokedSessions};
 use crate::net::DataSession;
 use crate::session::TlsRequired;
 use crate::storage::{CutUploads, Durability, ReplaceFiles};
@@ -46,6 +46,7 @@ macro_rules! words {
 
 words! {
     Durability: "none" None, "rename" Rename or "fsync" Fsync;
+    HashScheme: "argon2id" Argon2id or "sha512-crypt" Sha512Crypt;
     CutUploads: "discard" Discard or "keep" Keep;
     ReplaceFiles: "rename" ByRename or "in-place" InPlace;
     RevokedSessions: "keep" Keep or "end" End;

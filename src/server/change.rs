@@ -17,6 +17,7 @@ impl Server {
             config: self.config.clone(),
             acceptor: self.acceptor.clone(),
             counters: self.counters.clone(),
+            hash_memory: self.hash_memory,
             addresses: self.addresses.clone(),
             now: self.reactor.unix_time(),
         };

@@ -16,6 +16,7 @@ use super::{Error, account_storage, mode, opening, tls, warnings, workers};
 use crate::capacity;
 use crate::cause::{self, cause};
 use crate::config::{Certificate, Config, TlsConfig, directory_of, overlap};
+use crate::hash_memory::HashMemory;
 use crate::limits::ConnectionLimit;
 use crate::net::tls::certificate_files;
 use crate::observe;
@@ -78,11 +79,13 @@ pub fn check(config: &Config, now: i64) -> Vec<Finding> {
         findings.push(Finding::Note(text.to_owned()));
     }
     findings.extend(check_pam_services(config));
+    let refusal = HashMemory::measure().refusal(config, workers(config));
+    findings.extend(refusal.map(Finding::Failure));
     let profile = capacity::memory_profile(config, workers(config));
     let wanted = config.connections;
     let ConnectionLimit { connections, bound } =
         capacity::connections(config, mode(config), profile);
-    if connections < wanted {
+    if connections < wanted && capacity::is_chosen(config) {
         let text = format!("limited to {connections} connections instead of {wanted} by {bound}");
         findings.push(Finding::Note(text));
     }

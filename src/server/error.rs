@@ -20,6 +20,8 @@ pub enum Error {
     Root(PathBuf, Option<String>, io::Error),
     /// A socket inherited from the service manager is unusable.
     InheritedListener(io::Error),
+    /// The password hash of an account takes more memory than there is.
+    HashMemory(String),
     /// The certificates cannot be loaded.
     Tls(String),
     /// A transfer log or the events cannot be set up.
@@ -55,7 +57,7 @@ impl fmt::Display for Error {
                     cause(error)
                 )
             }
-            Self::Tls(why) => f.write_str(why),
+            Self::HashMemory(why) | Self::Tls(why) => f.write_str(why),
             Self::Records(error) => error.fmt(f),
             Self::Pam(error) => write!(f, "cannot ask PAM about accounts: {}", cause(error)),
             Self::System(what, error) => {
@@ -74,7 +76,9 @@ impl std::error::Error for Error {
             | Self::InheritedListener(error)
             | Self::Pam(error)
             | Self::Records(observe::RecordsError::Log(_, error)) => Some(error),
-            Self::Tls(_) | Self::Records(observe::RecordsError::Events(_)) => None,
+            Self::HashMemory(_)
+            | Self::Tls(_)
+            | Self::Records(observe::RecordsError::Events(_)) => None,
         }
     }
 }

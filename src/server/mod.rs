@@ -27,6 +27,7 @@ use std::time::Duration;
 use crate::capacity;
 use crate::cause::cause;
 use crate::config::{Config, FIRST_FREE_PORT};
+use crate::hash_memory::HashMemory;
 use crate::net::tls::Acceptor;
 use crate::net::{Network, SystemNetwork, Waker, inherited_listeners};
 use crate::observe::{Records, Subscription};
@@ -38,8 +39,8 @@ use account_storage::Counters;
 pub use check::{Finding, check};
 pub use error::Error;
 use opening::{
-    DeferredStart, Environment, acceptor_for, event_monitor_for, passive_addresses_for,
-    passive_ports_for, require_pam_helper, settings_for, workers_for,
+    DeferredStart, Environment, acceptor_for, event_monitor_for, hash_memory_for,
+    passive_addresses_for, passive_ports_for, require_pam_helper, settings_for, workers_for,
 };
 use recounts::Recounts;
 pub use reload::ConfigSource;
@@ -58,6 +59,7 @@ pub struct Server {
     /// The effective configuration.
     config: Config,
     counters: Counters,
+    hash_memory: HashMemory,
     /// Dropping it ends its thread.
     recounts: Option<Recounts>,
     /// Read once, at the start: umask(2) can only be read by setting it, which would race with
@@ -174,8 +176,9 @@ impl Server {
             stops: Arc::default(),
             waker: network.waker(),
         };
-        let opened = account_storage::open(&config, &Counters::new())?;
         let (mode, workers) = (mode(&config), workers(&config));
+        let hash_memory = hash_memory_for(&config, workers)?;
+        let opened = account_storage::open(&config, &Counters::new())?;
         let profile = capacity::memory_profile(&config, workers);
         let limit = capacity::connections(&config, mode, profile);
         let acceptor = acceptor_for(config.tls.as_ref(), network.unix_time())?;
@@ -215,6 +218,7 @@ impl Server {
             reload: Reload::new(source, Waker::clone(&handle.waker)),
             config,
             counters: opened.counters,
+            hash_memory,
             recounts: None,
             umask,
             manager: ServiceManager::default(),

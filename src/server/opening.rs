@@ -11,6 +11,7 @@ use super::{Error, tls};
 use crate::auth::Accounts;
 use crate::cause::cause;
 use crate::config::{Config, TlsConfig};
+use crate::hash_memory::HashMemory;
 use crate::helper_process::event_arguments;
 use crate::limits::MemoryProfile;
 use crate::net::tls::Acceptor;
@@ -83,6 +84,13 @@ pub(super) fn event_monitor_for(config: &Config) -> Result<Option<Helper>, Error
     };
     let started = event_worker::start(run_as, &events.command, events.time);
     started.map(Some).map_err(failed).map_err(Error::Records)
+}
+
+/// The memory for password hashes, if it is enough for those of the accounts.
+pub(super) fn hash_memory_for(config: &Config, workers: usize) -> Result<HashMemory, Error> {
+    let memory = HashMemory::measure();
+    let refusal = memory.refusal(config, workers);
+    refusal.map_or(Ok(memory), |why| Err(Error::HashMemory(why)))
 }
 
 /// PAM accounts need the PAM helper process, which a host program has to start itself.

@@ -9,10 +9,11 @@ use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::thread;
 
 use super::account_storage::Counters;
-use super::{account_storage, tls, warnings};
+use super::{account_storage, tls, warnings, workers};
 use crate::cause::cause;
 use crate::config::fixed::keep_fixed_keys;
 use crate::config::{Config, losses};
+use crate::hash_memory::HashMemory;
 use crate::limits::THREAD_STACK_BYTES;
 use crate::net::Waker;
 use crate::net::tls::Acceptor;
@@ -39,6 +40,7 @@ pub(super) struct ReloadBase {
     pub(super) config: Config,
     pub(super) acceptor: Option<Acceptor>,
     pub(super) counters: Counters,
+    pub(super) hash_memory: HashMemory,
     /// The addresses without implicit TLS.
     pub(super) addresses: Vec<SocketAddr>,
     /// Seconds since 1970.
@@ -141,6 +143,9 @@ fn read(source: &ConfigSource, present: &ReloadBase) -> Result<ReloadResult, Str
                     without such an account; restart the server";
         return Err(text.to_owned());
     }
+    if let Some(why) = present.hash_memory.refusal(&config, workers(&config)) {
+        return Err(why);
+    }
     let (acceptor, bad_certificate) = load_acceptor(&config, present)?;
     let account_storage =
         if config.root.is_some() && account_storage::differ(&present.config, &config) {
@@ -196,6 +201,7 @@ mod tests {
             config: old.clone(),
             acceptor: None,
             counters: Counters::new(),
+            hash_memory: HashMemory::measure(),
             addresses: Vec::new(),
             now: 0,
         };

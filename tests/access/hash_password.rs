@@ -6,24 +6,125 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::process::Stdio;
+use std::process::{Command, Output, Stdio};
 
-use crate::support::{Starter, mioftpd};
+use crate::support::{Starter, binary, mioftpd};
+use rustix::process::{Resource, Rlimit, getrlimit};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, tcgetattr};
 
-fn hash_piped(line: &str) -> (bool, String) {
-    let mut child = mioftpd(["--hash-password"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
+/// Runs a command with this line on its standard input.
+fn piped(command: &mut Command, line: &str) -> Output {
+    command.stdin(Stdio::piped());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
     // The program may exit before it has read all.
     let _ = child.stdin.take().unwrap().write_all(line.as_bytes());
-    let output = child.wait_with_output().unwrap();
+    child.wait_with_output().unwrap()
+}
+
+fn hash_piped(line: &str) -> (bool, String) {
+    let output = piped(&mut mioftpd(["--hash-password"]), line);
     let text = String::from_utf8(output.stdout).unwrap();
     (output.status.success(), text)
+}
+
+/// The program where it may have so many KiB of memory.
+fn within(kib: u32, arguments: &[&str]) -> Command {
+    let mut command = Command::new("sh");
+    command.args(["-c", &format!("ulimit -d {kib} && exec \"$0\" \"$@\"")]);
+    command.arg(binary()).args(arguments);
+    command
+}
+
+/// Exit code, standard output and standard error.
+fn texts(output: Output) -> (Option<i32>, String, String) {
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (
+        output.status.code(),
+        text(output.stdout),
+        text(output.stderr),
+    )
+}
+
+#[test]
+fn new_hash_fits_into_the_memory_of_the_machine() {
+    let made = |kib, option| texts(piped(&mut within(kib, &[option]), "secret\n"));
+    let (code, hash, note) = made(20_000, "--hash-password");
+    assert!(
+        hash.starts_with("$argon2id$v=19$m=12288,t=3,p=1$"),
+        "{hash}{note}"
+    );
+    assert!(
+        note.contains("may take 13 MiB of memory here, and the usual one takes 19")
+            && code == Some(0),
+        "{note}"
+    );
+    let (code, hash, note) = made(8000, "--hash-password");
+    assert!(hash.starts_with("$6$rounds=50000$"), "{hash}{note}");
+    assert!(
+        note.contains("made SHA-512-crypt") && code == Some(0),
+        "{note}"
+    );
+    let (code, hash, note) = made(8000, "--hash-password=argon2id");
+    assert!(
+        note.contains("use --hash-password=sha512-crypt"),
+        "{hash}{note}"
+    );
+    assert_eq!((code, hash.as_str()), (Some(1), ""));
+    let (code, hash, note) = made(8000, "--hash-password=sha512-crypt");
+    assert!(hash.starts_with("$6$rounds=50000$"), "{hash}");
+    assert_eq!((code, note.as_str()), (Some(0), ""));
+    let (code, _, error) = made(8000, "--hash-password=md5");
+    assert!(
+        error.contains("'md5'; use argon2id or sha512-crypt"),
+        "{error}"
+    );
+    assert_eq!(code, Some(2));
+}
+
+#[test]
+fn account_whose_hash_does_not_fit_is_refused_at_the_start() {
+    let hash = mioftpd::hash_password(&"secret".into()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("hash");
+    fs::write(&file, &hash).unwrap();
+    let (file, root) = (file.to_str().unwrap(), folder.path().to_str().unwrap());
+    let user = [
+        "--listen",
+        "127.0.0.1:0",
+        "--user",
+        "ann",
+        "--password-file",
+        file,
+        root,
+    ];
+    let (code, _, error) = texts(within(20_000, &user).output().unwrap());
+    assert!(
+        error.contains("the password hash of \"ann\" takes 19 MiB"),
+        "{error}"
+    );
+    assert_eq!(code, Some(1));
+}
+
+/// The memory goes after the start.
+#[test]
+fn login_fails_where_the_memory_of_its_hash_cannot_be_allocated() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("hash");
+    fs::write(&file, mioftpd::hash_password(&"secret".into()).unwrap()).unwrap();
+    let starter = Starter::default().argument("--user").argument("ann");
+    let starter = starter.argument("--password-file").argument(&file);
+    let server = starter.serving(|_| ()).start();
+    let maximum = getrlimit(Resource::Data).maximum;
+    let limit = |current| server.set_limit(Resource::Data, Rlimit { current, maximum });
+    limit(Some(10 << 20));
+    let mut control = server.connect();
+    control.command("USER ann", 331);
+    control.command("PASS secret", 530);
+    server.wait_for_log("A login fails: there is not enough memory for the password hash");
+    limit(maximum);
+    control.log_in("ann", "secret");
 }
 
 #[test]

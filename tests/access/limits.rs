@@ -96,11 +96,7 @@ fn descriptor_limit_lowers_the_connection_limit() {
         .spawn()
         .unwrap();
     let mut log = BufReader::new(server.stderr.take().unwrap()).lines();
-    let warning = log.next().unwrap().unwrap();
-    assert!(
-        warning.contains("Limited to 3 connections instead of 4096 by "),
-        "{warning}"
-    );
+    // Nothing warns of it: the number was not chosen.
     let line = log.next().unwrap().unwrap();
     let (_, address) = line.split_once("Start serving at ").unwrap();
     let address: SocketAddr = address.trim().parse().unwrap();

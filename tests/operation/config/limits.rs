@@ -3,6 +3,9 @@
 use std::io::Read as _;
 use std::net::{Ipv4Addr, SocketAddr};
 
+use rustix::process::{Resource, Rlimit, getrlimit};
+
+use crate::config::reloading::{READ, change};
 use crate::config::world::World;
 use crate::support::{Control, DEADLINE, connect_from, uninterrupted, until};
 
@@ -46,6 +49,47 @@ fn connection_beyond_limit_gets_421() {
     let _session = server.connect();
     from(THERE, server.address()).expect(421);
     server.wait_for_log("): there are as many connections as limits.connections allows");
+}
+
+/// The number is warned of where it is chosen, and not otherwise.
+#[test]
+fn chosen_number_of_connections_that_descriptors_do_not_allow_is_warned_of() {
+    let world = World::new();
+    let server = world.start("");
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    let current = Some(40);
+    server.set_limit(Resource::Nofile, Rlimit { current, maximum });
+    change(&world, &server, "", READ);
+    assert!(!server.log().contains("Limited to"));
+    change(&world, &server, "[limits]\nconnections = 4096", READ);
+    server.wait_for_log("Limited to 2 connections instead of 4096 by the limit of open files");
+}
+
+/// One login would take more than all clients may.
+#[test]
+#[cfg(feature = "hashed-passwords")]
+fn account_whose_hash_exceeds_the_memory_limit_is_refused() {
+    let world = World::new();
+    let hash = mioftpd::hash_password(&"secret".into()).unwrap();
+    let account = format!("[[account]]\nname = \"ann\"\npassword = \"{hash}\"\n");
+    let server = world.start(&account);
+    let text = format!("[limits]\nmemory = \"16MiB\"\n{account}");
+    let why = "config.toml:7:1: the password hash of \"ann\" takes 19 MiB for each login, \
+               and limits.memory is 16 MiB";
+    change(
+        &world,
+        &server,
+        &text,
+        "The old configuration stays in force: ",
+    );
+    server.wait_for_log(why);
+    server.connect().log_in("ann", "secret");
+    let failed = world.run(&["--check"]);
+    assert_eq!(failed.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&failed.stderr).contains(why));
+    let failed = world.run(&[]);
+    assert_eq!(failed.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&failed.stderr).contains(why));
 }
 
 /// `limits.connections-per-address`

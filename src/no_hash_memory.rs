@@ -1,0 +1,24 @@
+//! Replaces `hash_memory` without the Cargo feature `hashed-passwords`: no account has a hash, so none takes
+//! memory.
+
+use crate::config::Config;
+
+/// The memory for hashes.
+#[derive(Clone, Copy, Debug)]
+pub struct HashMemory;
+
+impl HashMemory {
+    /// Nothing is read.
+    pub const fn measure() -> Self {
+        Self
+    }
+
+    /// The bytes that a hash may take.
+    pub const fn for_a_hash(self) -> u64 {
+        0
+    }
+
+    pub(crate) const fn refusal(self, _: &Config, _: usize) -> Option<String> {
+        None
+    }
+}
