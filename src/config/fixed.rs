@@ -48,6 +48,7 @@ pub(crate) const FIXED_KEYS: &[FixedKey] = fixed! {
     "storage.free-space-floor" [free_space_floor];
     "storage.replace" [replace];
     "storage.remove-unfinished" [remove_unfinished];
+    "storage.reopen" [reopen];
 };
 
 /// Copies the keys that only a restart changes from `old` to `new`; returns those that differed.

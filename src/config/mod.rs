@@ -107,6 +107,10 @@ pub struct Config {
     /// only if several hosts write to one directory through a network file system with host-local locks
     /// (NFS with `local_lock`, CIFS with `nobrl`).
     pub remove_unfinished: bool,
+    /// Whether a served directory is opened again for each access, so that a mount point is not busy and what
+    /// is mounted there later is seen at once. If not, a reload opens it again. The sandbox then leaves the
+    /// directory above each served one accessible: a mount is reached through it.
+    pub reopen: bool,
     /// The interval of the slow recount of directories with a quota, which finds changes by other programs.
     /// Zero: only at SIGHUP, and before a quota refuses an upload.
     pub recount: Duration,
@@ -190,6 +194,7 @@ impl Default for Config {
             replace: ReplaceFiles::default(),
             cut_uploads: CutUploads::default(),
             remove_unfinished: true,
+            reopen: false,
             recount: limits::RECOUNT,
             workers: 2,
             busy_poll: Duration::ZERO,
@@ -271,11 +276,15 @@ impl Config {
     pub fn plan(&self) -> SandboxPlan {
         let (mut readable, mut writable) = (Vec::new(), Vec::new());
         for (seen, root) in self.roots() {
-            if self.accounts.may_write(seen) {
-                writable.push(root.to_owned());
+            let allowed = if self.accounts.may_write(seen) {
+                &mut writable
             } else {
-                readable.push(root.to_owned());
+                &mut readable
+            };
+            if self.reopen {
+                allowed.extend(directories_above(root));
             }
+            allowed.push(root.to_owned());
         }
         let mut read_again = self.sources.clone();
         if let Some(tls) = &self.tls {
@@ -326,4 +335,11 @@ pub(crate) fn directory_of(file: &Path) -> PathBuf {
         Some(parent) if parent != Path::new("") => parent.to_owned(),
         _ => PathBuf::from("."),
     }
+}
+
+/// The directories that the path of a directory is an entry of: the path as given, and where its links lead.
+fn directories_above(path: &Path) -> impl Iterator<Item = PathBuf> {
+    let found = [std::path::absolute(path), fs::canonicalize(path)];
+    let found = found.into_iter().flatten();
+    found.filter_map(|path| path.parent().map(Path::to_owned))
 }

@@ -3,15 +3,19 @@
 //!
 //! A directory is opened once, however many accounts share it. A writable directory is swept for
 //! leftover temporary files, and the files of an account with a quota are counted; both happen later,
-//! on threads of their own. A reload keeps the counters of directories that are still served.
+//! on threads of their own. A reload keeps the directories that are still served, opened again by then, and
+//! their counters.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::path::Path;
 use std::sync::Arc;
 
+use rustix::fs::Access;
+
 use super::Error;
 use crate::auth::Account;
+use crate::cause;
 use crate::config::Config;
 use crate::reactor::StorageByAccount;
 use crate::storage::{
@@ -23,8 +27,15 @@ pub(super) struct OpenedStorage {
     /// The storage of accounts without a directory of their own.
     pub(super) storage: Arc<dyn Storage>,
     pub(super) account_storage: StorageByAccount,
-    pub(super) counters: Counters,
+    pub(super) kept: KeptStorage,
     pub(super) sweeps: Vec<Sweep>,
+}
+
+/// What a reload keeps.
+#[derive(Clone, Default)]
+pub(super) struct KeptStorage {
+    disks: Vec<Disk>,
+    counters: Counters,
 }
 
 /// Device and inode of a directory; unique while it is open.
@@ -33,7 +44,7 @@ type DirectoryId = (u64, u64);
 /// One counter per directory, shared by all accounts that have it as their root, whatever the path.
 /// Changes made through a root above or below it are seen only by a recount, as those of other
 /// programs are.
-pub(super) type Counters = HashMap<DirectoryId, Arc<UsageCounter>>;
+type Counters = HashMap<DirectoryId, Arc<UsageCounter>>;
 
 struct OpenRoot {
     disk: Arc<dyn Storage>,
@@ -58,26 +69,60 @@ pub(super) fn key_of(config: &Config, own: Option<&Path>) -> Option<String> {
     Some(format!("account.directory of {name:?}"))
 }
 
-/// Opens all directories. Counters in `present` are reused, not counted again.
-pub(super) fn open(config: &Config, present: &Counters) -> Result<OpenedStorage, Error> {
+impl KeptStorage {
+    pub(super) fn counters(&self) -> impl Iterator<Item = &Arc<UsageCounter>> {
+        self.counters.values()
+    }
+
+    /// Opens each directory again at its path, and has those with a quota counted again: SIGHUP is how an
+    /// operator tells of another file system, and of files that other programs removed.
+    pub(super) fn refresh(&self) {
+        for disk in &self.disks {
+            if let Err(error) = disk.reopen() {
+                let path = disk.path();
+                let why = cause::of_path(&error, path, Access::READ_OK | Access::EXEC_OK);
+                let path = path.display();
+                log::warn!("Cannot open {path} again, so what was there is still served: {why}");
+            }
+        }
+        self.counters().for_each(UsageCounter::request_recount);
+    }
+
+    fn disk(&self, root: &Path) -> Option<Disk> {
+        let mut disks = self.disks.iter();
+        disks.find(|disk| disk.path() == root).cloned()
+    }
+}
+
+/// Opens all directories, except those in `present`, whose counters are not counted again either.
+pub(super) fn open(config: &Config, present: &KeptStorage) -> Result<OpenedStorage, Error> {
     let mut roots = OpenRoots::new();
-    let mut sweeps = Vec::new();
+    let (mut sweeps, mut disks) = (Vec::new(), Vec::new());
     let mut walks = false;
+    let policy = Policy {
+        durability: config.durability,
+        free_space_floor: config.free_space_floor,
+        replace: config.replace,
+    };
     for (own, root) in config.roots() {
         let failed = |error| Error::Root(root.to_owned(), key_of(config, own), error);
-        let disk = Disk::open_root(root).map_err(failed)?;
+        let open = if config.reopen {
+            Disk::by_path
+        } else {
+            Disk::open_root
+        };
+        let disk = match present.disk(root) {
+            Some(disk) => disk,
+            None => open(root).map_err(failed)?.with_policy(policy),
+        };
         let identity = disk.identity().map_err(failed)?;
         walks |= disk.lookup() == PathLookup::Walk;
         // A directory that no account may write to stays untouched.
         if config.remove_unfinished && config.accounts.may_write(own) {
             sweeps.push(disk.sweep());
         }
-        let policy = Policy {
-            durability: config.durability,
-            free_space_floor: config.free_space_floor,
-            replace: config.replace,
-        };
-        let disk = Arc::new(disk.with_policy(policy));
+        disks.push(disk.clone());
+        let disk = Arc::new(disk);
         roots.push((own, OpenRoot { disk, identity }));
     }
     if walks {
@@ -86,7 +131,7 @@ pub(super) fn open(config: &Config, present: &Counters) -> Result<OpenedStorage,
              5.6): files are opened by workers only, which is slower"
         );
     }
-    let counters = counters(config, &roots, present);
+    let counters = counters(config, &roots, &present.counters);
     let account_storage = account_storage(config, &roots, &counters);
     let storage: Arc<dyn Storage> = match root_of(&roots, None) {
         Some(root) => Arc::clone(&root.disk),
@@ -95,7 +140,7 @@ pub(super) fn open(config: &Config, present: &Counters) -> Result<OpenedStorage,
     Ok(OpenedStorage {
         storage,
         account_storage,
-        counters,
+        kept: KeptStorage { disks, counters },
         sweeps,
     })
 }
@@ -152,16 +197,16 @@ pub(super) fn differ(one: &Config, other: &Config) -> bool {
     count(one) != count(other) || !one.accounts.iter().all(is_in_other)
 }
 
-/// Opens the directories again for a reload, and starts the count of those with their first quota.
+/// Opens the directories that a reload adds, and starts the count of those with their first quota.
 pub(super) fn reopen(
     config: &Config,
-    present: &Counters,
-) -> Result<(StorageByAccount, Counters), String> {
+    present: &KeptStorage,
+) -> Result<(StorageByAccount, KeptStorage), String> {
     let opened = open(config, present).map_err(|error| error.to_string())?;
     let is_new = |counter: &&Arc<UsageCounter>| counter.usage().is_unknown();
-    let first = opened.counters.values().filter(is_new);
+    let first = opened.kept.counters().filter(is_new);
     first.for_each(UsageCounter::request_recount);
-    Ok((opened.account_storage, opened.counters))
+    Ok((opened.account_storage, opened.kept))
 }
 
 const fn quota(account: &Account) -> Quota {

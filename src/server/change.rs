@@ -16,8 +16,8 @@ impl Server {
         let present = || ReloadBase {
             config: self.config.clone(),
             acceptor: self.acceptor.clone(),
-            counters: self.counters.clone(),
             hash_memory: self.hash_memory,
+            storage: self.storage.clone(),
             addresses: self.addresses.clone(),
             now: self.reactor.unix_time(),
         };
@@ -62,8 +62,8 @@ impl Server {
             self.reactor.renew(acceptor);
             log::info!("The certificate was read again");
         }
-        let account_storage = account_storage.map(|(account_storage, counters)| {
-            self.counters = counters;
+        let account_storage = account_storage.map(|(account_storage, kept)| {
+            self.storage = kept;
             account_storage
         });
         let mode = mode(&config);

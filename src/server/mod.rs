@@ -35,7 +35,7 @@ use crate::reactor::{Activity, Parts, Reactor};
 use crate::session::ServerMode;
 use crate::storage::{Umask, UsageCounter};
 use crate::workers::Sweeper;
-use account_storage::Counters;
+use account_storage::KeptStorage;
 pub use check::{Finding, check};
 pub use error::Error;
 use opening::{
@@ -58,8 +58,8 @@ pub struct Server {
     reload: Reload,
     /// The effective configuration.
     config: Config,
-    counters: Counters,
     hash_memory: HashMemory,
+    storage: KeptStorage,
     /// Dropping it ends its thread.
     recounts: Option<Recounts>,
     /// Read once, at the start: umask(2) can only be read by setting it, which would race with
@@ -178,7 +178,7 @@ impl Server {
         };
         let (mode, workers) = (mode(&config), workers(&config));
         let hash_memory = hash_memory_for(&config, workers)?;
-        let opened = account_storage::open(&config, &Counters::new())?;
+        let opened = account_storage::open(&config, &KeptStorage::default())?;
         let profile = capacity::memory_profile(&config, workers);
         let limit = capacity::connections(&config, mode, profile);
         let acceptor = acceptor_for(config.tls.as_ref(), network.unix_time())?;
@@ -217,8 +217,8 @@ impl Server {
             acceptor,
             reload: Reload::new(source, Waker::clone(&handle.waker)),
             config,
-            counters: opened.counters,
             hash_memory,
+            storage: opened.kept,
             recounts: None,
             umask,
             manager: ServiceManager::default(),
@@ -304,8 +304,8 @@ impl Server {
     fn begin(&mut self, deferred: DeferredStart) -> Result<(), Error> {
         let failed = |error| Error::System("cannot start the threads", error);
         self.sweeper = deferred.start().map_err(failed)?;
-        self.counters
-            .values()
+        self.storage
+            .counters()
             .for_each(UsageCounter::request_recount);
         self.recounts = self.start_recounts();
         self.resolve();
@@ -316,7 +316,7 @@ impl Server {
 
     /// A failure is not fatal: a directory is also recounted before a quota refuses an upload.
     fn start_recounts(&self) -> Option<Recounts> {
-        let started = Recounts::start(self.counters.values().cloned(), self.config.recount);
+        let started = Recounts::start(self.storage.counters().cloned(), self.config.recount);
         started.unwrap_or_else(|error| {
             let why = cause(&error);
             log::warn!(

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::thread;
 
-use super::account_storage::Counters;
+use super::account_storage::KeptStorage;
 use super::{account_storage, tls, warnings, workers};
 use crate::cause::cause;
 use crate::config::fixed::keep_fixed_keys;
@@ -18,7 +18,6 @@ use crate::limits::THREAD_STACK_BYTES;
 use crate::net::Waker;
 use crate::net::tls::Acceptor;
 use crate::reactor::StorageByAccount;
-use crate::storage::UsageCounter;
 
 /// Reads the configuration, or returns why it cannot be used. Called on a thread that may block.
 pub type ConfigSource = Arc<dyn Fn() -> Result<Config, String> + Send + Sync>;
@@ -31,7 +30,7 @@ pub(super) struct ReloadResult {
     /// Why the new certificate cannot be used, and the old one stays.
     pub(super) bad_certificate: Option<String>,
     /// `None`: unchanged.
-    pub(super) account_storage: Option<(StorageByAccount, Counters)>,
+    pub(super) account_storage: Option<(StorageByAccount, KeptStorage)>,
 }
 
 /// The server's state that a reload compares with and builds on.
@@ -39,8 +38,8 @@ pub(super) struct ReloadResult {
 pub(super) struct ReloadBase {
     pub(super) config: Config,
     pub(super) acceptor: Option<Acceptor>,
-    pub(super) counters: Counters,
     pub(super) hash_memory: HashMemory,
+    pub(super) storage: KeptStorage,
     /// The addresses without implicit TLS.
     pub(super) addresses: Vec<SocketAddr>,
     /// Seconds since 1970.
@@ -121,12 +120,8 @@ impl Reload {
 }
 
 fn read(source: &ConfigSource, present: &ReloadBase) -> Result<ReloadResult, String> {
-    // Also if the configuration turns out invalid: SIGHUP is how an operator has files that other
-    // programs removed counted.
-    present
-        .counters
-        .values()
-        .for_each(UsageCounter::request_recount);
+    // Also if the configuration turns out invalid.
+    present.storage.refresh();
     let mut config = source()?;
     let losses = losses::losses(&present.config, &config);
     if let Some(why) = losses::refusal(&losses, &config) {
@@ -149,7 +144,7 @@ fn read(source: &ConfigSource, present: &ReloadBase) -> Result<ReloadResult, Str
     let (acceptor, bad_certificate) = load_acceptor(&config, present)?;
     let account_storage =
         if config.root.is_some() && account_storage::differ(&present.config, &config) {
-            Some(account_storage::reopen(&config, &present.counters)?)
+            Some(account_storage::reopen(&config, &present.storage)?)
         } else {
             None
         };
@@ -200,8 +195,8 @@ mod tests {
         let base = ReloadBase {
             config: old.clone(),
             acceptor: None,
-            counters: Counters::new(),
             hash_memory: HashMemory::measure(),
+            storage: KeptStorage::default(),
             addresses: Vec::new(),
             now: 0,
         };

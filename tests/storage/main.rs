@@ -16,6 +16,7 @@ mod policies;
 mod quota;
 mod quota_faults;
 mod recounts;
+mod reopened;
 mod shared_quota;
 mod uploads;
 

@@ -112,6 +112,7 @@ pub(super) const KEYS: &[Key<FileDraft>] = keys! { FileDraft;
     "storage.replace": config.replace;
     "storage.cut-uploads": config.cut_uploads;
     "storage.remove-unfinished": config.remove_unfinished;
+    "storage.reopen": config.reopen;
     "storage.recount": config.recount, ANY_TIME;
     "tls.certificate": tls.certificate;
     "tls.key": tls.key;

@@ -113,22 +113,21 @@ fn add_visible(names: &mut Vec<u8>, name: &[u8]) {
 
 /// Returns one entry as the listing of its directory would.
 pub(super) fn entry(root: &Root, path: &VirtualPath) -> Result<Entry> {
-    match Parent::of(root, path, Durability::None)? {
-        Some((parent, name)) => {
-            let mut access = NameAccess::within(parent.as_fd());
-            let mut entry = Entry {
-                name: name.to_vec(),
-                ..Entry::default()
-            };
-            examine(root, &path.parent(), parent, &mut entry, Some(&mut access))?;
-            Ok(entry)
-        }
-        None => Ok(Entry {
-            metadata: stat_at(root, b"")?.0,
+    let Some((parent, name)) = Parent::of(root, path, Durability::None)? else {
+        let root = root.descriptor(Wait::Allowed)?;
+        return Ok(Entry {
+            metadata: stat_at(&root, b"")?.0,
             allowed: permissions::of_root(root.as_fd()),
             ..Entry::default()
-        }),
-    }
+        });
+    };
+    let mut access = NameAccess::within(parent.as_fd());
+    let mut entry = Entry {
+        name: name.to_vec(),
+        ..Entry::default()
+    };
+    examine(root, &path.parent(), parent, &mut entry, Some(&mut access))?;
+    Ok(entry)
 }
 
 /// Fills in an entry of `directory`, which has this path.

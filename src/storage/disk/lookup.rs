@@ -1,17 +1,20 @@
 //! The jail: resolves paths to file descriptors without path traversal.
 //!
-//! It owns the descriptor of the root; no other file of the storage opens a path. The kernel confines the
-//! lookup (openat2(2) with `RESOLVE_BENEATH`), so there is no check that a rename could race (TOCTOU).
+//! It owns the root, held open or found by its path; no other file of the storage opens a path. The kernel
+//! confines the lookup (openat2(2) with `RESOLVE_BENEATH`), so there is no check that a rename could race
+//! (TOCTOU).
 //! Without openat2 the path is walked part by part from the root, and the text of a link takes the place of
 //! the link. Paths are bytes relative to the root; they may contain `..` only from the text of a link.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 
+use super::HARMLESS;
 use crate::storage::{Error, Result, Wait};
 
 /// Retries of a lookup that concurrent renames disturb (openat2(2), `EAGAIN`).
@@ -32,20 +35,82 @@ pub enum PathLookup {
 /// The root of a storage.
 #[derive(Debug)]
 pub(super) struct Root {
-    directory: OwnedFd,
+    path: PathBuf,
+    directory: RootDirectory,
     lookup: PathLookup,
+}
+
+/// How the directory at the root's path is found.
+#[derive(Debug)]
+enum RootDirectory {
+    /// It stays open, whatever is at the path later, until it is opened again. A mount point is busy.
+    Held(RwLock<Arc<OwnedFd>>),
+    /// It is opened for each lookup.
+    ByPath,
 }
 
 impl Root {
     /// Opens the root; `None` probes which lookup the kernel supports.
     pub(super) fn open(path: &Path, lookup: Option<PathLookup>) -> io::Result<Self> {
-        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let directory = rustix::fs::openat(CWD, path, flags, Mode::empty())?;
+        let directory = open_root(path)?;
         let lookup = match lookup {
             Some(lookup) => lookup,
             None => probe(directory.as_fd())?,
         };
-        Ok(Self { directory, lookup })
+        Ok(Self {
+            path: path.to_owned(),
+            directory: RootDirectory::Held(RwLock::new(Arc::new(directory))),
+            lookup,
+        })
+    }
+
+    /// Finds the directory by its path from now on, for each lookup.
+    pub(super) fn by_path(self) -> Self {
+        Self {
+            directory: RootDirectory::ByPath,
+            ..self
+        }
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Opens a held directory again at its path. What is open below the old one stays open. Blocks.
+    ///
+    /// # Errors
+    /// When it cannot be opened, or another directory is there that may not be listed, as in a sandbox. The
+    /// old one stays then.
+    pub(super) fn reopen(&self) -> io::Result<()> {
+        let RootDirectory::Held(held) = &self.directory else {
+            return Ok(());
+        };
+        let opened = open_root(&self.path)?;
+        let id = |directory: &OwnedFd| Ok::<_, Errno>(super::stat(directory)?.unique);
+        let present = Arc::clone(&held.read().unwrap_or_else(PoisonError::into_inner));
+        // The old one may be on a device that is gone.
+        if id(&present).ok() != Some(id(&opened)?) {
+            let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | HARMLESS;
+            rustix::fs::openat(&opened, ".", flags, Mode::empty())?;
+        }
+        *held.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(opened);
+        Ok(())
+    }
+
+    /// The descriptor of the root, opened with `O_PATH`.
+    pub(super) fn descriptor(&self, wait: Wait) -> Result<Arc<OwnedFd>> {
+        match (&self.directory, wait) {
+            (RootDirectory::Held(held), _) => {
+                let held = held.read().unwrap_or_else(PoisonError::into_inner);
+                Ok(Arc::clone(&held))
+            }
+            (RootDirectory::ByPath, Wait::Allowed) => Ok(Arc::new(open_root(&self.path)?)),
+            (RootDirectory::ByPath, Wait::Never) => {
+                let cached = ResolveFlags::CACHED;
+                let opened = rustix::fs::openat2(CWD, &self.path, ROOT, Mode::empty(), cached);
+                opened.map(Arc::new).map_err(without_wait)
+            }
+        }
     }
 
     /// The lookup in use.
@@ -56,17 +121,16 @@ impl Root {
     /// Opens a path. Adds `CLOEXEC` to `flags`; a file that `CREATE` makes has mode 0666 less the umask.
     pub(super) fn find(&self, path: &[u8], flags: OFlags, wait: Wait) -> Result<OwnedFd> {
         let flags = flags | OFlags::CLOEXEC;
+        if let (PathLookup::Walk, Wait::Never) = (self.lookup, wait) {
+            return Err(Error::WouldWait);
+        }
+        let root = self.descriptor(wait)?;
         match (self.lookup, wait) {
-            (PathLookup::Kernel, Wait::Allowed) => self.find_blocking(path, flags),
+            (PathLookup::Walk, _) => Ok(resolve(root.as_fd(), path, flags)?),
+            (PathLookup::Kernel, Wait::Allowed) => find_blocking(root.as_fd(), path, flags),
             (PathLookup::Kernel, Wait::Never) => {
-                openat2(self, path, flags, ResolveFlags::CACHED).map_err(|errno| match errno {
-                    // Before Linux 5.12 there was no RESOLVE_CACHED.
-                    Errno::INVAL => Error::WouldWait,
-                    errno => errno.into(),
-                })
+                openat2(root.as_fd(), path, flags, ResolveFlags::CACHED).map_err(without_wait)
             }
-            (PathLookup::Walk, Wait::Allowed) => Ok(resolve(self.as_fd(), path, flags)?),
-            (PathLookup::Walk, Wait::Never) => Err(Error::WouldWait),
         }
     }
 
@@ -74,29 +138,37 @@ impl Root {
     pub(super) fn directory(&self, path: &[u8]) -> Result<OwnedFd> {
         self.find(path, OFlags::PATH | OFlags::DIRECTORY, Wait::Allowed)
     }
+}
 
-    fn find_blocking(&self, path: &[u8], flags: OFlags) -> Result<OwnedFd> {
-        for _ in 0..RETRIES {
-            match openat2(self, path, flags, ResolveFlags::empty()) {
-                Err(Errno::AGAIN | Errno::INTR) => {}
-                result => return Ok(result?),
-            }
-        }
-        // Not a rename: another process holds a lease on the file (fcntl(2), F_SETLEASE).
-        Err(Error::InUse)
+const ROOT: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+
+fn open_root(path: &Path) -> rustix::io::Result<OwnedFd> {
+    rustix::fs::openat(CWD, path, ROOT, Mode::empty())
+}
+
+/// The error of a lookup in the kernel's caches. Before Linux 5.12 there was no `RESOLVE_CACHED`, before 5.6
+/// no openat2.
+fn without_wait(error: Errno) -> Error {
+    match error {
+        Errno::INVAL | Errno::NOSYS | Errno::PERM => Error::WouldWait,
+        error => error.into(),
     }
 }
 
-impl AsFd for Root {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.directory.as_fd()
+fn find_blocking(root: BorrowedFd<'_>, path: &[u8], flags: OFlags) -> Result<OwnedFd> {
+    for _ in 0..RETRIES {
+        match openat2(root, path, flags, ResolveFlags::empty()) {
+            Err(Errno::AGAIN | Errno::INTR) => {}
+            result => return Ok(result?),
+        }
     }
+    // Not a rename: another process holds a lease on the file (fcntl(2), F_SETLEASE).
+    Err(Error::InUse)
 }
 
 /// Without openat2 old kernels return `ENOSYS`, and seccomp filters `ENOSYS` or `EPERM`.
 fn probe(root: BorrowedFd<'_>) -> io::Result<PathLookup> {
-    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    match openat2(&root, b".", flags, ResolveFlags::empty()) {
+    match openat2(root, b".", ROOT, ResolveFlags::empty()) {
         Ok(_) => Ok(PathLookup::Kernel),
         Err(Errno::NOSYS | Errno::PERM) => Ok(PathLookup::Walk),
         Err(error) => Err(error.into()),
@@ -104,7 +176,7 @@ fn probe(root: BorrowedFd<'_>) -> io::Result<PathLookup> {
 }
 
 fn openat2(
-    root: &impl AsFd,
+    root: BorrowedFd<'_>,
     path: &[u8],
     flags: OFlags,
     more: ResolveFlags,

@@ -1,6 +1,6 @@
 //! The storage on disk: one directory, confined by the kernel.
 //!
-//! It owns the descriptor of the root. [`lookup`] resolves paths (the jail), [`operations`] changes
+//! It owns the root. [`lookup`] resolves paths (the jail), [`operations`] changes
 //! names, [`attributes`] changes times and modes, [`mod@file`] is an open file, [`upload`] opens one for
 //! writing, [`temporary`] makes it appear complete or not at all, [`file_system`] says what is synced for
 //! that, [`parent`] syncs names, [`space`] enforces the free space floor, [`sweep`] removes stale temporary
@@ -69,10 +69,26 @@ impl Disk {
         }
     }
 
+    /// As [`open_root`](Self::open_root), and opens `path` again for each access: what is mounted there
+    /// later is seen, and a mount is not kept busy.
+    pub fn by_path(path: &Path) -> io::Result<Self> {
+        Ok(Self::new(Root::open(path, None)?.by_path()))
+    }
+
     /// Replaces the policy.
     #[must_use]
     pub fn with_policy(self, policy: Policy) -> Self {
         Self { policy, ..self }
+    }
+
+    /// Opens the directory again at its path, for all clones. On an error the old one stays. Blocks.
+    pub fn reopen(&self) -> io::Result<()> {
+        self.root.reopen()
+    }
+
+    /// The path that it was opened by.
+    pub fn path(&self) -> &Path {
+        self.root.path()
     }
 
     /// How paths are resolved.
@@ -82,7 +98,8 @@ impl Disk {
 
     /// Device and inode of the root, to recognise one directory opened by different paths.
     pub fn identity(&self) -> io::Result<(u64, u64)> {
-        Ok(stat(&self.root)?.unique)
+        let root = self.root.descriptor(Wait::Allowed);
+        Ok(stat(root.map_err(io::Error::other)?)?.unique)
     }
 
     /// Starts a removal of the temporary files that killed servers have left.

@@ -3,7 +3,9 @@
 use std::fs;
 use std::io::Write as _;
 use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 
+use crate::config::reloading::{READ, change};
 use crate::config::world::World;
 use crate::support::{Starter, abort_connection, binary, until};
 
@@ -72,9 +74,10 @@ fn replace_key_selects_rename_or_in_place() {
         control.command("TYPE I", 200);
         control.store("f", b"a longer new one");
         assert_eq!(fs::read(root.join("f")).unwrap(), b"a longer new one");
+        // Before the next one: a file system uses the number of a removed file again.
+        assert_eq!(before == file(), is_same, "{value}");
         control.store("f", b"old");
         assert_eq!(fs::read(root.join("f")).unwrap(), b"old");
-        assert_eq!(before == file(), is_same, "{value}");
         // A cut upload; one to a new name is a temporary file in both cases.
         for name in ["f", "new"] {
             let mut data = control.passive().stream();
@@ -128,5 +131,88 @@ fn cut_uploads_keeps_or_discards_bytes() {
         let found = fs::read(world.path("root").join("cut")).ok();
         assert_eq!(found.map(|bytes| bytes.len()), left, "{value}");
         fs::remove_file(world.path("root").join("cut")).ok();
+    }
+}
+
+/// Puts another directory with a file `other` in the place of a served one, as a mount would, and returns
+/// where the old one is.
+fn change_card(root: &Path) -> PathBuf {
+    let old = root.with_file_name("old");
+    fs::rename(root, &old).unwrap();
+    fs::create_dir(root).unwrap();
+    fs::write(root.join("other"), "another").unwrap();
+    old
+}
+
+/// `storage.reopen`
+#[test]
+fn reopen_serves_another_directory_at_once() {
+    let world = World::new();
+    let server = world.start("[storage]\nreopen = true");
+    let mut control = server.login();
+    assert_eq!(control.retrieve("f"), b"content");
+    let mut upload = control.passive().stream();
+    control.command("STOR new", 150);
+    let old = change_card(&world.path("root"));
+    upload.write_all(b"begun before").unwrap();
+    drop(upload);
+    control.expect(226);
+    assert_eq!(fs::read(old.join("new")).unwrap(), b"begun before");
+    control.command("SIZE f", 550);
+    assert_eq!(control.retrieve("other"), b"another");
+    control.store("added", b"here");
+    assert_eq!(fs::read(world.path("root/added")).unwrap(), b"here");
+    // Without a card, and with the first one again.
+    fs::remove_dir_all(world.path("root")).unwrap();
+    control.command("SIZE other", 550);
+    control.command("MKD new", 550);
+    fs::rename(old, world.path("root")).unwrap();
+    assert_eq!(control.retrieve("f"), b"content");
+}
+
+#[test]
+fn reload_opens_the_directories_again() {
+    let world = World::new();
+    fs::write(world.path("root/big"), vec![b'x'; 1 << 22]).unwrap();
+    let server = world.start("sandbox = false");
+    let mut control = server.login();
+    control.command("TYPE I", 200);
+    let data = control.passive();
+    control.command("RETR big", 150);
+    let old = change_card(&world.path("root"));
+    let mut other = server.login();
+    assert_eq!(other.retrieve("f"), b"content");
+    change(&world, &server, "sandbox = false", READ);
+    assert_eq!(other.retrieve("other"), b"another");
+    other.command("SIZE f", 550);
+    assert_eq!(data.receive().len(), 1 << 22);
+    control.expect(226);
+    // A directory that is missing at a reload stays.
+    fs::rename(world.path("root"), world.path("away")).unwrap();
+    change(&world, &server, "sandbox = false", READ);
+    server.wait_for_log("again, so what was there is still served: No such file or directory");
+    assert_eq!(control.retrieve("other"), b"another");
+    fs::rename(old, world.path("root")).unwrap();
+    change(&world, &server, "sandbox = false", READ);
+    assert_eq!(control.retrieve("f"), b"content");
+}
+
+#[test]
+#[cfg(feature = "sandbox")]
+fn sandbox_keeps_a_reload_from_another_directory() {
+    let world = World::new();
+    // Not below the directory of the configuration, which is readable.
+    let elsewhere = tempfile::tempdir().unwrap();
+    let root = elsewhere.path().join("card");
+    fs::rename(world.path("root"), &root).unwrap();
+    let text = format!("directory = \"{}\"", root.display());
+    let server = world.start(&text);
+    let is_confined = server.wait_for_log("Sandbox:").contains("Landlock");
+    let mut control = server.login();
+    change_card(&root);
+    change(&world, &server, &text, READ);
+    if is_confined {
+        server.wait_for_log("still served: Permission denied: its permissions allow it");
+        assert_eq!(control.retrieve("f"), b"content");
     }
 }

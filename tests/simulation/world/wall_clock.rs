@@ -36,6 +36,6 @@ impl WallClock {
     pub(crate) fn at(&self, now: Duration) -> i64 {
         let set = self.set.filter(|(at, _)| now >= *at);
         let (since, begin) = set.unwrap_or((Duration::ZERO, self.begin));
-        begin + (now - since).as_secs() as i64
+        begin + now.saturating_sub(since).as_secs() as i64
     }
 }
