@@ -29,7 +29,7 @@ use crate::reload::{Reload, ServerConfig};
 use crate::rng::{Odds, Rng};
 use crate::runner::{Jobs, VirtualRunner};
 use crate::scenario::Scenario;
-use crate::world::{FIRST_PORT, WallClock, World};
+use crate::world::{FIRST_PORT, World};
 
 /// Turns of the loop after which the run fails.
 const TURNS: u32 = 400_000;
@@ -111,12 +111,10 @@ enum PhaseEnd {
 
 fn set_up(seed: u64, scenario: Option<&Scenario>, tracing: bool) -> (Simulation, Reactor) {
     let (mut rng, has_tls) = (Rng::new(seed), has_tls(seed));
-    let wall_clock = WallClock::draw(&mut rng.aside());
     let drawn = FaultPlan::draw(&mut rng);
     let fault_plan = scenario.map_or(drawn, |scenario| scenario.fault_plan.clone());
     let tls = has_tls.then(|| security(&mut rng));
     let world = Shared::new(World::new(rng.fork(), FaultPlan::NONE, tracing));
-    world.lock().wall_clock = wall_clock;
     world.lock().note(|| format!("{fault_plan:?}"));
     let memory = populated_memory(&fault_plan);
     let mut config = draw_config(&mut rng, fault_plan, tls, memory);
@@ -136,7 +134,7 @@ fn set_up(seed: u64, scenario: Option<&Scenario>, tracing: bool) -> (Simulation,
         .limit_sessions(session_slots.map(|session_slots| session_slots as usize));
     world.lock().note(|| {
         format!(
-            "{:?}, reload: {:?}, quota: {:?}, {wall_clock:?}",
+            "{:?}, reload: {:?}, quota: {:?}",
             settings.timings, config.reload, config.quota
         )
     });

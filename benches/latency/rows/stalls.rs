@@ -1,8 +1,8 @@
 //! The row of TLS handshakes: NOOP latency while other clients connect and secure their connections.
 //!
-//! Each handshake costs a worker a signature, on the processor of the event loop. Commands are sent at fixed times: a client that
-//! waits for each reply would send none during the stalls (coordinated omission). The floor is the
-//! same server without handshakes.
+//! Each handshake costs a worker a signature, on the processor of the event loop. Commands are sent at
+//! fixed times: a client that waits for each reply would send none during the stalls (coordinated
+//! omission). The floor is the same server without handshakes.
 
 use std::io;
 use std::net::SocketAddr;

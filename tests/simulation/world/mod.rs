@@ -24,7 +24,7 @@ pub(crate) use connection::{Connection, LinkState, Side};
 pub(crate) use facts::{Closing, ConnectionFacts, Reset};
 pub(crate) use last_faults::{FaultKind, LastFaults};
 pub(crate) use listeners::{ClientPort, FIRST_PORT, ListenerId};
-pub(crate) use wall_clock::WallClock;
+use wall_clock::WallClock;
 
 use crate::fault_plan::FaultPlan;
 use crate::rng::{Odds, Rng};
@@ -63,7 +63,7 @@ enum PollSource {
 
 pub(crate) struct World {
     pub(crate) now: Duration,
-    pub(crate) wall_clock: WallClock,
+    wall_clock: WallClock,
     pub(crate) rng: Rng,
     pub(crate) fault_plan: FaultPlan,
     event_queue: BTreeMap<(Duration, u64), SimEvent>,
@@ -99,9 +99,10 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new(rng: Rng, fault_plan: FaultPlan, tracing: bool) -> Self {
-        Self {
+        let wall_clock = WallClock::draw(&mut rng.aside());
+        let mut world = Self {
             now: Duration::ZERO,
-            wall_clock: WallClock::default(),
+            wall_clock,
             rng,
             fault_plan,
             event_queue: BTreeMap::new(),
@@ -122,7 +123,9 @@ impl World {
             panics: Vec::new(),
             violations: Vec::new(),
             trace: tracing.then(Vec::new),
-        }
+        };
+        world.note(|| format!("{wall_clock:?}"));
+        world
     }
 
     pub(crate) fn note(&mut self, what: impl FnOnce() -> String) {

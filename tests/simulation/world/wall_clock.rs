@@ -9,7 +9,7 @@ use crate::rng::Rng;
 const BEYOND_32_BITS: i64 = 1 << 31;
 
 /// Seconds since 1970 at the start, and what the clock is set to at a virtual time.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct WallClock {
     begin: i64,
     set: Option<(Duration, i64)>,
