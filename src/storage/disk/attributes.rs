@@ -5,7 +5,7 @@
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, Timespec, Timestamps, UTIME_OMIT};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, Timespec, Timestamps, UTIME_NOW};
 use rustix::io::Errno;
 
 use super::lookup::Root;
@@ -62,11 +62,13 @@ fn set_mode(found: BorrowedFd<'_>, mode: Mode) -> rustix::io::Result<()> {
     rustix::fs::chmodat(CWD, name, mode, AtFlags::empty())
 }
 
+/// The time of the last access becomes the present: file systems of FUSE that take only both times, such as
+/// exfat-fuse, would report success and change neither.
 const fn timestamps((seconds, nanoseconds): (i64, u32)) -> Timestamps {
     Timestamps {
         last_access: Timespec {
             tv_sec: 0,
-            tv_nsec: UTIME_OMIT,
+            tv_nsec: UTIME_NOW,
         },
         last_modification: Timespec {
             tv_sec: seconds,
@@ -90,6 +92,30 @@ mod tests {
 
     fn at(path: &str) -> VirtualPath {
         VirtualPath::root().join(path.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn both_times_are_set_for_file_systems_that_take_no_single_one() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = fs::File::create(directory.path().join("f")).unwrap();
+        let old = Timespec {
+            tv_sec: 1,
+            tv_nsec: 0,
+        };
+        let times = Timestamps {
+            last_access: old,
+            last_modification: old,
+        };
+        rustix::fs::futimens(&file, &times).unwrap();
+        let attributes = Attributes {
+            modified: Some((2, 0)),
+            mode: None,
+        };
+        let root = Root::open(directory.path(), None).unwrap();
+        set(&root, &at("/f"), attributes).unwrap();
+        let found = file.metadata().unwrap();
+        assert_eq!(found.mtime(), 2);
+        assert!(found.atime() > 2);
     }
 
     #[test]
