@@ -209,7 +209,7 @@ pub use auth::{
     Account, Accounts, HashError, PamService, Password, Permissions, RevokedSessions, Secret,
     ServiceNameError, UnknownPermission, hash_password, is_anonymous,
 };
-#[cfg(feature = "config")]
+#[cfg(feature = "settings")]
 pub use config::file as config_file;
 pub use config::{
     Certificate, ClientAuthority, Config, ConfigDraft, DEFAULT_PORT, Origins, TlsConfig, TlsDraft,

@@ -18,6 +18,7 @@ impl HashMemory {
         0
     }
 
+    #[allow(clippy::unused_self, reason = "the surface of `hash_memory`")]
     pub(crate) const fn refusal(self, _: &Config, _: usize) -> Option<String> {
         None
     }

@@ -57,7 +57,7 @@ impl CliArgs {
     }
 }
 
-#[cfg(feature = "config")]
+#[cfg(feature = "settings")]
 fn read(path: &std::path::Path) -> Result<ConfigDraft, Failure> {
     use mioftpd::internals::config::file::{self, FileError};
 
@@ -67,7 +67,7 @@ fn read(path: &std::path::Path) -> Result<ConfigDraft, Failure> {
     })
 }
 
-#[cfg(not(feature = "config"))]
+#[cfg(not(feature = "settings"))]
 fn read(path: &std::path::Path) -> Result<ConfigDraft, Failure> {
     let path = path.display();
     let text = format!("{path}: this build cannot read configuration files");

@@ -87,7 +87,10 @@ pub(crate) enum Failure {
     /// The command line or the file is invalid.
     Invalid(String),
     /// The file cannot be read.
-    #[cfg_attr(not(feature = "config"), expect(dead_code, reason = "no file is read"))]
+    #[cfg_attr(
+        not(feature = "settings"),
+        expect(dead_code, reason = "no file is read")
+    )]
     Unreadable(String),
 }
 

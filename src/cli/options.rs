@@ -19,7 +19,10 @@ use mioftpd::{ConfigDraft, PassiveHostError};
 use super::{Failure, Invocation};
 
 /// Whether this build reads configuration files.
-const HAS_FILES: bool = cfg!(feature = "config");
+const READS_FILES: bool = cfg!(feature = "settings");
+
+/// Whether it also prints them.
+const PRINTS_FILES: bool = cfg!(feature = "config");
 
 /// The options that have been read.
 #[derive(Default)]
@@ -50,7 +53,7 @@ impl Options {
             let name = match argument {
                 Short('h') | Long("help") => return Ok(Some(Invocation::Help)),
                 Short('V') | Long("version") => return Ok(Some(Invocation::Version)),
-                Long("example-config") if HAS_FILES => return Ok(Some(Invocation::Example)),
+                Long("example-config") if PRINTS_FILES => return Ok(Some(Invocation::Example)),
                 Long("hash-password") if auth::IS_BUILT_IN => {
                     let scheme = optional_word(&mut parser, "hash-password")?;
                     return Ok(Some(Invocation::HashPassword(scheme)));
@@ -88,10 +91,9 @@ impl Options {
     fn take(&mut self, name: &str, parser: &mut lexopt::Parser) -> Result<(), Failure> {
         let (config, accounts) = (&mut self.draft.config, &mut self.accounts);
         match name {
-            "config" | "check" | "example-config" if !HAS_FILES => {
-                return Err(Failure::Invalid(format!(
-                    "--{name}: this build cannot read configuration files; use --features config"
-                )));
+            "config" if !READS_FILES => return Err(not_built_in(name, "settings")),
+            "check" | "example-config" if !PRINTS_FILES => {
+                return Err(not_built_in(name, "config"));
             }
             "hash-password" => {
                 let cause = auth::HashError::NotBuiltIn;
@@ -124,11 +126,7 @@ impl Options {
             "time-zone" => {
                 config.zone = value(parser, name, "UTC, or an offset such as +02:00", parsed)?;
             }
-            "charset" if !charset::IS_BUILT_IN => {
-                let text =
-                    "--charset: this build supports no charsets; build with --features charset";
-                return Err(Failure::Invalid(text.to_owned()));
-            }
+            "charset" if !charset::IS_BUILT_IN => return Err(not_built_in(name, "charset")),
             "charset" => {
                 let takes = "a label of the WHATWG Encoding Standard such as gbk or windows-1252";
                 config.charset = Some(value(parser, name, takes, parsed)?);
@@ -238,6 +236,11 @@ fn short_time(text: &str) -> Option<Duration> {
 fn invalid_value(name: &str, takes: &str, value: &OsStr) -> Failure {
     let value = value.display();
     Failure::Invalid(format!("--{name}: invalid value '{value}'; use {takes}"))
+}
+
+fn not_built_in(name: &str, feature: &str) -> Failure {
+    let text = format!("--{name} is not in this build; build it with --features {feature}");
+    Failure::Invalid(text)
 }
 
 fn unknown(option: &str) -> Failure {

@@ -6,7 +6,7 @@
 
 mod combinations;
 mod draft;
-#[cfg(feature = "config")]
+#[cfg(feature = "settings")]
 pub mod file;
 pub(crate) mod fixed;
 pub(crate) mod losses;

@@ -10,6 +10,7 @@
 mod command_line;
 mod config;
 mod embedding;
+mod flat_file;
 mod log_readers;
 mod logs;
 mod missing_calls;

@@ -7,7 +7,7 @@
 
 mod account_rows;
 mod rows;
-#[cfg(feature = "config")]
+#[cfg(feature = "settings")]
 mod secret_rows;
 mod terms;
 
@@ -17,7 +17,7 @@ use super::{Config, TlsDraft};
 use crate::auth::Account;
 use account_rows::ACCOUNT_ROWS;
 use rows::ROWS;
-#[cfg(feature = "config")]
+#[cfg(feature = "settings")]
 use secret_rows::SECRET_ROWS;
 pub(crate) use terms::overlap;
 
@@ -209,7 +209,7 @@ fn find(config: &Config, tls: &TlsDraft, errors: bool) -> Vec<String> {
 }
 
 /// The error in the secret of an account of the file, and the key that it is reported at.
-#[cfg(feature = "config")]
+#[cfg(feature = "settings")]
 pub(super) fn mistake_of_secret(
     config: &Config,
     account: &Account,

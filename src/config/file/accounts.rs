@@ -6,7 +6,7 @@
 
 use std::path::PathBuf;
 
-use super::account_value::Moment;
+use super::moment::Moment;
 use crate::auth::{Account, Accounts, PamService, Permissions, Secret, is_anonymous};
 use crate::config::combinations::mistake_of_secret;
 use crate::config::{Config, password_file};
@@ -35,27 +35,6 @@ impl AccountDraft {
             service: None,
             expires: None,
             quota_files: None,
-            set: Vec::new(),
-        }
-    }
-
-    /// The values that would produce this account.
-    pub(super) fn of(account: &Account) -> Self {
-        // A host program may set more than a file can.
-        let files = account
-            .quota_files
-            .map(|files| u32::try_from(files).unwrap_or(u32::MAX));
-        Self {
-            name: Some(String::from_utf8_lossy(&account.name).into_owned()),
-            hash: None,
-            password_file: None,
-            service: match &account.secret {
-                Secret::System(service) => Some(service.clone()),
-                Secret::AnyPassword | Secret::Plain(_) | Secret::Hash(_) => None,
-            },
-            expires: account.expires.map(Moment),
-            quota_files: files,
-            account: account.clone(),
             set: Vec::new(),
         }
     }

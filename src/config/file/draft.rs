@@ -1,8 +1,7 @@
 //! The values of a configuration file: one field for each key.
 //!
 //! [`FileDraft::finish`] makes a [`ConfigDraft`] of it, which options of the command line override.
-//! [`FileDraft::of`] does the reverse, to print a [`Config`]. Combinations of keys are validated in
-//! `combinations`.
+//! Combinations of keys are validated in `combinations`.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -41,27 +40,6 @@ fn invalid<T>(key: &'static str, text: &str) -> Result<T, InvalidKey> {
 }
 
 impl FileDraft {
-    /// The values that would produce this configuration.
-    pub(super) fn of(config: &Config, log: LevelFilter) -> Self {
-        let mut config = config.clone();
-        config.listen = config.plain_listen().to_vec();
-        let words = config.events.command.iter();
-        let transfers = |format| {
-            let mut logs = config.transfer_logs.iter();
-            let log = logs.find(|log| log.format == format);
-            log.map(|log| log.file.clone())
-        };
-        Self {
-            command: words.map(|word| word.to_string_lossy().into()).collect(),
-            transfers: transfers(TransferLogFormat::Xferlog),
-            transfers_json: transfers(TransferLogFormat::Json),
-            audit_json: transfers(TransferLogFormat::Audit),
-            tls: TlsDraft::of(config.tls.take()),
-            config,
-            log: Some(log),
-        }
-    }
-
     pub(super) fn finish(self) -> Result<ConfigDraft, InvalidKey> {
         let mut config = self.config;
         config.events.command = self.command.into_iter().map(Into::into).collect();

@@ -9,21 +9,16 @@ use std::ops::RangeInclusive;
 
 use super::accounts::AccountDraft;
 use super::draft::FileDraft;
-use super::value::{RawValue, Value, ValueError};
+use super::value::Field;
 use crate::limits::{BUSY_POLL_MAX, EVENT_COMMANDS_MAX, WORKERS};
 
 /// A key, and its field in a draft `D`.
 pub(super) struct Key<D> {
     /// `table.name`, or the name alone.
     pub(super) path: &'static str,
-    /// A description of the valid values.
-    pub(super) takes: &'static str,
     /// A count, or milliseconds.
-    pub(super) range: Option<RangeInclusive<u64>>,
-    /// Parses a value into the field; returns its amount, for the range.
-    pub(super) read: fn(&mut D, RawValue<'_>) -> Result<Option<u64>, ValueError>,
-    /// The value as TOML; `None`: it is not set.
-    pub(super) show: fn(&D) -> Option<String>,
+    pub(super) range: Option<&'static RangeInclusive<u64>>,
+    pub(super) field: fn(&mut D) -> &mut dyn Field,
 }
 
 /// Times in milliseconds. The maximum keeps deadlines within the range of the clock.
@@ -32,27 +27,16 @@ const ANY_TIME: RangeInclusive<u64> = 0..=LONGEST;
 const LONGEST: u64 = 3650 * 24 * 3600 * 1000;
 const SOME: RangeInclusive<u64> = 1..=u32::MAX as u64;
 
-const fn takes<D, T: Value>(_: fn(&D) -> &T) -> &'static str {
-    T::TAKES
-}
-
-fn read<T: Value>(field: &mut T, raw: RawValue<'_>) -> Result<Option<u64>, ValueError> {
-    *field = T::read(raw)?;
-    Ok(field.amount())
-}
-
 macro_rules! keys {
     ($draft:ty; $($path:literal: $($field:ident).+ $(, $range:expr)?;)*) => {
         &[$(Key {
             path: $path,
-            takes: takes(|draft: &$draft| &draft.$($field).+),
             range: keys!(@range $($range)?),
-            read: |draft, raw| read(&mut draft.$($field).+, raw),
-            show: |draft| draft.$($field).+.show(),
+            field: |draft| &mut draft.$($field).+,
         }),*]
     };
     (@range) => { None };
-    (@range $range:expr) => { Some($range) };
+    (@range $range:expr) => { Some(&($range)) };
 }
 
 /// The keys of the server, in the order of `--check`: those without a table first.

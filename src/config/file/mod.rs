@@ -6,37 +6,50 @@
 //!
 //! This module parses a file, reports an error with its position and remedy, and prints a configuration
 //! as a file. A file is accepted as a whole or not at all. Options of the command line override its keys.
+//!
+//! Without the Cargo feature `config` a small reader takes the place of the crate `toml`: it reads a key on a
+//! line, as the example has them, or `limits.memory = "4MiB"` without a table.
 
 mod account_value;
 mod accounts;
 mod draft;
+mod entry;
 mod keys;
+#[cfg(test)]
+#[cfg(feature = "config")]
+mod line_reader;
 mod mistake;
+mod moment;
+#[cfg(feature = "config")]
+mod print;
+#[cfg_attr(feature = "config", path = "toml_reader.rs")]
+#[cfg_attr(not(feature = "config"), path = "line_reader.rs")]
+mod reader;
+#[cfg_attr(not(feature = "config"), path = "no_show.rs")]
 mod show;
 mod units;
 mod value;
 
-use std::collections::BTreeMap;
 use std::io::Read as _;
-use std::ops::Range;
+use std::ops::RangeInclusive;
 use std::path::Path;
 
-use toml::Spanned;
-use toml::de::{DeTable, DeValue};
-
 pub use mistake::FileError;
-pub use show::show;
+#[cfg(feature = "config")]
+pub use print::show;
 
 use crate::limits::CONFIG_BYTES;
 use crate::storage::open_operator_file;
 use accounts::AccountDraft;
 use draft::FileDraft;
-use keys::{ACCOUNT_KEYS, KEYS, Key, names_in};
+use entry::{Entry, RawValue};
+use keys::{ACCOUNT_KEYS, KEYS, names_in};
 use mistake::Mistake;
-use value::{RawValue, ValueError};
+use value::{Field, FileValue, ValueError};
 
 use super::ConfigDraft;
 
+#[cfg(feature = "config")]
 /// A commented file with every key, each with a value that is not the default.
 pub const EXAMPLE: &str = include_str!("../example.toml");
 
@@ -73,23 +86,58 @@ pub fn read(path: &Path) -> Result<ConfigDraft, FileError> {
 
 /// Parses the text of a file; its paths are relative to `directory`.
 fn parse(text: &str, directory: &Path) -> Result<ConfigDraft, Mistake> {
-    let table = DeTable::parse(text).map_err(|error| Mistake {
-        at: error.span().map_or(0, |span| span.start),
-        text: error.message().to_owned(),
-    })?;
+    of_entries(text, directory, &reader::entries(text)?)
+}
+
+/// The values of the keys in the text.
+fn of_entries(text: &str, directory: &Path, entries: &[Entry]) -> Result<ConfigDraft, Mistake> {
     let mut reader = Reader {
         text,
         directory,
         draft: FileDraft::default(),
         accounts: Vec::new(),
-        offsets: BTreeMap::new(),
-        mistakes: Vec::new(),
+        offsets: Vec::new(),
+        mistake: None,
     };
-    reader.table("", table.get_ref());
+    for entry in entries {
+        reader.entry(entry);
+    }
     reader.finish()
 }
 
-/// Walks through the TOML tree, and collects values, offsets and mistakes.
+/// Parses a value into its field.
+fn set(
+    (text, directory): (&str, &Path),
+    (path, range): (&str, Option<&RangeInclusive<u64>>),
+    field: &mut dyn Field,
+    entry: &Entry,
+) -> Result<(), Mistake> {
+    let value = &entry.value;
+    // The first line of the value in the file. The parser may give an implicit table an empty span.
+    let line = text.get(entry.span.clone()).unwrap_or("");
+    let line = line.lines().next().unwrap_or("");
+    let text = match field.set(FileValue { value, directory }) {
+        Ok(amount) => match (amount, range) {
+            (Some(amount), Some(range)) if !range.contains(&amount) => {
+                let takes = mistake::within(field.takes(), range);
+                format!("{path}: invalid value {line}; write {takes}")
+            }
+            _ => return Ok(()),
+        },
+        Err(ValueError::Because(cause)) => format!("{path}: {cause}"),
+        // The value may be a plain password, so it is not printed.
+        Err(ValueError::Mismatch) if path == "account.password" => {
+            format!("{path}: invalid value; write {}", field.takes())
+        }
+        Err(ValueError::Mismatch) => {
+            format!("{path}: invalid value {line}; write {}", field.takes())
+        }
+    };
+    let at = entry.span.start;
+    Err(Mistake { at, text })
+}
+
+/// Gives each key its type, and collects values, offsets and mistakes.
 struct Reader<'a> {
     text: &'a str,
     directory: &'a Path,
@@ -97,46 +145,48 @@ struct Reader<'a> {
     /// With the byte offset of each.
     accounts: Vec<(usize, AccountDraft)>,
     /// The byte offset of each key and each table.
-    offsets: BTreeMap<String, usize>,
-    mistakes: Vec<Mistake>,
+    offsets: Vec<(String, usize)>,
+    /// The first in the order of the file.
+    mistake: Option<Mistake>,
 }
 
 impl Reader<'_> {
-    fn table(&mut self, prefix: &str, table: &DeTable<'_>) {
-        for (name, value) in table {
-            let path = match prefix {
-                "" => name.get_ref().to_string(),
-                prefix => format!("{prefix}.{}", name.get_ref()),
-            };
-            self.offsets.insert(path.clone(), name.span().start);
-            self.entry(&path, name.span(), value);
+    fn entry(&mut self, entry: &Entry) {
+        let Entry {
+            path, at, value, ..
+        } = entry;
+        if *value == RawValue::Account {
+            if self.accounts.is_empty() {
+                self.offsets.push((path.clone(), *at));
+            }
+            let draft = (entry.span.start, AccountDraft::empty());
+            return self.accounts.push(draft);
         }
-    }
-
-    fn entry(&mut self, path: &str, name: Range<usize>, value: &Spanned<DeValue<'_>>) {
+        if path.starts_with("account.") {
+            return self.account_key(entry);
+        }
+        self.offsets.push((path.clone(), *at));
         if let Some(key) = KEYS.iter().find(|key| key.path == path) {
-            let mut draft = std::mem::take(&mut self.draft);
-            let set = self.set(key, &mut draft, value);
-            self.draft = draft;
-            return self.mistakes.extend(set.err());
+            let field = (key.field)(&mut self.draft);
+            let set = set(
+                (self.text, self.directory),
+                (key.path, key.range),
+                field,
+                entry,
+            );
+            return self.note(set);
         }
         let below = format!("{path}.");
         let is_table = KEYS.iter().any(|key| key.path.starts_with(&below));
-        match (value.get_ref(), path) {
-            (DeValue::Table(table), _) if is_table => self.table(path, table),
-            (DeValue::Array(array), "account") => {
-                for one in array {
-                    self.account(one);
-                }
-            }
-            (_, "account") => self.fail(name, NOT_AN_ACCOUNT.to_owned()),
-            _ if is_table => self.fail(name, format!("{path} is a table; write [{path}]")),
-            _ if ACCOUNT_KEYS
-                .iter()
-                .any(|key| key.path.strip_prefix("account.") == Some(path)) =>
-            {
-                let text = format!("{path} is a key of an account; write it below its [[account]]");
-                self.fail(name, text);
+        let mut of_account = ACCOUNT_KEYS
+            .iter()
+            .filter_map(|key| key.path.strip_prefix("account."));
+        let text = match value {
+            RawValue::Table if is_table => return,
+            _ if path == "account" => NOT_AN_ACCOUNT.to_owned(),
+            _ if is_table => format!("{path} is a table; write [{path}]"),
+            _ if of_account.any(|name| name == path) => {
+                format!("{path} is a key of an account; write it below its [[account]]")
             }
             _ => {
                 let table = path.split_once('.').map_or("", |(table, _)| table);
@@ -144,76 +194,45 @@ impl Reader<'_> {
                     "" => "the top level".to_owned(),
                     table => format!("[{table}]"),
                 };
-                let text = format!("unknown key {path}; {place} has {}", names_in(table));
-                self.fail(name, text);
+                format!("unknown key {path}; {place} has {}", names_in(table))
             }
+        };
+        self.note(Err(Mistake { at: *at, text }));
+    }
+
+    /// A key of the last account. Without one it is below a table `account`, which is a mistake already.
+    fn account_key(&mut self, entry: &Entry) {
+        let Entry { path, at, .. } = entry;
+        let Some((_, draft)) = self.accounts.last_mut() else {
+            return;
+        };
+        let Some(key) = ACCOUNT_KEYS.iter().find(|key| key.path == path) else {
+            let text = format!(
+                "unknown key {path}; [[account]] has {}",
+                names_in("account")
+            );
+            return self.note(Err(Mistake { at: *at, text }));
+        };
+        draft.set.push((key.path, *at));
+        let file = (self.text, self.directory);
+        let set = set(file, (key.path, key.range), (key.field)(draft), entry);
+        self.note(set);
+    }
+
+    fn note(&mut self, set: Result<(), Mistake>) {
+        if let Err(mistake) = set
+            && self
+                .mistake
+                .as_ref()
+                .is_none_or(|first| mistake.at < first.at)
+        {
+            self.mistake = Some(mistake);
         }
-    }
-
-    fn account(&mut self, one: &Spanned<DeValue<'_>>) {
-        let Some(table) = one.get_ref().as_table() else {
-            return self.fail(one.span(), NOT_AN_ACCOUNT.to_owned());
-        };
-        let mut draft = AccountDraft::empty();
-        for (name, value) in table {
-            let path = format!("account.{}", name.get_ref());
-            let Some(key) = ACCOUNT_KEYS.iter().find(|key| key.path == path) else {
-                let names = names_in("account");
-                let text = format!("unknown key {path}; [[account]] has {names}");
-                self.fail(name.span(), text);
-                continue;
-            };
-            draft.set.push((key.path, name.span().start));
-            let set = self.set(key, &mut draft, value);
-            self.mistakes.extend(set.err());
-        }
-        self.accounts.push((one.span().start, draft));
-    }
-
-    /// Parses the value of a key into its field of the draft.
-    fn set<D>(
-        &self,
-        key: &Key<D>,
-        draft: &mut D,
-        value: &Spanned<DeValue<'_>>,
-    ) -> Result<(), Mistake> {
-        let raw = RawValue {
-            value: value.get_ref(),
-            directory: self.directory,
-        };
-        let (path, at) = (key.path, value.span().start);
-        // The first line of the value in the file. The parser may give an implicit table an empty span.
-        let line = self.text.get(value.span()).unwrap_or("");
-        let line = line.lines().next().unwrap_or("");
-        let text = match (key.read)(draft, raw) {
-            Ok(amount) => match (amount, &key.range) {
-                (Some(amount), Some(range)) if !range.contains(&amount) => {
-                    let takes = mistake::within(key.takes, range);
-                    format!("{path}: invalid value {line}; write {takes}")
-                }
-                _ => return Ok(()),
-            },
-            Err(ValueError::Because(cause)) => format!("{path}: {cause}"),
-            // The value may be a plain password, so it is not printed.
-            Err(ValueError::Mismatch) if path == "account.password" => {
-                format!("{path}: invalid value; write {}", key.takes)
-            }
-            Err(ValueError::Mismatch) => {
-                format!("{path}: invalid value {line}; write {}", key.takes)
-            }
-        };
-        Err(Mistake { at, text })
-    }
-
-    fn fail(&mut self, span: Range<usize>, text: String) {
-        let at = span.start;
-        self.mistakes.push(Mistake { at, text });
     }
 
     /// The values, or the first mistake in the order of the file.
     fn finish(mut self) -> Result<ConfigDraft, Mistake> {
-        self.mistakes.sort_by_key(|mistake| mistake.at);
-        if let Some(first) = self.mistakes.into_iter().next() {
+        if let Some(first) = self.mistake {
             return Err(first);
         }
         let config = &mut self.draft.config;
@@ -231,15 +250,16 @@ impl Reader<'_> {
         let all = accounts::all(self.accounts, config);
         config.accounts = all.map_err(|(at, text)| Mistake { at, text })?;
         self.draft.finish().map_err(|invalid| {
-            let at = self.offsets.get(invalid.key);
+            let at = self.offsets.iter().find(|(key, _)| key == invalid.key);
             debug_assert!(at.is_some(), "{} is invalid without being set", invalid.key);
             Mistake {
-                at: at.copied().unwrap_or(0),
+                at: at.map_or(0, |(_, at)| *at),
                 text: format!("{} {}", invalid.key, invalid.text),
             }
         })
     }
 }
 
+#[cfg(feature = "config")]
 #[cfg(test)]
 mod tests;

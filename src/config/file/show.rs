@@ -1,65 +1,98 @@
-//! Prints a configuration as a file: the output of `--check`.
+//! The values of the keys as TOML, for the output of `--check`.
 //!
-//! Every key is printed, also with its default; a key without a value is a comment. Passwords and hashes
-//! are never printed.
+//! Passwords and hashes are never printed.
 
-use log::LevelFilter;
+use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::time::Duration;
 
-use super::accounts::AccountDraft;
-use super::draft::FileDraft;
-use super::keys::{ACCOUNT_KEYS, KEYS};
-use crate::auth::{Account, Accounts, Secret};
-use crate::config::Config;
+use super::moment::Moment;
+use super::units;
+use crate::auth::{Cidr, PamService, Permissions, Secret};
+use crate::config::Words;
+use crate::net::PassiveHost;
+use crate::protocol::charset::Charset;
+use crate::protocol::date::rfc3339;
+use crate::protocol::zone::Zone;
+use crate::sandbox::RunAs;
+use crate::storage::Umask;
 
-/// The configuration as TOML.
-pub fn show(config: &Config, log: LevelFilter) -> String {
-    let draft = FileDraft::of(config, log);
-    let mut text = String::new();
-    let mut shown_table = "";
-    for key in KEYS {
-        // The first keys have no table.
-        let (table, name) = key.path.split_once('.').unwrap_or(("", key.path));
-        if table == "tls" && config.tls.is_none() {
-            continue;
-        }
-        if table != shown_table {
-            text.extend(["\n[", table, "]\n"]);
-            shown_table = table;
-        }
-        match (key.show)(&draft) {
-            Some(value) => text.extend([name, " = ", &value, "\n"]),
-            None => text.extend(["# ", name, " is not set\n"]),
-        }
-    }
-    text.push_str(&show_accounts(&config.accounts));
-    text
+/// A value that can be printed.
+pub(super) trait Show {
+    /// The value as TOML; `None`: it is not set, or secret.
+    fn show(&self) -> Option<String>;
 }
 
-/// One table for each account, in the order of their names.
-fn show_accounts(accounts: &Accounts) -> String {
-    let mut sorted: Vec<_> = accounts.iter().collect();
-    sorted.sort_by(|one, other| one.name.cmp(&other.name));
-    let mut text = String::new();
-    for account in sorted {
-        text.push_str("\n[[account]]\n");
-        let draft = AccountDraft::of(account);
-        for key in ACCOUNT_KEYS {
-            let name = key.path.trim_start_matches("account.");
-            match (key.show)(&draft) {
-                Some(value) => text.extend([name, " = ", &value, "\n"]),
-                None if name == "password" && has_password(account) => {
-                    text.push_str("# password is not shown\n");
-                }
-                None => {}
+macro_rules! show {
+    ($($type:ty: |$value:ident| $text:expr;)*) => { $(
+        impl Show for $type {
+            fn show(&self) -> Option<String> {
+                let $value = self;
+                Some($text)
             }
         }
-    }
-    if text.is_empty() {
-        text.push_str("\n# no [[account]] is configured: all logins are refused\n");
-    }
-    text
+    )* };
 }
 
-const fn has_password(account: &Account) -> bool {
-    matches!(account.secret, Secret::Plain(_) | Secret::Hash(_))
+show! {
+    bool: |value| value.to_string();
+    usize: |value| value.to_string();
+    u32: |value| value.to_string();
+    u64: |value| quoted(&units::show_size(*value));
+    Duration: |value| quoted(&units::show_duration(*value));
+    PathBuf: |value| quoted(&value.to_string_lossy());
+    String: |value| quoted(value);
+    Zone: |value| quoted(&value.to_string());
+    Umask: |value| quoted(&value.to_string());
+    RunAs: |value| quoted(&value.to_string());
+    SocketAddr: |value| quoted(&value.to_string());
+    Cidr: |value| quoted(&value.to_string());
+    PassiveHost: |value| quoted(&value.to_string());
+    RangeInclusive<u16>: |value| quoted(&format!("{}-{}", value.start(), value.end()));
+    (Cidr, PassiveHost): |value| quoted(&format!("{} {}", value.0, value.1));
+    Charset: |value| quoted(value.name());
+    Permissions: |value| quoted(&value.to_string());
+    Moment: |value| rfc3339(value.0);
+    PamService: |value| quoted(value.name());
+}
+
+/// An enum with a word for each value.
+impl<T: Words> Show for T {
+    fn show(&self) -> Option<String> {
+        self.word().map(quoted)
+    }
+}
+
+impl<T: Show> Show for Option<T> {
+    fn show(&self) -> Option<String> {
+        self.as_ref().and_then(Show::show)
+    }
+}
+
+impl<T: Show> Show for Vec<T> {
+    fn show(&self) -> Option<String> {
+        let shown: Vec<_> = self.iter().filter_map(Show::show).collect();
+        Some(format!("[{}]", shown.join(", ")))
+    }
+}
+
+impl Show for Secret {
+    fn show(&self) -> Option<String> {
+        None
+    }
+}
+
+/// A TOML basic string.
+fn quoted(text: &str) -> String {
+    let mut quoted = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => quoted.extend(['\\', c]),
+            c if c.is_control() => quoted.extend(["\\u", &format!("{:04X}", u32::from(c))]),
+            c => quoted.push(c),
+        }
+    }
+    quoted.push('"');
+    quoted
 }

@@ -18,6 +18,7 @@ macro_rules! assert_errors {
 }
 
 mod accounts;
+mod line_reader;
 
 /// The example, with a password file that exists.
 fn example() -> (String, tempfile::TempDir) {

@@ -61,6 +61,7 @@ pub(super) fn show_duration(duration: Duration) -> String {
 }
 
 /// Prints a number of bytes for [`read_size`].
+#[cfg_attr(not(feature = "config"), allow(dead_code, reason = "for `show`"))]
 pub(super) fn show_size(bytes: u64) -> String {
     let binary = |unit: &&(&[&str], u64)| unit.1.is_power_of_two();
     if bytes == 0 {

@@ -1,4 +1,4 @@
-//! The types of the keys: parsing from TOML, and printing as TOML.
+//! The types of the keys: parsing. Printing is in `show`.
 //!
 //! [`Value`] is implemented for each type of a field of [`Config`](crate::Config). Each describes its
 //! valid values, for error messages. Relative paths are resolved against the directory of the file. This
@@ -10,8 +10,8 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use toml::de::DeValue;
-
+use super::entry::RawValue;
+use super::show::Show;
 use super::units;
 use crate::auth::Cidr;
 use crate::config::{Words, read_ports};
@@ -21,10 +21,10 @@ use crate::protocol::zone::Zone;
 use crate::sandbox::RunAs;
 use crate::storage::Umask;
 
-/// A TOML value, and the directory that relative paths are resolved against.
+/// A value, and the directory that relative paths are resolved against.
 #[derive(Clone, Copy)]
-pub(super) struct RawValue<'a> {
-    pub(super) value: &'a DeValue<'a>,
+pub(super) struct FileValue<'a> {
+    pub(super) value: &'a RawValue,
     pub(super) directory: &'a Path,
 }
 
@@ -47,14 +47,31 @@ pub(super) trait Value: Sized {
     /// A description of the valid values, that completes the sentence "write ...".
     const TAKES: &'static str;
 
-    fn read(raw: RawValue<'_>) -> Result<Self, ValueError>;
-
-    /// The value as TOML; `None`: it is not set.
-    fn show(&self) -> Option<String>;
+    fn read(given: FileValue<'_>) -> Result<Self, ValueError>;
 
     /// The value in the unit of the range of its key: milliseconds, or a count.
     fn amount(&self) -> Option<u64> {
         None
+    }
+}
+
+/// A field of a draft, of any type.
+pub(super) trait Field: Show {
+    /// As [`Value::TAKES`].
+    fn takes(&self) -> &'static str;
+
+    /// Parses a value into the field; returns its amount, for the range.
+    fn set(&mut self, given: FileValue<'_>) -> Result<Option<u64>, ValueError>;
+}
+
+impl<T: Value + Show> Field for T {
+    fn takes(&self) -> &'static str {
+        T::TAKES
+    }
+
+    fn set(&mut self, given: FileValue<'_>) -> Result<Option<u64>, ValueError> {
+        *self = T::read(given)?;
+        Ok(self.amount())
     }
 }
 
@@ -68,81 +85,45 @@ pub(super) trait Text: Sized {
     const LIST_TAKES: &'static str = Self::TAKES;
 
     fn of_text(text: &str) -> Result<Self, ValueError>;
-
-    /// The text; `None`: it is not printed.
-    fn text(&self) -> Option<String>;
 }
 
 impl<T: Text> Value for T {
     const TAKES: &'static str = <T as Text>::TAKES;
 
-    fn read(raw: RawValue<'_>) -> Result<Self, ValueError> {
-        read_text(raw.value, T::of_text)
-    }
-
-    fn show(&self) -> Option<String> {
-        self.text().map(|text| quoted(&text))
+    fn read(given: FileValue<'_>) -> Result<Self, ValueError> {
+        read_text(given.value, T::of_text)
     }
 }
 
-fn read_text<T>(value: &DeValue<'_>, of_text: OfText<T>) -> Result<T, ValueError> {
-    of_text(value.as_str().ok_or(ValueError::Mismatch)?)
+fn read_text<T>(value: &RawValue, of_text: OfText<T>) -> Result<T, ValueError> {
+    of_text(value.text().ok_or(ValueError::Mismatch)?)
 }
 
 /// An array, or a single value without brackets.
-pub(super) fn list<T>(raw: RawValue<'_>, of_text: OfText<T>) -> Result<Vec<T>, ValueError> {
-    match raw.value.as_array() {
-        Some(several) => several
-            .iter()
-            .map(|value| read_text(value.get_ref(), of_text))
-            .collect(),
-        None => Ok(vec![read_text(raw.value, of_text)?]),
+pub(super) fn list<T>(given: FileValue<'_>, of_text: OfText<T>) -> Result<Vec<T>, ValueError> {
+    match given.value {
+        RawValue::List(all) => all.iter().map(|value| read_text(value, of_text)).collect(),
+        value => Ok(vec![read_text(value, of_text)?]),
     }
 }
 
 impl<T: Text> Value for Vec<T> {
     const TAKES: &'static str = T::LIST_TAKES;
 
-    fn read(raw: RawValue<'_>) -> Result<Self, ValueError> {
-        list(raw, T::of_text)
+    fn read(given: FileValue<'_>) -> Result<Self, ValueError> {
+        list(given, T::of_text)
     }
-
-    fn show(&self) -> Option<String> {
-        let shown: Vec<_> = self.iter().filter_map(Value::show).collect();
-        Some(format!("[{}]", shown.join(", ")))
-    }
-}
-
-/// An integer that is not negative.
-fn integer(value: &DeValue<'_>) -> Option<u64> {
-    let integer = value.as_integer()?;
-    let text = integer.as_str();
-    u64::from_str_radix(text, integer.radix()).ok()
-}
-
-/// A TOML basic string.
-pub(super) fn quoted(text: &str) -> String {
-    let mut quoted = String::from("\"");
-    for c in text.chars() {
-        match c {
-            '"' | '\\' => quoted.extend(['\\', c]),
-            c if c.is_control() => quoted.extend(["\\u", &format!("{:04X}", u32::from(c))]),
-            c => quoted.push(c),
-        }
-    }
-    quoted.push('"');
-    quoted
 }
 
 impl Value for bool {
     const TAKES: &'static str = "true or false";
 
-    fn read(raw: RawValue<'_>) -> Result<Self, ValueError> {
-        raw.value.as_bool().ok_or(ValueError::Mismatch)
-    }
-
-    fn show(&self) -> Option<String> {
-        Some(self.to_string())
+    fn read(given: FileValue<'_>) -> Result<Self, ValueError> {
+        match given.value.bare() {
+            Some("true") => Ok(true),
+            Some("false") => Ok(false),
+            _ => Err(ValueError::Mismatch),
+        }
     }
 }
 
@@ -152,13 +133,9 @@ macro_rules! count {
         impl Value for $type {
             const TAKES: &'static str = "a number";
 
-            fn read(raw: RawValue<'_>) -> Result<Self, ValueError> {
-                let number = integer(raw.value).ok_or(ValueError::Mismatch)?;
+            fn read(given: FileValue<'_>) -> Result<Self, ValueError> {
+                let number = given.value.integer().ok_or(ValueError::Mismatch)?;
                 Self::try_from(number).map_err(|_| ValueError::Mismatch)
-            }
-
-            fn show(&self) -> Option<String> {
-                Some(self.to_string())
             }
 
             fn amount(&self) -> Option<u64> {
@@ -173,15 +150,11 @@ impl Value for Duration {
     const TAKES: &'static str =
         "a time such as \"30s\", \"10m\" or \"1h30m\" (an integer is in seconds)";
 
-    fn read(raw: RawValue<'_>) -> Result<Self, ValueError> {
-        let seconds = integer(raw.value).map(Self::from_secs);
-        let text = raw.value.as_str();
+    fn read(given: FileValue<'_>) -> Result<Self, ValueError> {
+        let seconds = given.value.integer().map(Self::from_secs);
+        let text = given.value.text();
         let duration = seconds.or_else(|| units::read_duration(text?));
         duration.ok_or(ValueError::Mismatch)
-    }
-
-    fn show(&self) -> Option<String> {
-        Some(quoted(&units::show_duration(*self)))
     }
 
     fn amount(&self) -> Option<u64> {
@@ -194,14 +167,10 @@ impl Value for Duration {
 impl Value for u64 {
     const TAKES: &'static str = "a size such as \"64MiB\" or \"10GB\" (an integer is in bytes)";
 
-    fn read(raw: RawValue<'_>) -> Result<Self, ValueError> {
-        let text = raw.value.as_str();
-        let bytes = integer(raw.value).or_else(|| units::read_size(text?));
+    fn read(given: FileValue<'_>) -> Result<Self, ValueError> {
+        let text = given.value.text();
+        let bytes = given.value.integer().or_else(|| units::read_size(text?));
         bytes.ok_or(ValueError::Mismatch)
-    }
-
-    fn show(&self) -> Option<String> {
-        Some(quoted(&units::show_size(*self)))
     }
 
     fn amount(&self) -> Option<u64> {
@@ -213,12 +182,8 @@ impl Value for u64 {
 impl<T: Value> Value for Option<T> {
     const TAKES: &'static str = T::TAKES;
 
-    fn read(raw: RawValue<'_>) -> Result<Self, ValueError> {
-        T::read(raw).map(Some)
-    }
-
-    fn show(&self) -> Option<String> {
-        self.as_ref().and_then(Value::show)
+    fn read(given: FileValue<'_>) -> Result<Self, ValueError> {
+        T::read(given).map(Some)
     }
 
     fn amount(&self) -> Option<u64> {
@@ -229,15 +194,11 @@ impl<T: Value> Value for Option<T> {
 impl Value for PathBuf {
     const TAKES: &'static str = "a path such as \"/srv/ftp\"";
 
-    fn read(raw: RawValue<'_>) -> Result<Self, ValueError> {
-        match raw.value.as_str() {
+    fn read(given: FileValue<'_>) -> Result<Self, ValueError> {
+        match given.value.text() {
             Some("") | None => Err(ValueError::Mismatch),
-            Some(path) => Ok(raw.directory.join(path)),
+            Some(path) => Ok(given.directory.join(path)),
         }
-    }
-
-    fn show(&self) -> Option<String> {
-        Some(quoted(&self.to_string_lossy()))
     }
 }
 
@@ -249,10 +210,6 @@ impl Text for String {
         let text = Some(text).filter(|text| !text.is_empty());
         text.map(str::to_owned).ok_or(ValueError::Mismatch)
     }
-
-    fn text(&self) -> Option<String> {
-        Some(self.clone())
-    }
 }
 
 /// An enum with a word for each value.
@@ -262,13 +219,9 @@ impl<T: Words> Text for T {
     fn of_text(text: &str) -> Result<Self, ValueError> {
         T::of_word(text).ok_or(ValueError::Mismatch)
     }
-
-    fn text(&self) -> Option<String> {
-        self.word().map(str::to_owned)
-    }
 }
 
-/// Implements [`Text`] by `FromStr`, with a function for its error, and `Display`.
+/// Implements [`Text`] by `FromStr`, with a function for its error.
 macro_rules! text {
     ($($type:ty: $takes:literal, $error:expr;)*) => { $(
         impl Text for $type {
@@ -276,10 +229,6 @@ macro_rules! text {
 
             fn of_text(text: &str) -> Result<Self, ValueError> {
                 text.parse::<Self>().map_err($error)
-            }
-
-            fn text(&self) -> Option<String> {
-                Some(self.to_string())
             }
         }
     )* };
@@ -305,10 +254,6 @@ impl Text for RangeInclusive<u16> {
     fn of_text(text: &str) -> Result<Self, ValueError> {
         read_ports(text).ok_or(ValueError::Mismatch)
     }
-
-    fn text(&self) -> Option<String> {
-        Some(format!("{}-{}", self.start(), self.end()))
-    }
 }
 
 impl Text for (Cidr, PassiveHost) {
@@ -318,11 +263,6 @@ impl Text for (Cidr, PassiveHost) {
     fn of_text(text: &str) -> Result<Self, ValueError> {
         let (network, host) = text.split_once(' ').ok_or(ValueError::Mismatch)?;
         Ok((Text::of_text(network)?, Text::of_text(host.trim())?))
-    }
-
-    fn text(&self) -> Option<String> {
-        let (network, host) = self;
-        Some(format!("{network} {host}"))
     }
 }
 
@@ -337,9 +277,5 @@ impl Text for Charset {
             ));
         }
         text.parse().map_err(|_| ValueError::Mismatch)
-    }
-
-    fn text(&self) -> Option<String> {
-        Some(self.name().to_owned())
     }
 }
