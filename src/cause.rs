@@ -95,6 +95,11 @@ pub fn of_listening(error: &io::Error, port: &dyn Display) -> String {
         Some(Errno::ADDRINUSE) => {
             format!("{text}, by another server or an earlier instance of this one: see ss -ltnp")
         }
+        Some(Errno::AFNOSUPPORT) => {
+            format!(
+                "{text}: this kernel has no IPv6; listen at an address of IPv4, such as 0.0.0.0"
+            )
+        }
         Some(Errno::ADDRNOTAVAIL) => {
             format!("{text}: no interface of this host has this address; see ip address")
         }

@@ -127,7 +127,13 @@ impl fmt::Display for Error {
         write!(f, "cannot run as {} (run-as): ", self.run_as)?;
         match &self.reason {
             Reason::Unknown(text) => f.write_str(text),
-            Reason::File(path, error) => write!(f, "{path}: {}", cause(error)),
+            Reason::File(path, error) => {
+                write!(
+                    f,
+                    "{path}: {}; or give numbers, such as 1000:1000",
+                    cause(error)
+                )
+            }
             Reason::Refused(call, error) => write!(f, "{call}: {}", of_identity(error)),
             Reason::Threads(others) => {
                 write!(f, "{others} other threads would keep their privileges")
@@ -285,5 +291,14 @@ mod tests {
         let error = user.failed(Reason::Threads(2)).to_string();
         let expected = "cannot run as ftp:7 (run-as): 2 other threads would keep their privileges";
         assert_eq!(error, expected);
+        let missing = io::Error::from(io::ErrorKind::NotFound);
+        let error = user
+            .failed(Reason::File("/etc/passwd", missing))
+            .to_string();
+        assert!(error.contains("/etc/passwd: "), "{error}");
+        assert!(
+            error.ends_with("; or give numbers, such as 1000:1000"),
+            "{error}"
+        );
     }
 }

@@ -23,18 +23,10 @@ pub(super) fn open(
 ) -> Result<(Vec<SocketAddr>, Vec<SocketAddr>), Error> {
     let (mut addresses, mut secure) = (Vec::new(), Vec::new());
     for &address in configured(config, &inherited) {
-        match reactor.listen(address, Protocol::Ftp) {
-            Ok(address) => addresses.push(address),
-            Err(error) if is_optional(config, address) && lacks_ipv6(&error) => {
-                let why = cause(&error);
-                log::warn!("Not listening at {address}: no IPv6 on this host: {why}");
-            }
-            Err(error) => return Err(Error::Listen(address, error)),
-        }
+        addresses.extend(listen(reactor, config, address, Protocol::Ftp)?);
     }
     for &address in config.tls_listen() {
-        let listening = reactor.listen(address, Protocol::Ftps);
-        secure.push(listening.map_err(|error| Error::Listen(address, error))?);
+        secure.extend(listen(reactor, config, address, Protocol::Ftps)?);
     }
     for InheritedListener { socket, name } in inherited {
         let is_secure = name == FTPS_NAME;
@@ -59,6 +51,24 @@ pub(super) fn open(
     Ok((addresses, secure))
 }
 
+/// `None`: there is no IPv6, and the server starts without this address.
+fn listen(
+    reactor: &mut Reactor,
+    config: &Config,
+    address: SocketAddr,
+    protocol: Protocol,
+) -> Result<Option<SocketAddr>, Error> {
+    match reactor.listen(address, protocol) {
+        Ok(address) => Ok(Some(address)),
+        Err(error) if is_optional(config, address) && lacks_ipv6(&error) => {
+            let why = cause(&error);
+            log::warn!("Not listening at {address}: no IPv6 on this host: {why}");
+            Ok(None)
+        }
+        Err(error) => Err(Error::Listen(address, error)),
+    }
+}
+
 /// The configured addresses without implicit TLS. Sockets that are inherited replace the default ones.
 fn configured<'a>(config: &'a Config, inherited: &[InheritedListener]) -> &'a [SocketAddr] {
     match config.listen.as_slice() {
@@ -67,9 +77,11 @@ fn configured<'a>(config: &'a Config, inherited: &[InheritedListener]) -> &'a [S
     }
 }
 
-/// Whether the server starts without this address: the IPv6 one of the default addresses.
+/// Whether the server starts without this address where there is no IPv6: it stands for all addresses of
+/// IPv6, of which there are none then, and the server listens at one of IPv4.
 pub(super) fn is_optional(config: &Config, address: SocketAddr) -> bool {
-    config.listen.is_empty() && address.is_ipv6()
+    let mut all = config.plain_listen().iter().chain(config.tls_listen());
+    address.is_ipv6() && address.ip().is_unspecified() && all.any(SocketAddr::is_ipv4)
 }
 
 /// The addresses without implicit TLS of a server with this configuration and these sockets.

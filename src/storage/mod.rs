@@ -272,8 +272,8 @@ pub trait Directory: Send {
     /// files. A name contains no slash. Blocks.
     fn next_name(&mut self, name: &mut Vec<u8>) -> Result<bool>;
 
-    /// Fills in what belongs to the entry's name; false if that was removed since, or cannot be examined,
-    /// such as a dead mount. Blocks.
+    /// Fills in what belongs to the entry's name; false if that was removed since. What cannot be examined,
+    /// such as a dead mount, is an empty file of 1970. Blocks.
     fn examine(&mut self, entry: &mut Entry) -> bool;
 
     /// Returns the next entry that can be examined; `None` at the end. Blocks.

@@ -11,7 +11,7 @@ use std::os::unix::fs::{MetadataExt as _, symlink};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::support::{Control, Server, Starter, binary};
+use crate::support::{Control, Server, Starter, binary, until};
 use tempfile::TempDir;
 
 /// More than one slice of a transfer.
@@ -279,6 +279,62 @@ fn device_errors_are_451_and_the_session_continues() {
     for fault in &faults {
         let name = call(fault);
         assert!(calls.contains(&format!(" {name}(")), "{name}");
+    }
+}
+
+/// A client that mirrors a directory would take it for removed.
+#[test]
+fn entry_that_cannot_be_examined_is_listed() {
+    if !can_trace() {
+        return;
+    }
+    let world = World::new();
+    // The first ones of a thread succeed: otherwise statx counts as missing.
+    let server = world.start(&["statx:error=EIO:when=8+"]);
+    let mut control = server.login();
+    for (command, expected) in [
+        ("LIST", "Jan  1  1970 small\r\n"),
+        ("MLSD", "modify=19700101000000;"),
+    ] {
+        until(expected, || {
+            let data = control.passive();
+            control.command(command, 150);
+            let listed = String::from_utf8(data.receive()).unwrap();
+            assert!(listed.contains(" small\r\n"), "{command}: {listed}");
+            control.expect(226);
+            listed.contains(expected).then_some(())
+        });
+    }
+    assert_eq!(control.retrieve("small"), b"content");
+}
+
+#[test]
+fn kernel_without_ipv6_needs_no_other_addresses() {
+    if !can_trace() {
+        return;
+    }
+    let world = World::new();
+    let fault = "socket:error=EAFNOSUPPORT:when=1";
+    let start = |address: &str, more: &[&str]| {
+        let mut words = world.traced(&[fault]);
+        let at = words.iter().position(|word| word == "127.0.0.1:0").unwrap();
+        words[at] = address.into();
+        words.extend(more.iter().map(Into::into));
+        words
+    };
+    let words = start("[::]:0", &["--listen", "127.0.0.1:0"]);
+    let server = Starter::default().program(words).start();
+    assert_eq!(server.login().retrieve("small"), b"content");
+    server.wait_for_log("Not listening at [::]:0: no IPv6 on this host");
+    for alone in ["[::]:0", "[::1]:0"] {
+        let words = start(alone, &[]);
+        let output = Command::new(&words[0]).args(&words[1..]).output().unwrap();
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{text}");
+        assert!(
+            text.contains("this kernel has no IPv6; listen at an address of IPv4"),
+            "{text}"
+        );
     }
 }
 

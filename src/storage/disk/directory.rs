@@ -19,7 +19,9 @@ use super::statx::stat_at;
 use super::temporary::is_reserved;
 use super::{HARMLESS, operations};
 use crate::protocol::permissions::Permissions;
-use crate::storage::{Directory, Durability, Entry, Kind, Metadata, Result, VirtualPath, Wait};
+use crate::storage::{
+    Directory, Durability, Entry, Error, Kind, Metadata, Result, VirtualPath, Wait,
+};
 
 /// Bytes that one getdents(2) returns: some 400 entries, which take longer to examine than the call.
 const NAMES_BYTES: usize = 16 * 1024;
@@ -91,7 +93,18 @@ impl Directory for DiskDirectory {
 
     fn examine(&mut self, entry: &mut Entry) -> bool {
         let access = self.access.as_mut();
-        examine(&self.root, &self.path, &self.directory, entry, access).is_ok()
+        match examine(&self.root, &self.path, &self.directory, entry, access) {
+            Ok(()) => true,
+            Err(Error::NotFound) => false,
+            Err(_) => {
+                let name = std::mem::take(&mut entry.name);
+                *entry = Entry {
+                    name,
+                    ..Entry::default()
+                };
+                true
+            }
+        }
     }
 
     fn include_permissions(&mut self) {
