@@ -218,6 +218,7 @@ pub use config::{
 pub use helper_process::run_helper_if_requested;
 pub use limits::{Rate, Throttling, Timings};
 pub use log::LevelFilter;
+pub use logging::Syslog;
 pub use net::{AddressRules, Cidr, CidrError, DataSession, PassiveHost, PassiveHostError};
 pub use observe::{
     AuditRecord, Events, Outcome, RecordsError, Subscription, TransferLog, TransferLogFormat,

@@ -6,6 +6,8 @@
 
 mod journal;
 mod printer;
+#[cfg_attr(not(feature = "daemon"), path = "logging/no_syslog.rs")]
+mod syslog;
 
 use std::io;
 use std::sync::Arc;
@@ -21,6 +23,7 @@ use crate::limits::{
 use crate::observe::lossy_queue::{LossyQueue, QueueClass};
 use crate::observe::target;
 use printer::Printer;
+pub use syslog::Syslog;
 
 /// The logger of the `log` crate.
 struct QueueLogger(Arc<LogQueue>);
@@ -61,9 +64,11 @@ const THREAD_NAME: &str = "log";
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Records that are queued while no thread prints them.
-#[derive(Debug)]
 #[must_use = "nothing is printed until its thread is started"]
-pub struct Waiting(Arc<LogQueue>);
+pub struct Waiting {
+    queue: Arc<LogQueue>,
+    printer: Printer,
+}
 
 /// The log thread. Dropping it waits up to a second for the queued records to be printed.
 #[must_use = "dropping it ends the logging"]
@@ -73,12 +78,13 @@ pub struct Logging {
     ended: Receiver<()>,
 }
 
-/// Installs the logger, which queues everything up to `level`. The log thread is started later, with
-/// [`Waiting::print`], because the process may drop privileges in between that a thread would keep.
+/// Installs the logger, which queues everything up to `level`, for `syslog` or standard error. The log
+/// thread is started later, with [`Waiting::print`], because the process may drop privileges in between that
+/// a thread would keep.
 ///
 /// # Errors
 /// When a logger is installed already.
-pub fn collect(level: LevelFilter) -> io::Result<Waiting> {
+pub fn collect(level: LevelFilter, syslog: &Syslog) -> io::Result<Waiting> {
     let queue = Arc::new(LogQueue::with_classes(CLASSES.map(|(_, class)| class)));
     let logger = QueueLogger(Arc::clone(&queue));
     log::set_boxed_logger(Box::new(logger)).map_err(io::Error::other)?;
@@ -90,16 +96,26 @@ pub fn collect(level: LevelFilter) -> io::Result<Waiting> {
             log::error!("{panic}");
         }
     }));
-    Ok(Waiting(queue))
+    Ok(Waiting {
+        queue,
+        printer: Printer::new(syslog),
+    })
 }
 
 impl Waiting {
+    /// Prints what is queued, on the calling thread. Blocks as a full pipe does.
+    pub fn print_queued(&mut self) {
+        while let Some(line) = self.queue.try_take() {
+            print_line(&self.queue, &mut self.printer, &line);
+        }
+    }
+
     /// Starts the log thread.
     ///
     /// # Errors
     /// When the system cannot create a thread.
     pub fn print(self) -> io::Result<Logging> {
-        let queue = self.0;
+        let Self { queue, mut printer } = self;
         let (alive, ended) = sync_channel(0);
         let waiting = Arc::clone(&queue);
         thread::Builder::new()
@@ -107,7 +123,9 @@ impl Waiting {
             .stack_size(THREAD_STACK_BYTES)
             .spawn(move || {
                 let _alive = alive;
-                print_all(&waiting);
+                while let Some(line) = waiting.take() {
+                    print_line(&waiting, &mut printer, &line);
+                }
             })?;
         Ok(Logging { queue, ended })
     }
@@ -155,17 +173,14 @@ fn shortened(mut text: String) -> String {
     text
 }
 
-fn print_all(queue: &LogQueue) {
-    let printer = Printer::new();
-    while let Some(line) = queue.take() {
-        printer.print(line.level, line.target, &line.text);
-        while let Some((class, lost)) = queue.take_due_loss() {
-            let class = CLASSES.get(class).map_or("other", |(name, _)| name);
-            let text = format!(
-                "{lost} {class} log lines were lost: they came faster than they were printed"
-            );
-            printer.print(Level::Warn, "mioftpd", &text);
-        }
+/// Prints a line, and how many were lost before it, if that is due.
+fn print_line(queue: &LogQueue, printer: &mut Printer, line: &LogLine) {
+    printer.print(line.level, line.target, &line.text);
+    while let Some((class, lost)) = queue.take_due_loss() {
+        let class = CLASSES.get(class).map_or("other", |(name, _)| name);
+        let text =
+            format!("{lost} {class} log lines were lost: they came faster than they were printed");
+        printer.print(Level::Warn, "mioftpd", &text);
     }
 }
 

@@ -4,6 +4,8 @@
 
 mod cli;
 mod configuration;
+#[cfg_attr(not(feature = "daemon"), path = "no_daemon.rs")]
+mod daemon;
 mod prompt;
 
 use std::error::Error;
@@ -14,6 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use cli::{CliArgs, Failure, Invocation, Resolved};
+use daemon::{Background, InetdClient};
 use mioftpd::internals::auth::{self, HashScheme};
 use mioftpd::internals::cause::cause;
 use mioftpd::internals::hash_memory::HashMemory;
@@ -23,15 +26,25 @@ fn main() -> ExitCode {
     if let Some(code) = mioftpd::run_helper_if_requested() {
         return code;
     }
+    match InetdClient::take() {
+        Ok(client) => run(client),
+        Err(error) => {
+            print_error(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(client: Option<InetdClient>) -> ExitCode {
     let password = std::env::var_os("MIOFTPD_PASSWORD");
     let action = match cli::parse(std::env::args_os().skip(1), password) {
         Ok(action) => action,
         Err(Failure::Invalid(error)) => {
-            report_failure(&error);
+            report_failure(&error, client.as_ref());
             return ExitCode::from(2);
         }
         Err(Failure::Unreadable(error)) => {
-            report_failure(&error);
+            report_failure(&error, client.as_ref());
             return ExitCode::FAILURE;
         }
     };
@@ -40,7 +53,10 @@ fn main() -> ExitCode {
         Invocation::Version => writeln!(io::stdout(), "mioftpd {}", env!("CARGO_PKG_VERSION")),
         Invocation::Example => io::stdout().write_all(configuration::EXAMPLE.as_bytes()),
         Invocation::Check(resolved) => return configuration::check(&resolved),
-        Invocation::Serve(resolved, args) => return serve(resolved, *args),
+        Invocation::Serve(resolved, args) => {
+            let in_background = daemon::start_in_background(args.process());
+            return in_background.unwrap_or_else(|| serve(resolved, *args, client));
+        }
         Invocation::HashPassword(scheme) => return hash_password(scheme),
     };
     match done {
@@ -49,11 +65,11 @@ fn main() -> ExitCode {
     }
 }
 
-fn serve(resolved: Resolved, args: CliArgs) -> ExitCode {
-    match serve_until_stopped(resolved, args) {
+fn serve(resolved: Resolved, args: CliArgs, client: Option<InetdClient>) -> ExitCode {
+    match serve_until_stopped(resolved, args, client.as_ref()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            report_failure(&error);
+            report_failure(&error, client.as_ref());
             ExitCode::FAILURE
         }
     }
@@ -61,25 +77,45 @@ fn serve(resolved: Resolved, args: CliArgs) -> ExitCode {
 
 /// The process is single-threaded until `print` starts the log thread, so that every thread inherits the
 /// sandbox that [`prepare`] enters.
-fn serve_until_stopped(resolved: Resolved, args: CliArgs) -> Result<(), Box<dyn Error>> {
+fn serve_until_stopped(
+    resolved: Resolved,
+    args: CliArgs,
+    client: Option<&InetdClient>,
+) -> Result<(), Box<dyn Error>> {
     let cannot_log = |error| format!("cannot start the log: {}", cause(&error));
-    let records = mioftpd::logging::collect(resolved.log).map_err(cannot_log)?;
+    let syslog = resolved.config.syslog.clone();
+    let mut records = mioftpd::logging::collect(resolved.log, &syslog).map_err(cannot_log)?;
     configuration::log_notes(&resolved);
-    let prepared = prepare(*resolved.config, args);
+    let mut background = Background::begin(args.process())?;
+    let prepared = prepare(*resolved.config, args, client);
+    background.show_messages(&mut records);
+    if client.is_some() {
+        return Ok(daemon::serve_session(prepared?, &mut records)?);
+    }
     let logging = records.print().map_err(cannot_log)?;
-    let served = prepared.and_then(|mut server| Ok(server.run()?));
+    let served = prepared.and_then(|mut server| {
+        background.ready(syslog.is_on())?;
+        Ok(server.run()?)
+    });
     drop(logging);
     served
 }
 
 /// Binds the listeners, then enters the sandbox.
-fn prepare(mut config: Config, args: CliArgs) -> Result<Server, Box<dyn Error>> {
+fn prepare(
+    mut config: Config,
+    args: CliArgs,
+    client: Option<&InetdClient>,
+) -> Result<Server, Box<dyn Error>> {
     raise_descriptor_limit();
     survive_file_size_limit();
     config.helpers = true;
     let mut plan = config.plan();
     let source = configuration::source(args, plan.clone());
-    let server = Server::bind_with_source(config, source)?;
+    let server = match client {
+        Some(client) => client.server(config, source)?,
+        None => Server::bind_with_source(config, source)?,
+    };
     plan.low_ports |= server.dials_from_low_ports();
     sandbox::enforce(&plan)?.log();
     Ok(server)
@@ -116,8 +152,11 @@ fn smaller_hash(most: u64, made: usize) -> String {
     )
 }
 
-/// Reports a failed start to the service manager and on standard error.
-fn report_failure(error: &impl Display) {
+/// Reports a failed start to the client, to the service manager and on standard error.
+fn report_failure(error: &impl Display, client: Option<&InetdClient>) {
+    if let Some(client) = client {
+        client.refuse();
+    }
     mioftpd::report_failure(error);
     print_error(error);
 }

@@ -14,7 +14,7 @@ use mioftpd::{
 };
 
 use super::Failure;
-use super::options::{AccountOptions, Options};
+use super::options::{AccountOptions, Options, ProcessOptions};
 
 /// The environment variable with the password of `--user`.
 const PASSWORD_VARIABLE: &str = "MIOFTPD_PASSWORD";
@@ -34,6 +34,10 @@ pub(crate) struct CliArgs {
 }
 
 impl CliArgs {
+    pub(crate) const fn process(&self) -> &ProcessOptions {
+        &self.options.process
+    }
+
     /// Reads the files as they are now, and validates the configuration.
     pub(crate) fn resolve(&self) -> Result<Resolved, Failure> {
         let mut draft = match &self.options.file {
@@ -75,13 +79,15 @@ fn read(path: &std::path::Path) -> Result<ConfigDraft, Failure> {
 }
 
 /// Options, and the keys that they set under another name.
-const KEYS: [(&str, &str); 16] = [
+const KEYS: [(&str, &str); 18] = [
     ("DIR", "directory"),
     ("log", "log.level"),
     ("no-sandbox", "sandbox"),
     ("passive-address", "passive.address"),
     ("passive-ports", "passive.ports"),
+    ("reopen", "storage.reopen"),
     ("state-dir", "tls.state-directory"),
+    ("syslog", "log.syslog"),
     ("tls-allow-ccc", "tls.allow-clear"),
     ("tls-cert", "tls.certificate"),
     ("tls-client-ca", "tls.client-authority"),

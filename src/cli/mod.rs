@@ -12,6 +12,7 @@ use mioftpd::internals::auth::HashScheme;
 
 pub(crate) use layers::{CliArgs, Resolved};
 use options::Options;
+pub(crate) use options::ProcessOptions;
 
 /// What `--help` prints.
 pub(crate) const HELP: &str = "\
@@ -66,8 +67,13 @@ Options:
       --umask MODE               Clear these permission bits on new files, such as 027
                                  [default: inherited]
       --run-as USER[:GROUP]      Switch to this user after listening; needs a start as root
+      --reopen                   Open DIR again for each access, for cards that are changed
+      --inetd                    Serve the connection on standard input (inetd), and exit
+      --daemon                   Run in the background once the server listens
+      --pid-file FILE            Write the process id to FILE, locked while the server runs
       --no-sandbox               Do not confine the process to the files and system calls it needs
       --log LEVEL                Log error, warn, info, debug or trace [default: info]
+      --syslog[=SOCKET]          Log to syslog, not to standard error [default SOCKET: /dev/log]
   -h, --help                     Print this help
   -V, --version                  Print the version
 ";

@@ -10,11 +10,12 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use lexopt::prelude::*;
+use mioftpd::internals::cause::cause;
 use mioftpd::internals::config::Words;
 use mioftpd::internals::limits::{BUSY_POLL_MAX, WORKERS};
 use mioftpd::internals::protocol::charset;
 use mioftpd::internals::{auth, config};
-use mioftpd::{ConfigDraft, PassiveHostError};
+use mioftpd::{ConfigDraft, PassiveHostError, Syslog};
 
 use super::{Failure, Invocation};
 
@@ -23,6 +24,9 @@ const READS_FILES: bool = cfg!(feature = "settings");
 
 /// Whether it also prints them.
 const PRINTS_FILES: bool = cfg!(feature = "config");
+
+/// Whether this build runs in the background, by inetd, and with syslog.
+const HAS_DAEMON: bool = cfg!(feature = "daemon");
 
 /// The options that have been read.
 #[derive(Default)]
@@ -33,6 +37,14 @@ pub(super) struct Options {
     pub(super) names: Vec<String>,
     pub(super) file: Option<PathBuf>,
     pub(super) accounts: AccountOptions,
+    pub(super) process: ProcessOptions,
+}
+
+/// The options for how the process runs. They have no keys: a reload cannot change them.
+#[derive(Default)]
+pub(crate) struct ProcessOptions {
+    pub(crate) daemon: bool,
+    pub(crate) pid_file: Option<PathBuf>,
 }
 
 /// The options for accounts.
@@ -70,12 +82,12 @@ impl Options {
                     return Err(Failure::Invalid(text));
                 }
                 Value(root) => {
-                    self.draft.config.root = Some(root.into());
+                    self.draft.config.root = Some(absolute(root)?);
                     self.names.push("DIR".to_owned());
                     continue;
                 }
             };
-            if !self.take_tls(&name, &mut parser)? {
+            if !self.take_tls(&name, &mut parser)? && !self.take_process(&name, &mut parser)? {
                 self.take(&name, &mut parser)?;
             }
             self.names.push(name);
@@ -99,13 +111,13 @@ impl Options {
                 let cause = auth::HashError::NotBuiltIn;
                 return Err(Failure::Invalid(format!("--hash-password: {cause}")));
             }
-            "config" => self.file = Some(parser.value()?.into()),
+            "config" => self.file = Some(absolute(parser.value()?)?),
             "check" => {}
             "writable" => accounts.writable = true,
             "anonymous" => accounts.anonymous = true,
             "allow-fxp" => accounts.allow_fxp = true,
             "user" => accounts.user = Some(parser.value()?.into_vec()),
-            "password-file" => accounts.password_file = Some(parser.value()?.into()),
+            "password-file" => accounts.password_file = Some(absolute(parser.value()?)?),
             "listen" => {
                 let takes = "ADDR:PORT such as 127.0.0.1:21000 or [::1]:21000";
                 config.listen.push(value(parser, name, takes, parsed)?);
@@ -146,6 +158,7 @@ impl Options {
             }
             "run-as" => config.run_as = Some(value(parser, name, "USER or USER:GROUP", parsed)?),
             "no-sandbox" => config.sandbox = false,
+            "reopen" => config.reopen = true,
             "log" => self.draft.log = Some(word(parser, name)?),
             _ => return Err(unknown(&format!("--{name}"))),
         }
@@ -156,20 +169,41 @@ impl Options {
     fn take_tls(&mut self, name: &str, parser: &mut lexopt::Parser) -> Result<bool, Failure> {
         let tls = &mut self.draft.tls;
         match name {
-            "tls-cert" => tls.certificate = Some(parser.value()?.into()),
-            "tls-key" => tls.key = Some(parser.value()?.into()),
+            "tls-cert" => tls.certificate = Some(absolute(parser.value()?)?),
+            "tls-key" => tls.key = Some(absolute(parser.value()?)?),
             "tls-self-signed" => tls.self_signed = true,
-            "state-dir" => tls.state = Some(parser.value()?.into()),
+            "state-dir" => tls.state = Some(absolute(parser.value()?)?),
             "tls-listen" => {
                 let takes = "ADDR:PORT such as 0.0.0.0:990 or [::]:990";
                 tls.listen.push(value(parser, name, takes, parsed)?);
             }
             "tls-require" => tls.policy.require = word(parser, name)?,
             "tls-data-session" => tls.data_session = word(parser, name)?,
-            "tls-client-ca" => tls.client_authority = Some(parser.value()?.into()),
+            "tls-client-ca" => tls.client_authority = Some(absolute(parser.value()?)?),
             "tls-client-required" => tls.client_required = true,
             "tls-client-login" => tls.policy.certificate_login = true,
             "tls-allow-ccc" => tls.policy.allow_clear = true,
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    /// Stores an option for how the process runs, and consumes its value; false: it is not one of these.
+    fn take_process(&mut self, name: &str, parser: &mut lexopt::Parser) -> Result<bool, Failure> {
+        match name {
+            "daemon" | "inetd" | "pid-file" | "syslog" if !HAS_DAEMON => {
+                return Err(Failure::Invalid(format!(
+                    "--{name}: this build cannot do that; use --features daemon"
+                )));
+            }
+            "daemon" => self.process.daemon = true,
+            // The program has taken the connection already.
+            "inetd" => {}
+            "pid-file" => self.process.pid_file = Some(absolute(parser.value()?)?),
+            "syslog" => {
+                let socket = parser.optional_value().map(absolute).transpose()?;
+                self.draft.config.syslog = Syslog::to(socket);
+            }
             _ => return Ok(false),
         }
         Ok(true)
@@ -193,6 +227,18 @@ impl Options {
             tls.state = None;
         }
     }
+}
+
+/// The path from the root: the program may change its directory, and reads files again at a reload.
+fn absolute(path: OsString) -> Result<PathBuf, Failure> {
+    let path = PathBuf::from(path);
+    std::path::absolute(&path).map_err(|error| {
+        Failure::Invalid(format!(
+            "'{}' is not a path: {}",
+            path.display(),
+            cause(&error)
+        ))
+    })
 }
 
 /// The value of an option; `takes` describes the valid ones.

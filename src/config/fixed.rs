@@ -34,6 +34,7 @@ pub(crate) const FIXED_KEYS: &[FixedKey] = fixed! {
     "umask" [umask];
     "run-as" [run_as];
     "sandbox" [sandbox];
+    "log.syslog" [syslog];
     "log.transfers" [by |old, new| keep_logs(TransferLogFormat::Xferlog, old, new)];
     "log.transfers-json" [by |old, new| keep_logs(TransferLogFormat::Json, old, new)];
     "log.audit-json" [by |old, new| keep_logs(TransferLogFormat::Audit, old, new)];

@@ -25,6 +25,7 @@ use log::LevelFilter;
 
 use crate::auth::{Account, Accounts, Permissions, RevokedSessions};
 use crate::limits::{self, Throttling, Timings};
+use crate::logging::Syslog;
 use crate::net::{AddressRules, Cidr, PassiveHost};
 use crate::observe::{Events, TransferLog};
 use crate::protocol::charset::Charset;
@@ -151,6 +152,8 @@ pub struct Config {
     /// Log files with a line for each finished transfer, or for each command that changed something or was
     /// refused.
     pub transfer_logs: Vec<TransferLog>,
+    /// Where the program sends its log instead of standard error; a host program logs as it likes.
+    pub syslog: Syslog,
     /// Receivers of a notification for each upload.
     pub events: Events,
     /// All time-outs.
@@ -209,6 +212,7 @@ impl Default for Config {
             throttling: Throttling::default(),
             revoked_sessions: RevokedSessions::default(),
             transfer_logs: Vec::new(),
+            syslog: Syslog::default(),
             events: Events::default(),
             timings: Timings::default(),
             sources: Vec::new(),
@@ -322,7 +326,7 @@ impl Config {
             readable,
             writable,
             made,
-            local_sockets: self.events.socket.is_some(),
+            local_sockets: self.events.socket.is_some() || self.syslog.is_on(),
             names,
             low_ports: ports.is_some_and(|ports| *ports.start() < FIRST_FREE_PORT),
         }

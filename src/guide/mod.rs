@@ -5,6 +5,7 @@
 //!
 //! - [`accounts`]: users, permissions, password hashes, PAM, limits of an account.
 //! - [`systemd`]: a service unit, socket activation, the watchdog.
+//! - [`init`]: in the background, inetd, syslog, and scripts for systems without systemd.
 //! - [`fail2ban`]: a filter and a jail for failed logins.
 //! - [`logrotate`]: rotation of the server's log files.
 //! - [`devices`]: exceptions for cameras, scanners and old clients.
@@ -27,6 +28,9 @@ pub mod devices {}
 #[doc = include_str!("jail.conf")]
 #[doc = "```"]
 pub mod fail2ban {}
+
+#[doc = include_str!("init.md")]
+pub mod init {}
 
 #[doc = include_str!("limits.md")]
 pub mod limits {}

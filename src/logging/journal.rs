@@ -19,13 +19,18 @@ pub(super) fn print(level: Level, text: &str) {
     let _ = io::stderr().write_all(lines(level, text).as_bytes());
 }
 
-fn lines(level: Level, text: &str) -> String {
-    let priority = match level {
+/// The severity of syslog(3).
+pub(super) const fn priority(level: Level) -> u8 {
+    match level {
         Level::Error => 3,
         Level::Warn => 4,
         Level::Info => 6,
         Level::Debug | Level::Trace => 7,
-    };
+    }
+}
+
+fn lines(level: Level, text: &str) -> String {
+    let priority = priority(level);
     let line = |line: &str| format!("<{priority}>{line}\n");
     text.lines().map(line).collect()
 }

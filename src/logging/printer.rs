@@ -1,4 +1,4 @@
-//! The formats of a log line on stderr: that of the systemd journal, and `TIME LEVEL [TARGET] TEXT`.
+//! The formats of a log line: that of the systemd journal, `TIME LEVEL [TARGET] TEXT`, and syslog.
 //!
 //! The time is ours: `simple_logger` would read the clock of std, which panics after 2038 on 32-bit musl.
 //! A line that cannot be written is lost, and the next one may succeed. Nothing here knows the queue.
@@ -11,6 +11,7 @@ use log::{Level, LevelFilter, Log as _, Record};
 use simple_logger::SimpleLogger;
 
 use super::journal;
+use super::syslog::{Syslog, SyslogSocket};
 use crate::clock::wall_clock;
 use crate::protocol::date::rfc3339_milliseconds;
 
@@ -21,11 +22,14 @@ pub(super) enum Printer {
     /// In the same format, where a panic ends the process.
     Plain,
     Journal,
+    Syslog(SyslogSocket),
 }
 
 impl Printer {
-    pub(super) fn new() -> Self {
-        if journal::is_stderr() {
+    pub(super) fn new(syslog: &Syslog) -> Self {
+        if let Some(socket) = syslog.socket() {
+            Self::Syslog(socket)
+        } else if journal::is_stderr() {
             Self::Journal
         } else if cfg!(panic = "abort") {
             Self::Plain
@@ -34,9 +38,10 @@ impl Printer {
         }
     }
 
-    pub(super) fn print(&self, level: Level, target: &str, text: &str) {
+    pub(super) fn print(&mut self, level: Level, target: &str, text: &str) {
         let time = || rfc3339_milliseconds(wall_clock());
         match self {
+            Self::Syslog(socket) => socket.print(level, text),
             Self::Journal => journal::print(level, text),
             Self::Plain => write(format_args!("{} {level:<5} [{target}] {text}\n", time())),
             Self::Simple(logger) => {

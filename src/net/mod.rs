@@ -21,7 +21,7 @@ pub(crate) mod testing;
 pub mod tls;
 
 use std::io::{self, IoSlice};
-use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -125,6 +125,20 @@ pub trait Network: Send {
     /// # Errors
     /// `Unsupported` if the implementation has no system sockets.
     fn adopt(&mut self, socket: TcpListener, token: Token) -> io::Result<Box<dyn Listener>> {
+        let _ = (socket, token);
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Names a connection that another program has accepted `token`, with the options of
+    /// [`listen`](Self::listen); it is not registered yet. Returns the address of the peer.
+    ///
+    /// # Errors
+    /// `Unsupported` if the implementation has no system sockets.
+    fn take_over(
+        &mut self,
+        socket: TcpStream,
+        token: Token,
+    ) -> io::Result<(Box<dyn Stream>, SocketAddr)> {
         let _ = (socket, token);
         Err(io::ErrorKind::Unsupported.into())
     }

@@ -5,7 +5,7 @@
 //! and one write. It knows no connections; a token is an opaque number.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -17,7 +17,7 @@ use signal_hook_mio::v1_0::Signals;
 
 use super::end_order::EndOrder;
 use super::listener::{AcceptedOptions, SystemListener};
-use super::sockets::{connecting_socket, listening_socket, set_inherited_options};
+use super::sockets::{canonical, connecting_socket, listening_socket, set_inherited_options};
 use super::stream::SystemStream;
 use super::{EndWatch, Ends, Event, Listener, Network, Readiness, Stream, Token, Waker};
 use crate::clock::wall_clock;
@@ -92,6 +92,19 @@ impl Network for SystemNetwork {
         let options = AcceptedOptions::SetOnAccept;
         let listener = SystemListener::new(socket, options, &self.registry, token)?;
         Ok(Box::new(listener))
+    }
+
+    fn take_over(
+        &mut self,
+        socket: TcpStream,
+        token: Token,
+    ) -> io::Result<(Box<dyn Stream>, SocketAddr)> {
+        let peer = canonical(socket.peer_addr()?);
+        socket.set_nonblocking(true)?;
+        set_inherited_options(&socket)?;
+        let socket = mio::net::TcpStream::from_std(socket);
+        let stream = SystemStream::new(socket, Arc::clone(&self.registry), token);
+        Ok((Box::new(stream), peer))
     }
 
     /// The route to an own address has that address as its source. Connecting a UDP socket looks the
@@ -188,7 +201,6 @@ mod tests {
     use super::super::sockets::new_socket;
     use super::*;
     use std::io::{Read as _, Write as _};
-    use std::net::TcpStream;
 
     const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
     const DEADLINE: Duration = Duration::from_secs(10);

@@ -6,7 +6,7 @@
 //! because its edge is consumed.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 
 use super::Reactor;
 use super::admission::{Protocol, Refusal};
@@ -32,6 +32,16 @@ impl Reactor {
         let token = SocketRole::Listener(self.listen_sockets.len()).to_token();
         let listener = self.context.io.network.adopt(socket, token)?;
         Ok(self.add_socket(listener, protocol))
+    }
+
+    /// Takes over a connection that another program has accepted.
+    pub fn admit(&mut self, socket: TcpStream, protocol: Protocol) -> io::Result<()> {
+        let key = self.connections.vacant_key();
+        let token = SocketRole::Control(key).to_token();
+        let (mut stream, peer) = self.context.io.network.take_over(socket, token)?;
+        stream.register(Registration::Both)?;
+        self.welcome(key, Channel::clear(stream), peer, protocol);
+        Ok(())
     }
 
     fn add_socket(&mut self, listener: Box<dyn Listener>, protocol: Protocol) -> SocketAddr {

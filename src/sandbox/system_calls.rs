@@ -45,6 +45,8 @@ const ALLOWED: &[c_long] = calls![
     SYS_mkdirat SYS_unlinkat SYS_renameat SYS_renameat2 SYS_linkat SYS_symlinkat SYS_ftruncate
     SYS_fallocate SYS_fadvise64 SYS_fchmod SYS_fchmodat SYS_utimensat SYS_umask SYS_fsync
     SYS_fdatasync SYS_sync_file_range SYS_syncfs SYS_sync
+    // The standard streams, after a start in the background.
+    SYS_dup3
     // The server checks its capabilities before a rename in a sticky directory.
     SYS_capget
     // Sockets; `socket` itself has a condition.
@@ -70,7 +72,7 @@ const ALLOWED: &[c_long] = calls![
 /// Further calls of C libraries on one architecture, mostly older forms.
 #[cfg(target_arch = "x86_64")]
 const ALLOWED_HERE: &[c_long] = calls![
-    SYS_access SYS_chmod SYS_epoll_wait SYS_fchmodat2 SYS_link SYS_lstat SYS_mkdir SYS_open
+    SYS_access SYS_chmod SYS_dup2 SYS_epoll_wait SYS_fchmodat2 SYS_link SYS_lstat SYS_mkdir SYS_open
     SYS_poll SYS_readlink SYS_rename SYS_rmdir SYS_stat SYS_time SYS_unlink
 ];
 #[cfg(not(target_arch = "x86_64"))]

@@ -71,7 +71,12 @@ pub fn check(config: &Config, now: i64) -> Vec<Finding> {
     findings.extend(logs.filter_map(|log| check_log(&log.file)));
     let events = config.events.check();
     findings.extend(events.err().map(Finding::Failure));
-    findings.extend(config.events.socket.as_deref().and_then(check_event_socket));
+    for (key, path) in [
+        ("events.socket", config.events.socket.as_deref()),
+        ("log.syslog", config.syslog.path()),
+    ] {
+        findings.extend(path.and_then(|path| check_socket(key, path)));
+    }
     if let Some(Err(error)) = config.run_as.as_ref().map(RunAs::check) {
         findings.push(Finding::Failure(error.to_string()));
     } else if config.run_as.is_some() && !rustix::process::geteuid().is_root() {
@@ -159,10 +164,10 @@ fn check_log(file: &Path) -> Option<Finding> {
 }
 
 /// The operator's program creates this socket, perhaps after the server has started: only a note.
-fn check_event_socket(path: &Path) -> Option<Finding> {
+fn check_socket(key: &str, path: &Path) -> Option<Finding> {
     let shown = path.display();
     let error = std::fs::metadata(path).err()?;
-    let text = format!("events.socket: {shown} is not there yet: {}", cause(&error));
+    let text = format!("{key}: {shown} is not there yet: {}", cause(&error));
     Some(Finding::Note(text))
 }
 

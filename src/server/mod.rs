@@ -7,6 +7,7 @@
 mod account_storage;
 mod change;
 mod check;
+mod client;
 mod error;
 mod listening;
 mod opening;
@@ -29,7 +30,7 @@ use crate::cause::cause;
 use crate::config::{Config, FIRST_FREE_PORT};
 use crate::hash_memory::HashMemory;
 use crate::net::tls::Acceptor;
-use crate::net::{Network, SystemNetwork, Waker, inherited_listeners};
+use crate::net::{InheritedListener, Network, SystemNetwork, Waker, inherited_listeners};
 use crate::observe::{Records, Subscription};
 use crate::reactor::{Activity, Parts, Reactor};
 use crate::session::ServerMode;
@@ -116,7 +117,11 @@ impl Server {
         // Never called: without signal handlers there is no reload.
         let no_source = || Err("no configuration source is set".to_owned());
         let source: ConfigSource = Arc::new(no_source);
-        Self::with_network(config, network, source, Environment::default())
+        let environment = Environment {
+            inherited: Some(Vec::new()),
+            event_monitor: None,
+        };
+        Self::with_network(config, network, source, environment)
     }
 
     /// As [`bind`](Self::bind), for a process that is only this server. SIGTERM and SIGINT stop it
@@ -139,17 +144,25 @@ impl Server {
     ///
     /// If [`helpers`](Config::helpers) is set, it starts helper processes with the privileges that
     /// this process still has.
-    pub fn bind_with_source(mut config: Config, source: ConfigSource) -> Result<Self, Error> {
+    pub fn bind_with_source(config: Config, source: ConfigSource) -> Result<Self, Error> {
+        let inherited = inherited_listeners().map_err(Error::InheritedListener)?;
+        let addresses = listening::plaintext_addresses(&config, &inherited);
+        Self::with_signals(config, source, Some(inherited), &addresses)
+    }
+
+    /// `None` for `inherited`: it does not listen.
+    fn with_signals(
+        mut config: Config,
+        source: ConfigSource,
+        inherited: Option<Vec<InheritedListener>>,
+        addresses: &[SocketAddr],
+    ) -> Result<Self, Error> {
         let signals = |error| Error::System("cannot handle signals", error);
         let mut network =
             SystemNetwork::new().map_err(|error| Error::System("cannot poll", error))?;
         network.enable_signals().map_err(signals)?;
-        let inherited = inherited_listeners().map_err(Error::InheritedListener)?;
         // Before privileges are dropped and before files are created.
-        warnings::log(
-            &config,
-            &listening::plaintext_addresses(&config, &inherited),
-        );
+        warnings::log(&config, addresses);
         if config.helpers {
             config.accounts.start_pam_helper().map_err(Error::Pam)?;
         }
@@ -207,8 +220,10 @@ impl Server {
             connections_per_address: config.connections_per_address,
             busy_poll: config.busy_poll,
         });
-        let (addresses, secure_addresses) =
-            listening::open(&mut reactor, &config, environment.inherited)?;
+        let (addresses, secure_addresses) = match environment.inherited {
+            Some(inherited) => listening::open(&mut reactor, &config, inherited)?,
+            None => (Vec::new(), Vec::new()),
+        };
         capacity::log(limit.connections, profile);
         Ok(Self {
             reactor,

@@ -60,11 +60,10 @@ pub(super) fn workers_for(profile: MemoryProfile, waker: &Waker) -> Box<dyn Runn
     Box::new(WorkerPools::new(profile.workers, chunk, handshakes, waker))
 }
 
-/// The resources of a process that is only this server; empty in a host program.
-#[derive(Default)]
+/// The resources of a process that is only this server; none in a host program.
 pub(super) struct Environment {
-    /// Listening sockets passed by a service manager.
-    pub(super) inherited: Vec<InheritedListener>,
+    /// Listening sockets passed by a service manager; `None`: the server does not listen.
+    pub(super) inherited: Option<Vec<InheritedListener>>,
     /// Runs the event command.
     pub(super) event_monitor: Option<Helper>,
 }

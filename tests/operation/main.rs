@@ -2,15 +2,17 @@
 //!
 //! - `command_line`, `config` and `readme` are about how it is told what to do.
 //! - `logs`, `log_readers` and `records` are about what it reports.
-//! - `service_manager`, `service_unit`, `system_limits`, `missing_calls` and `embedding` are about what
-//!   it runs in.
+//! - `service_manager`, `service_unit`, `background`, `inetd`, `system_limits`, `missing_calls` and
+//!   `embedding` are about what it runs in.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
+mod background;
 mod command_line;
 mod config;
 mod embedding;
 mod flat_file;
+mod inetd;
 mod log_readers;
 mod logs;
 mod missing_calls;

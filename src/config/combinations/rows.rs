@@ -41,6 +41,9 @@ pub(super) const ROWS: &[Row] = rows! {
     "account" OverriddenBy [USER, ANONYMOUS_OPTION, WRITABLE],
         "accounts of the command line replace those of the file";
 
+    INETD ConflictsWith [DAEMON, PID_FILE],
+        "inetd starts a process for each connection, and waits for it";
+
     // Directory and accounts.
     SERVED Needs [ACCOUNT], "no client could log in";
     "account" Needs [DIRECTORY], WITHOUT_DIRECTORY;
@@ -128,6 +131,6 @@ pub(super) const ROWS: &[Row] = rows! {
         "throttling.window", "throttling.ban", "throttling.longest-penalty", "timings.penalty",
         "timings.data-connect", "timings.data-stall", "storage.durability",
         "storage.free-space-floor", "storage.replace", "storage.remove-unfinished",
-        "storage.recount"
+        "storage.recount", "storage.reopen"
         NoEffectWithout [DIRECTORY], WITHOUT_DIRECTORY;
 };

@@ -62,6 +62,9 @@ terms! {
     ANONYMOUS_OPTION: "" | "--anonymous";
     FXP_OPTION: "" | "--allow-fxp";
     PASSWORD_FILE: "" | "--password-file FILE";
+    INETD: "" | "--inetd";
+    DAEMON: "" | "--daemon";
+    PID_FILE: "" | "--pid-file FILE";
     PASSWORD_VARIABLE: "" | "the variable MIOFTPD_PASSWORD" at "MIOFTPD_PASSWORD";
 
     // TLS.

@@ -54,6 +54,7 @@ pub(super) const KEYS: &[Key<FileDraft>] = keys! { FileDraft;
     "charset": config.charset;
     "allow-combine": config.allow_combine;
     "log.level": log;
+    "log.syslog": config.syslog;
     "log.transfers": transfers;
     "log.transfers-json": transfers_json;
     "log.audit-json": audit_json;

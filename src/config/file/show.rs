@@ -11,6 +11,7 @@ use super::moment::Moment;
 use super::units;
 use crate::auth::{Cidr, PamService, Permissions, Secret};
 use crate::config::Words;
+use crate::logging::Syslog;
 use crate::net::PassiveHost;
 use crate::protocol::charset::Charset;
 use crate::protocol::date::rfc3339;
@@ -74,6 +75,13 @@ impl<T: Show> Show for Vec<T> {
     fn show(&self) -> Option<String> {
         let shown: Vec<_> = self.iter().filter_map(Show::show).collect();
         Some(format!("[{}]", shown.join(", ")))
+    }
+}
+
+impl Show for Syslog {
+    fn show(&self) -> Option<String> {
+        let path = self.path()?.to_string_lossy();
+        Some(quoted(&path))
     }
 }
 

@@ -15,6 +15,7 @@ use super::show::Show;
 use super::units;
 use crate::auth::Cidr;
 use crate::config::{Words, read_ports};
+use crate::logging::Syslog;
 use crate::net::{PassiveHost, PassiveHostError};
 use crate::protocol::charset::{self, Charset};
 use crate::protocol::zone::Zone;
@@ -199,6 +200,25 @@ impl Value for PathBuf {
             Some("") | None => Err(ValueError::Mismatch),
             Some(path) => Ok(given.directory.join(path)),
         }
+    }
+}
+
+impl Value for Syslog {
+    const TAKES: &'static str = "true, false, or the path of a socket such as \"/dev/log\"";
+
+    fn read(given: FileValue<'_>) -> Result<Self, ValueError> {
+        let syslog = match (given.value.bare(), given.value.text()) {
+            (Some("false"), _) => return Ok(Self::default()),
+            (Some("true"), _) => Self::to(None),
+            (_, Some(path)) if !path.is_empty() => Self::to(Some(given.directory.join(path))),
+            _ => return Err(ValueError::Mismatch),
+        };
+        if !syslog.is_on() {
+            return Err(because(
+                "this build has no syslog; build with --features daemon",
+            ));
+        }
+        Ok(syslog)
     }
 }
 

@@ -5,12 +5,12 @@ use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use rustix::fs::OFlags;
 
 use crate::config::world::World;
-use crate::support::{DEADLINE, Server, uninterrupted, until};
+use crate::support::{DEADLINE, Server, mioftpd, uninterrupted, until};
 
 /// The content of a file, once it contains `what`.
 fn file_with(path: &Path, what: &str) -> String {
@@ -18,6 +18,42 @@ fn file_with(path: &Path, what: &str) -> String {
         let text = fs::read_to_string(path).unwrap_or_default();
         text.contains(what).then_some(text)
     })
+}
+
+/// `log.syslog`
+#[test]
+#[cfg(feature = "daemon")]
+fn syslog_key_sends_the_log_to_a_socket() {
+    let world = World::new();
+    let daemon = UnixDatagram::bind(world.path("log")).unwrap();
+    daemon.set_read_timeout(Some(DEADLINE)).unwrap();
+    world.write("[log]\nsyslog = \"log\"");
+    let file = world.file();
+    let mut server = mioftpd(["--config", file.to_str().unwrap()]);
+    let mut server = server.stderr(Stdio::piped()).spawn().unwrap();
+    let mut buffer = [0; 4096];
+    let serving = until("the line", || {
+        let count = uninterrupted(|| daemon.recv(&mut buffer)).unwrap();
+        let line = String::from_utf8_lossy(&buffer[..count]).into_owned();
+        line.contains("Start serving at").then_some(line)
+    });
+    assert!(serving.starts_with("<94>mioftpd["), "{serving}");
+    server.kill().unwrap();
+    assert_eq!(server.wait_with_output().unwrap().stderr, b"");
+    // The usual socket, and none.
+    for (value, shown) in [("true", true), ("false", false)] {
+        world.write(&format!("[log]\nsyslog = {value}"));
+        let output = world.run(&["--check"]);
+        assert!(output.status.success());
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(text.contains("syslog = \"/dev/log\""), shown, "{text}");
+    }
+    world.write("[log]\nsyslog = 7");
+    let message = String::from_utf8(world.run(&["--check"]).stderr).unwrap();
+    assert!(
+        message.contains("log.syslog: invalid value 7; write true, false, or the path"),
+        "{message}"
+    );
 }
 
 /// `log.transfers`

@@ -16,7 +16,7 @@ mod rotation;
 use std::process::Command;
 
 /// The program, if it is installed.
-fn installed(program: &str) -> Option<Command> {
+pub(crate) fn installed(program: &str) -> Option<Command> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut folders = std::env::split_paths(&path).chain(["/usr/sbin".into()]);
     let found = folders.find(|folder| folder.join(program).is_file());

@@ -148,6 +148,8 @@ pub(super) const SAMPLES: &[Sample] = samples! {
         ["timings.penalty = 3", "timings.login = 2"];
     "storage.durability has no": READER, ["storage.durability = 'fsync'"];
     "storage.free-space-floor has no": READER, ["storage.free-space-floor = 1"];
+    "--inetd cannot be used with --daemon": WRITER, ["--inetd", "--daemon"];
+    "--inetd cannot be used with --pid-file": WRITER, ["--inetd", "--pid-file"];
     "storage.replace has no": READER, ["storage.replace = 'in-place'"];
     "storage.remove-unfinished has no": READER, ["storage.remove-unfinished = true"];
     "active.from-default-port = true is overridden by listen": WRITER,
