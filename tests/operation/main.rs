@@ -13,6 +13,7 @@ mod config;
 mod embedding;
 mod flat_file;
 mod inetd;
+mod init_scripts;
 mod log_readers;
 mod logs;
 mod missing_calls;
