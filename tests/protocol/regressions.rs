@@ -41,7 +41,7 @@
 //! | a client that does not connect keeps its passive port | `limits::unused_passive_ports_are_released` |
 //! | LIST cannot show local time | `options::list_shows_dates_in_the_configured_zone` |
 //! | the listing of a large directory is held in memory | `transfer::large_directory_is_complete` |
-//! | sizes and offsets overflow at 2 or 4 GiB | `regressions::sizes_and_offsets_exceed_four_gib` |
+//! | sizes and offsets overflow at 2 or 4 GiB | `regressions::sizes_and_offsets_exceed_four_gib` `regressions::transfers_cross_two_and_four_gib` |
 //! | `LIST -la`, lower-case commands, NLST of a file, and patterns are not supported | `list_paths.txt` `nlst_paths.txt` `explorer.txt` |
 //! | media players seek by ABOR, REST and RETR in quick succession | `regressions::media_player_seeks_by_abor_and_rest` |
 //! | ALLO accepts a size that does not fit | `allo_too_large.txt` |
@@ -246,6 +246,26 @@ fn sizes_and_offsets_exceed_four_gib() {
     );
     control.command(&format!("REST {}", SIZE - 7), 350);
     assert_eq!(control.retrieve("f"), b"the END of it");
+}
+
+/// Offsets with a sign end at 2 GiB, and those without at 4 GiB, in 32 bits.
+#[test]
+fn transfers_cross_two_and_four_gib() {
+    for boundary in [1_u64 << 31, 1 << 32] {
+        let fill = |root: &Path| sparse_file(&root.join("f"), boundary + 3, b"before");
+        let server = Server::writable(fill);
+        let mut control = server.login();
+        let restart = format!("REST {}", boundary - 3);
+        control.command(&restart, 350);
+        assert_eq!(control.retrieve("f"), b"before");
+        control.command(&restart, 350);
+        control.store("f", b"behind");
+        control.command("MFMT 20391231235959 f", 213);
+        control.command(&restart, 350);
+        assert_eq!(control.retrieve("f"), b"behind");
+        let size = control.command("SIZE f", 213);
+        assert_eq!(size.text(), (boundary + 3).to_string());
+    }
 }
 
 #[test]
