@@ -6,8 +6,9 @@
 
 mod journal;
 mod printer;
-#[cfg_attr(not(feature = "daemon"), path = "logging/no_syslog.rs")]
 mod syslog;
+#[cfg_attr(not(feature = "daemon"), path = "logging/no_syslog_socket.rs")]
+mod syslog_socket;
 
 use std::io;
 use std::sync::Arc;
@@ -78,13 +79,12 @@ pub struct Logging {
     ended: Receiver<()>,
 }
 
-/// Installs the logger, which queues everything up to `level`, for `syslog` or standard error. The log
-/// thread is started later, with [`Waiting::print`], because the process may drop privileges in between that
-/// a thread would keep.
+/// Installs the logger, which queues everything up to `level`. The log thread is started later, with
+/// [`Waiting::print`], because the process may drop privileges in between that a thread would keep.
 ///
 /// # Errors
 /// When a logger is installed already.
-pub fn collect(level: LevelFilter, syslog: &Syslog) -> io::Result<Waiting> {
+pub fn collect(level: LevelFilter) -> io::Result<Waiting> {
     let queue = Arc::new(LogQueue::with_classes(CLASSES.map(|(_, class)| class)));
     let logger = QueueLogger(Arc::clone(&queue));
     log::set_boxed_logger(Box::new(logger)).map_err(io::Error::other)?;
@@ -98,11 +98,20 @@ pub fn collect(level: LevelFilter, syslog: &Syslog) -> io::Result<Waiting> {
     }));
     Ok(Waiting {
         queue,
-        printer: Printer::new(syslog),
+        printer: Printer::new(),
     })
 }
 
 impl Waiting {
+    /// Prints to syslog, if that is configured, and not to standard error.
+    pub fn to_syslog(self, syslog: &Syslog) -> Self {
+        let printer = syslog.path().map(Printer::to_syslog);
+        Self {
+            printer: printer.unwrap_or(self.printer),
+            ..self
+        }
+    }
+
     /// Prints what is queued, on the calling thread. Blocks as a full pipe does.
     pub fn print_queued(&mut self) {
         while let Some(line) = self.queue.try_take() {

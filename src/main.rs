@@ -27,7 +27,7 @@ fn main() -> ExitCode {
         return code;
     }
     match InetdClient::take() {
-        Ok(client) => run(client),
+        Ok(client) => run(client.as_ref()),
         Err(error) => {
             print_error(&error);
             ExitCode::FAILURE
@@ -35,16 +35,16 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(client: Option<InetdClient>) -> ExitCode {
+fn run(client: Option<&InetdClient>) -> ExitCode {
     let password = std::env::var_os("MIOFTPD_PASSWORD");
     let action = match cli::parse(std::env::args_os().skip(1), password) {
         Ok(action) => action,
         Err(Failure::Invalid(error)) => {
-            report_failure(&error, client.as_ref());
+            report_failure(&error, client);
             return ExitCode::from(2);
         }
         Err(Failure::Unreadable(error)) => {
-            report_failure(&error, client.as_ref());
+            report_failure(&error, client);
             return ExitCode::FAILURE;
         }
     };
@@ -65,11 +65,11 @@ fn run(client: Option<InetdClient>) -> ExitCode {
     }
 }
 
-fn serve(resolved: Resolved, args: CliArgs, client: Option<InetdClient>) -> ExitCode {
-    match serve_until_stopped(resolved, args, client.as_ref()) {
+fn serve(resolved: Resolved, args: CliArgs, client: Option<&InetdClient>) -> ExitCode {
+    match serve_until_stopped(resolved, args, client) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            report_failure(&error, client.as_ref());
+            report_failure(&error, client);
             ExitCode::FAILURE
         }
     }
@@ -84,7 +84,8 @@ fn serve_until_stopped(
 ) -> Result<(), Box<dyn Error>> {
     let cannot_log = |error| format!("cannot start the log: {}", cause(&error));
     let syslog = resolved.config.syslog.clone();
-    let mut records = mioftpd::logging::collect(resolved.log, &syslog).map_err(cannot_log)?;
+    let records = mioftpd::logging::collect(resolved.log).map_err(cannot_log)?;
+    let mut records = records.to_syslog(&syslog);
     configuration::log_notes(&resolved);
     let mut background = Background::begin(args.process())?;
     let prepared = prepare(*resolved.config, args, client);
@@ -94,7 +95,7 @@ fn serve_until_stopped(
     }
     let logging = records.print().map_err(cannot_log)?;
     let served = prepared.and_then(|mut server| {
-        background.ready(syslog.is_on())?;
+        background.ready(syslog.path().is_some())?;
         Ok(server.run()?)
     });
     drop(logging);

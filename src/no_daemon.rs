@@ -1,5 +1,12 @@
 //! Replaces `daemon` without the Cargo feature `daemon`: the options are refused, and nothing is to be done.
 
+#![allow(
+    clippy::needless_pass_by_ref_mut,
+    clippy::unnecessary_wraps,
+    clippy::unused_self,
+    reason = "the surface of the real module"
+)]
+
 use std::io;
 use std::process::ExitCode;
 

@@ -326,7 +326,7 @@ impl Config {
             readable,
             writable,
             made,
-            local_sockets: self.events.socket.is_some() || self.syslog.is_on(),
+            local_sockets: self.events.socket.is_some() || self.syslog.path().is_some(),
             names,
             low_ports: ports.is_some_and(|ports| *ports.start() < FIRST_FREE_PORT),
         }

@@ -81,10 +81,10 @@ fn is_at(file: &File, path: &Path) -> bool {
 fn pid_in(file: &File) -> String {
     let mut text = String::new();
     let read = file.take(PID_BYTES).read_to_string(&mut text);
-    let digits = text.trim().parse::<u32>();
-    read.ok()
-        .and(digits.ok())
-        .map_or_else(|| "(unknown)".to_owned(), |pid| pid.to_string())
+    match text.trim().parse::<u32>() {
+        Ok(pid) if read.is_ok() => pid.to_string(),
+        _ => "(unknown)".to_owned(),
+    }
 }
 
 /// The new line first, then the rest of a longer old one is cut: a reader never finds the file empty.

@@ -6,12 +6,13 @@
 use std::fmt::Display;
 use std::io::{self, Write as _};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 
 use log::{Level, LevelFilter, Log as _, Record};
 use simple_logger::SimpleLogger;
 
 use super::journal;
-use super::syslog::{Syslog, SyslogSocket};
+use super::syslog_socket::SyslogSocket;
 use crate::clock::wall_clock;
 use crate::protocol::date::rfc3339_milliseconds;
 
@@ -26,10 +27,12 @@ pub(super) enum Printer {
 }
 
 impl Printer {
-    pub(super) fn new(syslog: &Syslog) -> Self {
-        if let Some(socket) = syslog.socket() {
-            Self::Syslog(socket)
-        } else if journal::is_stderr() {
+    pub(super) fn to_syslog(socket: &Path) -> Self {
+        Self::Syslog(SyslogSocket::new(socket))
+    }
+
+    pub(super) fn new() -> Self {
+        if journal::is_stderr() {
             Self::Journal
         } else if cfg!(panic = "abort") {
             Self::Plain

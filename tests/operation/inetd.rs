@@ -9,8 +9,7 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use crate::logs::installed;
-use crate::support::{Control, DataChannel, binary, free_ports, mioftpd, until};
+use crate::support::{Control, DataChannel, binary, free_ports, installed, mioftpd, until};
 
 /// A connection: the client's end, and the server's.
 fn connection() -> (TcpStream, OwnedFd) {

@@ -8,8 +8,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use crate::logs::installed;
-use crate::support::{Control, binary, free_ports, until};
+use crate::support::{Control, binary, free_ports, installed, until};
 
 const FEATURES: &str = include_str!("../../Cargo.toml");
 

@@ -56,6 +56,19 @@ pub fn uninterrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T
     }
 }
 
+/// The program, if it is installed.
+pub fn installed(program: &str) -> Option<std::process::Command> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut folders = std::env::split_paths(&path).chain(["/usr/sbin".into()]);
+    let found = folders.find(|folder| folder.join(program).is_file());
+    let required = std::env::var("MIOFTPD_REQUIRE_CLIENTS").is_ok_and(|value| value == "1");
+    assert!(found.is_some() || !required, "{program} is not installed");
+    if found.is_none() {
+        eprintln!("skipped: {program} is not installed");
+    }
+    found.map(|folder| std::process::Command::new(folder.join(program)))
+}
+
 /// Calls `probe` until it returns a value; panics after [`DEADLINE`]. The probe should block (on a reply
 /// or a read), so that this does not spin.
 pub fn until<T>(what: &str, mut probe: impl FnMut() -> Option<T>) -> T {

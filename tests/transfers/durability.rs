@@ -23,8 +23,7 @@ fn serve_in_child_process() {
     let Some(root) = variable("MIOFTPD_TEST_ROOT") else {
         return;
     };
-    let records =
-        mioftpd::logging::collect(log::LevelFilter::Info, &mioftpd::Syslog::default()).unwrap();
+    let records = mioftpd::logging::collect(log::LevelFilter::Info).unwrap();
     let _logging = records.print().unwrap();
     let config = Config {
         listen: vec!["127.0.0.1:0".parse().unwrap()],

@@ -213,7 +213,7 @@ impl Value for Syslog {
             (_, Some(path)) if !path.is_empty() => Self::to(Some(given.directory.join(path))),
             _ => return Err(ValueError::Mismatch),
         };
-        if !syslog.is_on() {
+        if !cfg!(feature = "daemon") {
             return Err(because(
                 "this build has no syslog; build with --features daemon",
             ));
