@@ -148,7 +148,8 @@ impl Background {
         };
         if !is_file(&messages) {
             if !has_log {
-                let text = "--daemon without --syslog discards the log; or redirect standard error to a file";
+                let text =
+                    "--daemon discards the log: add --syslog, or redirect standard error to a file";
                 crate::print_error(&text);
             }
             dup2_stderr(&null)?;
