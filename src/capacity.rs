@@ -8,8 +8,8 @@ use rustix::process::{Resource, getrlimit};
 use crate::config::Config;
 use crate::limits::{
     CHUNK_BYTES, CONNECTIONS, ConnectionLimit, DESCRIPTORS_PER_CONNECTION, DESCRIPTORS_RESERVED,
-    HANDSHAKE_WORKERS, LimitCause, MemoryProfile, WORKER_CHUNK_BYTES, connections_within,
-    worst_case_bytes,
+    EVENTS_QUEUED, HANDSHAKE_WORKERS, LimitCause, MemoryProfile, ONE_WORKER_BELOW, RECORDS_QUEUED,
+    WORKER_CHUNK_BYTES, connections_within, worst_case_bytes,
 };
 use crate::session::ServerMode;
 
@@ -33,12 +33,37 @@ fn handshake_workers(config: &Config) -> usize {
     }
 }
 
+/// The records that may be queued for the threads that are configured.
+fn records(config: &Config) -> usize {
+    let logged = if config.transfer_logs.is_empty() {
+        0
+    } else {
+        RECORDS_QUEUED
+    };
+    let events = &config.events;
+    let notified = if events.command.is_empty() && events.socket.is_none() {
+        0
+    } else {
+        EVENTS_QUEUED
+    };
+    logged + notified
+}
+
+/// The worker threads for storage.
+pub(crate) fn storage_workers(config: &Config) -> usize {
+    match config.max_memory {
+        Some(bytes) if bytes < ONE_WORKER_BELOW => config.workers.min(1),
+        _ => config.workers,
+    }
+}
+
 pub(crate) fn memory_profile(config: &Config, workers: usize) -> MemoryProfile {
     MemoryProfile {
         worker_chunk: worker_chunk(config),
         workers,
         tls: config.tls.is_some(),
         handshake_workers: handshake_workers(config),
+        records: records(config),
         verification: config.accounts.costliest().map_or(0, |(_, bytes)| bytes),
     }
 }
@@ -119,6 +144,31 @@ mod tests {
         };
         assert_eq!(chunk(None), WORKER_CHUNK_BYTES);
         assert_eq!(chunk(Some(1 << 40)), CHUNK_BYTES);
+    }
+
+    #[test]
+    fn little_memory_has_one_worker() {
+        let mut config = Config::default();
+        for (memory, workers, expected) in [
+            (None, 2, 2),
+            (Some(ONE_WORKER_BELOW), 2, 2),
+            (Some(ONE_WORKER_BELOW - 1), 2, 1),
+            (Some(0), 0, 0),
+        ] {
+            (config.max_memory, config.workers) = (memory, workers);
+            assert_eq!(storage_workers(&config), expected, "{memory:?}");
+        }
+    }
+
+    #[test]
+    fn only_configured_records_are_counted() {
+        let mut config = Config::default();
+        assert_eq!(records(&config), 0);
+        config.events.socket = Some("/run/socket".into());
+        assert_eq!(records(&config), EVENTS_QUEUED);
+        let (file, format) = ("/log".into(), crate::observe::TransferLogFormat::Json);
+        config.transfer_logs = vec![crate::observe::TransferLog { file, format }];
+        assert_eq!(records(&config), EVENTS_QUEUED + RECORDS_QUEUED);
     }
 
     #[test]

@@ -6,10 +6,9 @@
 //! costs memory has to be added here.
 
 use super::{
-    ADDRESS_TABLE_ENTRIES, CHUNK_BYTES, CONVERTED_BYTES, DIRECTORIES_BYTES, EVENTS_QUEUED,
-    INPUT_BYTES, LOG_AUDIT_RECORDS, LOG_RECORD_BYTES, LOG_RECORDS, LOG_SECURITY_RECORDS,
-    LOGIN_WORKERS, OUTBOX_BYTES, RECORDS_QUEUED, SORTED_BYTES, STAT_LISTING_BYTES,
-    THREAD_STACK_BYTES,
+    ADDRESS_TABLE_ENTRIES, CHUNK_BYTES, CONVERTED_BYTES, DIRECTORIES_BYTES, INPUT_BYTES,
+    LOG_AUDIT_RECORDS, LOG_RECORD_BYTES, LOG_RECORDS, LOG_SECURITY_RECORDS, LOGIN_WORKERS,
+    OUTBOX_BYTES, REPLY_SORTED_BYTES, SORTED_BYTES, STAT_LISTING_BYTES, THREAD_STACK_BYTES,
 };
 use crate::protocol::deflate;
 use crate::protocol::path::PATH_MAX;
@@ -49,6 +48,8 @@ pub struct MemoryProfile {
     pub handshake_workers: usize,
     /// The memory for verifying one password, in bytes.
     pub verification: usize,
+    /// Transfer records and upload events that are queued at the most.
+    pub records: usize,
 }
 
 /// The most memory of one connection without a permit, in bytes.
@@ -61,9 +62,14 @@ const PER_CONNECTION: usize = INPUT_BYTES // queued commands
 /// What TLS adds to that.
 const PER_SECURED_CONNECTION: usize = TLS_CONTROL_BYTES + TLS_DATA_BYTES;
 
-/// A worker thread or the event loop: its scratch buffers, a listing for a reply, its stack.
-const PER_WORKER: usize =
-    4 * CHUNK_BYTES + SORTED_BYTES + 2 * STAT_LISTING_BYTES + THREAD_STACK_BYTES;
+/// A worker thread or the event loop: its scratch buffers, and its stack.
+const PER_THREAD: usize = 4 * CHUNK_BYTES + THREAD_STACK_BYTES;
+
+/// A job: a listing for a reply.
+const PER_JOB: usize = REPLY_SORTED_BYTES + 2 * STAT_LISTING_BYTES;
+
+/// A record of a transfer or an upload in a queue.
+const RECORD_BYTES: usize = 512;
 
 /// The number of permits of a server with so many connections.
 pub const fn permits(connections: usize) -> usize {
@@ -77,10 +83,17 @@ pub const fn permits(connections: usize) -> usize {
 /// The most memory, in bytes, that a server with so many connections allocates for buffers; the
 /// number that is logged at the start. The kernel's socket buffers are not included.
 pub const fn worst_case_bytes(connections: usize, profile: MemoryProfile) -> usize {
-    let shared = (profile.workers + 1) * PER_WORKER
+    // Without workers the event loop runs the jobs.
+    let jobs = if profile.workers == 0 {
+        1
+    } else {
+        profile.workers
+    };
+    let shared = (profile.workers + 1) * PER_THREAD
+        + jobs * PER_JOB
         + profile.workers * profile.worker_chunk.saturating_sub(CHUNK_BYTES)
         + (LOG_RECORDS + LOG_SECURITY_RECORDS + LOG_AUDIT_RECORDS) * (LOG_RECORD_BYTES + 64)
-        + (RECORDS_QUEUED + EVENTS_QUEUED) * 512
+        + profile.records * RECORD_BYTES
         + ADDRESS_TABLE_ENTRIES * 48;
     let for_passwords = match profile.verification {
         0 => 0,
@@ -130,6 +143,7 @@ mod tests {
         tls: false,
         handshake_workers: 1,
         verification: 0,
+        records: 0,
     };
 
     #[test]
@@ -167,6 +181,17 @@ mod tests {
         // The rest of the program is small compared with these.
         assert!(connections_within(16 * 1024 * 1024, TWO_WORKERS, 4096) >= 32);
         assert!(worst_case_bytes(CONNECTIONS, TWO_WORKERS) < 1024 * 1024 * 1024);
+    }
+
+    /// One worker runs where there is so little.
+    #[test]
+    fn four_mebibytes_are_enough_for_several_connections() {
+        let one_worker = MemoryProfile {
+            workers: 1,
+            ..TWO_WORKERS
+        };
+        let few = connections_within(4 * 1024 * 1024, one_worker, 4096);
+        assert!((4..32).contains(&few), "{few}");
     }
 
     #[test]

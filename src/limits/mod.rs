@@ -148,6 +148,9 @@ pub const SORTED_ENTRIES: usize = 10_000;
 /// The memory for sorting, in bytes: that many names of 33 bytes, or fewer that are longer.
 pub const SORTED_BYTES: usize = 512 * 1024;
 
+/// The memory for sorting a listing in a reply (STAT), in bytes: for more names than the reply has room for.
+pub const REPLY_SORTED_BYTES: usize = 2 * STAT_LISTING_BYTES;
+
 /// How many levels `LIST -R` descends.
 pub const DIRECTORY_DEPTH: usize = 32;
 
@@ -323,6 +326,9 @@ pub const LONG_LINES: u8 = 8;
 
 /// The longest busy polling after work. What comes later than that is not the next command of a measurement.
 pub const BUSY_POLL_MAX: Duration = Duration::from_secs(1);
+
+/// The `limits.memory` below which a single worker thread runs: each counts with half a mebibyte.
+pub const ONE_WORKER_BELOW: u64 = 8 * 1024 * 1024;
 
 /// The most worker threads: no disk gets faster with more concurrent requests.
 pub const WORKERS: usize = 64;

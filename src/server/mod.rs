@@ -375,10 +375,10 @@ const fn mode(config: &Config) -> ServerMode {
 }
 
 /// The number of worker threads: only storage needs them.
-const fn workers(config: &Config) -> usize {
+fn workers(config: &Config) -> usize {
     match mode(config) {
         // Its only jobs are TLS handshakes.
         ServerMode::ControlOnly => config.tls.is_some() as usize,
-        ServerMode::Serving => config.workers,
+        ServerMode::Serving => capacity::storage_workers(config),
     }
 }

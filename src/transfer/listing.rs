@@ -11,7 +11,7 @@ use super::encoder::WireEncoder;
 use super::representation::Mode;
 use super::walk::{Next, Walk};
 use super::{Interest, Scratch, Sent, SliceOutcome, TransferFailure, send};
-use crate::limits::{LISTING_BYTES, LISTING_ENTRIES};
+use crate::limits::{LISTING_BYTES, LISTING_ENTRIES, REPLY_SORTED_BYTES};
 use crate::net::Stream;
 use crate::protocol::charset::Charset;
 use crate::protocol::facts::{self, FactFormat};
@@ -64,15 +64,16 @@ pub(super) struct ListingSender {
 }
 
 impl ListingSender {
-    /// Opens the listing; `sorted` needs a permit, since it holds the entries in memory.
+    /// Opens the listing, sorted if that takes no more than `room` bytes. A permit is needed for
+    /// [`SORTED_BYTES`](crate::limits::SORTED_BYTES).
     pub(super) fn open(
         storage: &Arc<dyn Storage>,
         mut listing: Listing,
-        sorted: bool,
+        room: usize,
         mode: Mode,
     ) -> Result<Self> {
         listing.resolve_pattern(storage.as_ref());
-        let walk = match listing.walk(storage, sorted) {
+        let walk = match listing.walk(storage, room) {
             Ok(walk) => {
                 if listing.prefix.last().is_some_and(|&b| b != b'/') {
                     listing.prefix.push(b'/');
@@ -168,7 +169,7 @@ impl Listing {
     /// Formats the listing for a reply, up to the line that exceeds `limit` bytes. Returns the lines,
     /// and whether they are complete. Waits for the disk.
     pub fn describe(self, storage: &Arc<dyn Storage>, limit: usize) -> Result<(Vec<u8>, bool)> {
-        let mut listed = ListingSender::open(storage, self, true, Mode::Stream)?;
+        let mut listed = ListingSender::open(storage, self, REPLY_SORTED_BYTES, Mode::Stream)?;
         let mut more = true;
         while more && listed.unsent.len() < limit {
             more = listed.print(limit)?;
@@ -193,11 +194,11 @@ impl Listing {
         self.prefix.truncate(slash.map_or(0, |slash| slash + 1));
     }
 
-    fn walk(&self, storage: &Arc<dyn Storage>, sorted: bool) -> Result<Walk> {
+    fn walk(&self, storage: &Arc<dyn Storage>, room: usize) -> Result<Walk> {
         let walk = if self.recursive {
             Walk::open_recursive(storage, &self.path)?
         } else {
-            Walk::open(storage.as_ref(), &self.path, sorted)?
+            Walk::open(storage.as_ref(), &self.path, room)?
         };
         Ok(match self.format {
             Format::Facts(format) if format.facts.includes_perm() => walk.include_permissions(),

@@ -2,10 +2,10 @@
 //!
 //! It owns the bytes of the names, and neither metadata nor the directory: entries are examined in the
 //! order of output, so that sorting delays the first byte by the reading of names only. Both buffers grow
-//! by steps and not by doubling, so that their memory is what [`SORTED_BYTES`] says. The bytes are in
+//! by steps and not by doubling, so that their memory is no more than they may take. The bytes are in
 //! pieces, none so large that the C library maps it: once it has, glibc keeps more of what is freed.
 
-use crate::limits::{SORTED_BYTES, SORTED_ENTRIES};
+use crate::limits::SORTED_ENTRIES;
 
 /// Bytes of a piece of the text.
 const TEXT_STEP: usize = 16 * 1024;
@@ -24,8 +24,9 @@ struct Span {
 }
 
 /// Names in the order in which they were added, or sorted.
-#[derive(Default)]
 pub(super) struct Names {
+    /// The most memory, in bytes.
+    most: usize,
     text: Vec<Vec<u8>>,
     spans: Vec<Span>,
     /// The index of the next name to return.
@@ -33,10 +34,20 @@ pub(super) struct Names {
 }
 
 impl Names {
+    /// No names; they may take so many bytes.
+    pub(super) const fn within(most: usize) -> Self {
+        Self {
+            most,
+            text: Vec::new(),
+            spans: Vec::new(),
+            next: 0,
+        }
+    }
+
     /// Adds a name; false if there is no room for it.
     pub(super) fn push(&mut self, name: &[u8]) -> bool {
         let bytes = self.text.len() * TEXT_STEP + self.spans.capacity() * size_of::<Span>();
-        if self.spans.len() == SORTED_ENTRIES || bytes > SORTED_BYTES - 2 * TEXT_STEP {
+        if self.spans.len() == SORTED_ENTRIES || bytes + 2 * TEXT_STEP > self.most {
             return false;
         }
         self.try_push(name).is_some()
@@ -116,9 +127,10 @@ fn name_at(text: &[Vec<u8>], span: Span) -> &[u8] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::SORTED_BYTES;
 
     fn gathered(count: usize, length: usize) -> Names {
-        let mut names = Names::default();
+        let mut names = Names::within(SORTED_BYTES);
         for number in 0..count {
             let name = format!("{number:0length$}");
             if !names.push(name.as_bytes()) {
@@ -143,7 +155,7 @@ mod tests {
         // All of them, and those with a long prefix in common.
         for added in [&added[..], &added[1..3], &added[3..5], &added[..0]] {
             for is_sorted in [false, true] {
-                let (mut names, mut expected) = (Names::default(), added.to_vec());
+                let (mut names, mut expected) = (Names::within(SORTED_BYTES), added.to_vec());
                 assert!(added.iter().all(|name| names.push(name)));
                 if is_sorted {
                     names.sort();
@@ -160,7 +172,7 @@ mod tests {
 
     #[test]
     fn piece_is_filled_to_its_last_byte() {
-        let mut names = Names::default();
+        let mut names = Names::within(SORTED_BYTES);
         let lengths = [TEXT_STEP - 5, 5, TEXT_STEP, 1, TEXT_STEP - 1];
         assert!(
             lengths

@@ -10,6 +10,7 @@ use super::listing::{Listing, ListingSender};
 use super::outbound::Outbound;
 use super::representation::{DataType, Representation};
 use super::{Flow, Permit, TransferSource};
+use crate::limits::SORTED_BYTES;
 use crate::protocol::byte_range::ByteRange;
 use crate::storage::{
     CutUploads, Error, InPlace, Placement, Result, Storage, Umask, VirtualPath, Wait,
@@ -145,7 +146,8 @@ impl Plan {
             }
             Direction::List(listing) => {
                 let mode = self.representation.mode;
-                let listed = ListingSender::open(storage, listing.clone(), has_permit, mode)?;
+                let room = if has_permit { SORTED_BYTES } else { 0 };
+                let listed = ListingSender::open(storage, listing.clone(), room, mode)?;
                 Ok((Flow::ListingSender(Box::new(listed)), Opened::default()))
             }
         }

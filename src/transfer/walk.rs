@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use super::walk_source::{Step, WalkSource};
-use crate::limits::{DIRECTORIES_BYTES, DIRECTORIES_PENDING, DIRECTORY_DEPTH};
+use crate::limits::{DIRECTORIES_BYTES, DIRECTORIES_PENDING, DIRECTORY_DEPTH, SORTED_BYTES};
 use crate::storage::{Entry, Error, Kind, Result, Storage, VirtualPath};
 
 /// The next item.
@@ -57,14 +57,14 @@ impl Walk {
         }
     }
 
-    /// Opens one directory; unless `sorted`, in the order of the file system.
-    pub(super) fn open(storage: &dyn Storage, path: &VirtualPath, sorted: bool) -> Result<Self> {
-        Ok(Self::new(WalkSource::open(storage, path, sorted)?))
+    /// Opens one directory; `room` is as in [`WalkSource::open`].
+    pub(super) fn open(storage: &dyn Storage, path: &VirtualPath, room: usize) -> Result<Self> {
+        Ok(Self::new(WalkSource::open(storage, path, room)?))
     }
 
     /// Opens a directory and its subdirectories.
     pub(super) fn open_recursive(storage: &Arc<dyn Storage>, path: &VirtualPath) -> Result<Self> {
-        let mut walk = Self::new(WalkSource::open(storage.as_ref(), path, true)?);
+        let mut walk = Self::new(WalkSource::open(storage.as_ref(), path, SORTED_BYTES)?);
         walk.subdirectories = Some(Subdirectories {
             storage: Arc::clone(storage),
             current: path.clone(),
@@ -171,7 +171,7 @@ impl Subdirectories {
         self.bytes = self.bytes.saturating_sub(path.cost());
         self.depth = depth;
         self.current = path.clone();
-        let source = WalkSource::open(self.storage.as_ref(), &path, true);
+        let source = WalkSource::open(self.storage.as_ref(), &path, SORTED_BYTES);
         Some((path, source.unwrap_or_else(|_: Error| WalkSource::Done)))
     }
 }
@@ -190,7 +190,8 @@ mod tests {
     }
 
     fn open(memory: &Memory, sorted: bool) -> Walk {
-        Walk::open(memory, &VirtualPath::root(), sorted).unwrap()
+        let room = if sorted { SORTED_BYTES } else { 0 };
+        Walk::open(memory, &VirtualPath::root(), room).unwrap()
     }
 
     fn walk(walk: &mut Walk) -> Vec<String> {
@@ -243,7 +244,7 @@ mod tests {
     fn counted(names: Vec<String>) -> (Walk, Arc<AtomicUsize>) {
         let examined = Arc::new(AtomicUsize::new(0));
         let directory = Box::new(Counted(names.into_iter(), Arc::clone(&examined)));
-        let source = WalkSource::Gathering(directory, Names::default());
+        let source = WalkSource::Gathering(directory, Names::within(SORTED_BYTES));
         (Walk::new(source), examined)
     }
 

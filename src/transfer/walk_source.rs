@@ -33,13 +33,13 @@ pub(super) enum Step {
 }
 
 impl WalkSource {
-    /// Opens a directory; unless `sorted`, in the order of the file system.
-    pub(super) fn open(storage: &dyn Storage, path: &VirtualPath, sorted: bool) -> Result<Self> {
-        let (directory, names) = (storage.list(path)?, Names::default());
-        Ok(if sorted {
-            Self::Gathering(directory, names)
-        } else {
-            Self::Streaming(directory, names)
+    /// Opens a directory: sorted, if that takes no more than these bytes, or else in the order of the file
+    /// system.
+    pub(super) fn open(storage: &dyn Storage, path: &VirtualPath, room: usize) -> Result<Self> {
+        let (directory, names) = (storage.list(path)?, Names::within(room));
+        Ok(match room {
+            0 => Self::Streaming(directory, names),
+            _ => Self::Gathering(directory, names),
         })
     }
 
