@@ -15,11 +15,17 @@ use crate::protocol::path::VirtualPath;
 use crate::protocol::reply::Reply;
 use crate::storage::{Error, Operation};
 
-/// What the audit record of the command in progress needs.
+/// The command in progress, and what its audit record needs.
 #[derive(Debug, Default)]
 pub(super) struct AuditState {
     /// `None` once the command is answered.
     command: Option<Command>,
+    /// `None` until there is something to note: most commands need no record.
+    notes: Option<Box<AuditNotes>>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct AuditNotes {
     /// For SITE: the name of the subcommand.
     pub(super) verb: Option<&'static str>,
     pub(super) path: Option<VirtualPath>,
@@ -37,28 +43,42 @@ impl AuditState {
     pub(super) fn begin(&mut self, command: Command) {
         *self = Self {
             command: Some(command),
-            ..Self::default()
+            notes: None,
         };
+    }
+
+    pub(super) fn notes(&mut self) -> &mut AuditNotes {
+        self.notes.get_or_insert_default()
+    }
+
+    fn has_path(&self) -> bool {
+        self.notes
+            .as_ref()
+            .is_some_and(|notes| notes.path.is_some())
     }
 
     /// Notes a path of the command. RNTO has two. The parts of COMB, which follow its target, are left out.
     /// An MDTM that sets a time first notes its whole argument, then its name.
     pub(super) fn note_path(&mut self, path: &VirtualPath) {
-        let slot = match (self.command, &self.path) {
-            (Some(Command::Rnto), Some(_)) => &mut self.to,
+        let command = self.command;
+        let notes = self.notes();
+        let slot = match (command, &notes.path) {
+            (Some(Command::Rnto), Some(_)) => &mut notes.to,
             (Some(Command::Comb), Some(_)) => return,
-            _ => &mut self.path,
+            _ => &mut notes.path,
         };
         *slot = Some(path.clone());
     }
 
-    pub(super) const fn note_operation(&mut self, operation: &Operation) {
-        self.changes |= operation.is_change();
+    pub(super) fn note_operation(&mut self, operation: &Operation) {
+        if operation.is_change() {
+            self.notes().changes = true;
+        }
     }
 
     pub(super) fn note_failure(&mut self, event: &SessionEvent) {
         if let Some(error) = event.error() {
-            self.cause = Some(error);
+            self.notes().cause = Some(error);
         }
     }
 }
@@ -77,11 +97,11 @@ impl Session {
     /// Notes the path of a command that was refused for lack of permission, before it parsed its argument.
     pub(super) fn note_refused_path(&mut self, request: &Request<'_>, cx: &Context<'_>) {
         let is_refused = cx.outbox.final_code().is_some_and(is_refusal);
-        if !is_refused || self.audit.path.is_some() {
+        if !is_refused || self.audit.has_path() {
             return;
         }
         if let Some(argument) = path_in(request) {
-            self.audit.path = self.resolve(argument, cx);
+            self.audit.notes().path = self.resolve(argument, cx);
         }
     }
 
@@ -101,9 +121,9 @@ impl Session {
         unsent: Option<&[u8]>,
         cx: &mut Context<'_>,
     ) {
-        let state = std::mem::take(&mut *self.audit);
+        let notes = self.audit.notes.take();
         let is_refused = is_refusal(code);
-        let has_changed = state.changes && code < 400;
+        let has_changed = code < 400 && notes.as_ref().is_some_and(|notes| notes.changes);
         if !is_refused && !has_changed {
             return;
         }
@@ -119,17 +139,18 @@ impl Session {
             text if is_refused => text.get(..REASON_BYTES).unwrap_or(text).into(),
             _ => Box::default(),
         };
+        let notes = notes.map_or_else(AuditNotes::default, |notes| *notes);
         let record = AuditRecord {
             time: cx.unix_time,
             peer: self.peer,
             account: self.login.name().into(),
-            verb: state.verb.unwrap_or_else(|| command.row().name),
-            path: state.path,
-            to: state.to,
+            verb: notes.verb.unwrap_or_else(|| command.row().name),
+            path: notes.path,
+            to: notes.to,
             code,
             reason,
-            moved: state.moved,
-            concerns_operator: is_refused && state.cause.is_some_and(Error::concerns_operator),
+            moved: notes.moved,
+            concerns_operator: is_refused && notes.cause.is_some_and(Error::concerns_operator),
             left_out,
         };
         cx.action(Action::Audit(Box::new(record)));

@@ -1,4 +1,4 @@
-//! The deadlines of one connection: a fixed table with one slot for each [`Deadline`].
+//! The deadlines of one connection: a slot for each [`Deadline`], of which an idle session has only one.
 //!
 //! There are no callbacks: the event loop asks for the earliest deadline, sleeps until then, and takes
 //! those that are due. The table reads no clock; each call is given the time.
@@ -60,14 +60,28 @@ impl Deadline {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PausedTimeout(Option<(Deadline, Duration)>);
 
-/// The deadlines of one connection, indexed by [`Deadline`]; by default none is set.
+/// The deadlines of one connection; by default none is set.
 #[derive(Debug, Default)]
-pub struct Deadlines([Option<Instant>; Deadline::COUNT]);
+pub struct Deadlines {
+    idle: Option<Instant>,
+    /// Indexed by [`Deadline`]; `None` while no other than [`Deadline::Idle`] is set.
+    others: Option<Box<[Option<Instant>; Deadline::COUNT]>>,
+}
 
 impl Deadlines {
+    /// The size of the table, for the total memory of a connection.
+    #[cfg(test)]
+    pub(crate) const BOXED_BYTES: usize = size_of::<[Option<Instant>; Deadline::COUNT]>();
+
     /// Sets a deadline, or moves it.
     pub fn set(&mut self, deadline: Deadline, at: Instant) {
-        if let Some(slot) = self.0.get_mut(deadline as usize) {
+        if deadline == Deadline::Idle {
+            self.idle = Some(at);
+        } else if let Some(slot) = self
+            .others
+            .get_or_insert_default()
+            .get_mut(deadline as usize)
+        {
             *slot = Some(at);
         }
     }
@@ -81,8 +95,15 @@ impl Deadlines {
 
     /// Clears a deadline.
     pub fn clear(&mut self, deadline: Deadline) {
-        if let Some(slot) = self.0.get_mut(deadline as usize) {
+        if deadline == Deadline::Idle {
+            self.idle = None;
+        } else if let Some(others) = &mut self.others
+            && let Some(slot) = others.get_mut(deadline as usize)
+        {
             *slot = None;
+            if others.iter().all(Option::is_none) {
+                self.others = None;
+            }
         }
     }
 
@@ -119,7 +140,8 @@ impl Deadlines {
 
     /// The earliest deadline.
     pub fn next(&self) -> Option<Instant> {
-        self.0.iter().copied().flatten().min()
+        let others = self.others.iter().flat_map(|others| others.iter());
+        others.chain([&self.idle]).copied().flatten().min()
     }
 
     /// Clears and returns a deadline that is due.
@@ -131,7 +153,10 @@ impl Deadlines {
     }
 
     fn get(&self, deadline: Deadline) -> Option<Instant> {
-        self.0.get(deadline as usize).copied().flatten()
+        match deadline {
+            Deadline::Idle => self.idle,
+            other => *self.others.as_ref()?.get(other as usize)?,
+        }
     }
 }
 
@@ -162,6 +187,19 @@ mod tests {
             taken.push(deadline);
         }
         assert_eq!(taken, Deadline::ALL);
+        assert_eq!(deadlines.next(), None);
+    }
+
+    #[test]
+    fn idle_session_has_no_table() {
+        let now = Instant::now();
+        let mut deadlines = Deadlines::default();
+        deadlines.set(Deadline::Login, now);
+        deadlines.set(Deadline::Idle, now);
+        deadlines.clear(Deadline::Login);
+        assert!(deadlines.others.is_none() && deadlines.is_set(Deadline::Idle));
+        deadlines.clear(Deadline::Linger);
+        assert_eq!(deadlines.take_due(now), Some(Deadline::Idle));
         assert_eq!(deadlines.next(), None);
     }
 

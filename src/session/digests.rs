@@ -119,7 +119,7 @@ impl Session {
                 placement,
                 umask,
             };
-            self.audit.changes = true;
+            self.audit.notes().changes = true;
             self.start_task(Question::Combine, spec, cx);
         }
     }

@@ -166,14 +166,15 @@ pub struct Session {
     command_rate: TokenBucket,
     long_lines: u8,
     log: Box<SessionLog>,
-    audit: Box<AuditState>,
+    audit: AuditState,
     /// Set when the session must end once no transfer is in progress.
     end_reason: Option<EndReason>,
 }
 
 /// The size of the boxes of a session, for the total memory of a connection.
 #[cfg(test)]
-pub(crate) const BOXED_BYTES: usize = size_of::<SessionLog>() + size_of::<AuditState>();
+pub(crate) const BOXED_BYTES: usize =
+    size_of::<SessionLog>() + size_of::<audit::AuditNotes>() + Deadlines::BOXED_BYTES;
 
 impl Session {
     /// Opens a session and sends the greeting.
@@ -204,7 +205,7 @@ impl Session {
             command_rate: TokenBucket::default(),
             long_lines: 0,
             log: Box::default(),
-            audit: Box::default(),
+            audit: AuditState::default(),
             end_reason: None,
         }
     }

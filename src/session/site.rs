@@ -81,7 +81,7 @@ impl Session {
         let Some(row) = TABLE.iter().find(known) else {
             return cx.reply(&Reply::fixed(500, "Unknown SITE command."));
         };
-        self.audit.verb = Some(row.verb());
+        self.audit.notes().verb = Some(row.verb());
         if !self.may(row.needs, cx) {
             return;
         }

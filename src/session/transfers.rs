@@ -305,13 +305,13 @@ impl Session {
         took: Duration,
         cx: &mut Context<'_>,
     ) {
-        self.audit.moved = Some((bytes, took));
+        self.audit.notes().moved = Some((bytes, took));
         let Some((verb, path)) = purpose.file() else {
             return;
         };
-        self.audit.changes = true;
+        self.audit.notes().changes = true;
         // STOU has chosen its name since the command was parsed.
-        self.audit.path = Some(path.clone());
+        self.audit.notes().path = Some(path.clone());
         let representation = self.params.representation;
         cx.action(Action::Record(Box::new(TransferRecord {
             ended: cx.unix_time,
