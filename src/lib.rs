@@ -183,6 +183,8 @@ mod capacity;
 mod cause;
 mod clock;
 mod config;
+#[cfg_attr(not(feature = "records"), path = "no_event_helper.rs")]
+mod event_helper;
 mod event_loop;
 mod file_task;
 pub mod guide;
@@ -195,6 +197,7 @@ mod limits;
 pub mod logging;
 mod net;
 mod observe;
+#[cfg_attr(not(any(feature = "pam", feature = "records")), path = "no_privsep.rs")]
 mod privsep;
 mod protocol;
 mod reactor;

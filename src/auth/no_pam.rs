@@ -1,8 +1,10 @@
 //! Replaces `pam` without the Cargo feature `pam`: no [`PamService`] can be made, so no account needs PAM.
 
 use std::convert::Infallible;
+use std::ffi::OsStr;
 use std::io;
 use std::net::IpAddr;
+use std::process::ExitCode;
 
 use super::{PamService, Password};
 use crate::privsep::Helper;
@@ -15,6 +17,10 @@ impl PamRequest {
     pub(super) const fn new(_: &PamService, _: &[u8], _: &Password, _: IpAddr) -> Option<Self> {
         None
     }
+}
+
+pub(crate) const fn run_if_requested(_: &OsStr) -> Option<ExitCode> {
+    None
 }
 
 /// Starts the PAM helper process.

@@ -13,9 +13,10 @@ use lexopt::prelude::*;
 use mioftpd::internals::cause::cause;
 use mioftpd::internals::config::Words;
 use mioftpd::internals::limits::{BUSY_POLL_MAX, WORKERS};
+use mioftpd::internals::net::LOOKS_UP_NAMES;
 use mioftpd::internals::protocol::charset;
 use mioftpd::internals::{auth, config};
-use mioftpd::{ConfigDraft, PassiveHostError, Syslog};
+use mioftpd::{ConfigDraft, PassiveHost, PassiveHostError, Syslog};
 
 use super::{Failure, Invocation};
 
@@ -127,13 +128,7 @@ impl Options {
                 config.passive_ports = Some(value(parser, name, takes, config::read_ports)?);
             }
             "passive-address" => {
-                let takes = "an IPv4 address or a name such as 203.0.113.7 or ftp.example.com";
-                let text = parser.value()?;
-                let host = text.to_string_lossy().parse();
-                config.passive_address = Some(host.map_err(|error| match error {
-                    PassiveHostError::Neither => invalid_value(name, takes, &text),
-                    PassiveHostError::Unusable(_) => Failure::Invalid(format!("--{name}: {error}")),
-                })?);
+                config.passive_address = Some(passive_host(parser, name)?);
             }
             "time-zone" => {
                 config.zone = value(parser, name, "UTC, or an offset such as +02:00", parsed)?;
@@ -269,6 +264,21 @@ fn optional_word<T: Words>(parser: &mut lexopt::Parser, name: &str) -> Result<Op
 
 fn parsed<T: FromStr>(text: &str) -> Option<T> {
     text.parse().ok()
+}
+
+fn passive_host(parser: &mut lexopt::Parser, name: &str) -> Result<PassiveHost, Failure> {
+    let takes = "an IPv4 address or a name such as 203.0.113.7 or ftp.example.com";
+    let text = parser.value()?;
+    match text.to_string_lossy().parse() {
+        Ok(PassiveHost::Name(_)) if !LOOKS_UP_NAMES => Err(Failure::Invalid(format!(
+            "--{name}: this build looks up no names; use an IPv4 address, or build with --features resolver"
+        ))),
+        Ok(host) => Ok(host),
+        Err(PassiveHostError::Neither) => Err(invalid_value(name, takes, &text)),
+        Err(error @ PassiveHostError::Unusable(_)) => {
+            Err(Failure::Invalid(format!("--{name}: {error}")))
+        }
+    }
 }
 
 fn short_time(text: &str) -> Option<Duration> {

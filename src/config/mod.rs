@@ -268,7 +268,7 @@ impl Config {
     }
 
     /// Whether a masquerade address is a name, which the server resolves while it runs.
-    fn has_names(&self) -> bool {
+    pub(crate) fn has_names(&self) -> bool {
         let by_network = self.passive_addresses.iter().map(|(_, host)| host);
         let mut hosts = by_network.chain(&self.passive_address);
         hosts.any(|host| matches!(host, PassiveHost::Name(_)))

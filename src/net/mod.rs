@@ -8,6 +8,7 @@
 mod address_rules;
 mod channel;
 mod end_order;
+#[cfg_attr(not(feature = "systemd"), path = "no_inherited.rs")]
 mod inherited;
 mod listener;
 mod passive_address;
@@ -31,7 +32,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 pub use address_rules::AddressRules;
 pub use channel::{Channel, ClientCertStatus, DataSession, HandshakeStep};
 pub use inherited::{InheritedListener, inherited_listeners};
-pub use passive_address::{PassiveAddresses, PassiveHost, PassiveHostError};
+pub use passive_address::{LOOKS_UP_NAMES, PassiveAddresses, PassiveHost, PassiveHostError};
 pub use passive_ports::PassivePorts;
 pub use system::SystemNetwork;
 

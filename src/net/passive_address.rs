@@ -15,6 +15,9 @@ use super::Cidr;
 use crate::limits::{NAME_RETRY_DELAY, NAME_TTL};
 use crate::protocol::unicast::is_unicast;
 
+/// Whether the Cargo feature `resolver` is on. Without it the server refuses to start with a name.
+pub const LOOKS_UP_NAMES: bool = cfg!(feature = "resolver");
+
 /// A host with an IPv4 address.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum PassiveHost {

@@ -6,21 +6,18 @@
 //! on threads of their own. A reload keeps the directories that are still served, opened again by then, and
 //! their counters.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::path::Path;
 use std::sync::Arc;
 
 use rustix::fs::Access;
 
-use super::Error;
+use super::counters::{Counters, same_quota};
+use super::{DirectoryId, Error};
 use crate::auth::Account;
 use crate::cause;
 use crate::config::Config;
 use crate::reactor::StorageByAccount;
-use crate::storage::{
-    Disk, EmptyStorage, PathLookup, Policy, Quota, QuotaStorage, Storage, Sweep, UsageCounter,
-};
+use crate::storage::{Disk, EmptyStorage, PathLookup, Policy, Storage, Sweep};
 
 /// The opened directories, and the work that starts with the threads.
 pub(super) struct OpenedStorage {
@@ -37,14 +34,6 @@ pub(super) struct KeptStorage {
     disks: Vec<Disk>,
     counters: Counters,
 }
-
-/// Device and inode of a directory; unique while it is open.
-type DirectoryId = (u64, u64);
-
-/// One counter per directory, shared by all accounts that have it as their root, whatever the path.
-/// Changes made through a root above or below it are seen only by a recount, as those of other
-/// programs are.
-type Counters = HashMap<DirectoryId, Arc<UsageCounter>>;
 
 struct OpenRoot {
     disk: Arc<dyn Storage>,
@@ -70,8 +59,8 @@ pub(super) fn key_of(config: &Config, own: Option<&Path>) -> Option<String> {
 }
 
 impl KeptStorage {
-    pub(super) fn counters(&self) -> impl Iterator<Item = &Arc<UsageCounter>> {
-        self.counters.values()
+    pub(super) const fn counters(&self) -> &Counters {
+        &self.counters
     }
 
     /// Opens each directory again at its path, and has those with a quota counted again: SIGHUP is how an
@@ -85,7 +74,7 @@ impl KeptStorage {
                 log::warn!("Cannot open {path} again, so what was there is still served: {why}");
             }
         }
-        self.counters().for_each(UsageCounter::request_recount);
+        self.counters.request_recounts();
     }
 
     fn disk(&self, root: &Path) -> Option<Disk> {
@@ -147,16 +136,10 @@ pub(super) fn open(config: &Config, present: &KeptStorage) -> Result<OpenedStora
 
 /// A counter for each directory of an account with a quota: the present one, or a new one.
 fn counters(config: &Config, roots: &OpenRoots<'_>, present: &Counters) -> Counters {
-    let mut counters = Counters::new();
+    let mut counters = Counters::default();
     for account in config.accounts.iter() {
-        let root = root_of(roots, account.root.as_deref());
-        let Some(root) = root.filter(|_| quota(account).is_limited()) else {
-            continue;
-        };
-        if let Entry::Vacant(entry) = counters.entry(root.identity) {
-            let counter = present.get(&root.identity).cloned();
-            let new = || Arc::new(UsageCounter::new(Arc::default(), Arc::clone(&root.disk)));
-            entry.insert(counter.unwrap_or_else(new));
+        if let Some(OpenRoot { disk, identity }) = root_of(roots, account.root.as_deref()) {
+            counters = counters.with(account, *identity, disk, present);
         }
     }
     counters
@@ -170,15 +153,7 @@ fn account_storage(
     let storage_of = |account: &Arc<Account>| {
         let root = root_of(roots, account.root.as_deref())?;
         let disk = Arc::clone(&root.disk);
-        let storage: Arc<dyn Storage> = match counters.get(&root.identity) {
-            // Metered also without a quota of its own: the directory may be shared with an account
-            // that has one.
-            Some(counter) => {
-                let counter = Arc::clone(counter);
-                Arc::new(QuotaStorage::with_recounts(disk, counter, quota(account)))
-            }
-            None => disk,
-        };
+        let storage = counters.metered(account, root.identity, disk);
         Some((account.name.clone(), storage))
     };
     config.accounts.iter().filter_map(storage_of).collect()
@@ -189,8 +164,7 @@ pub(super) fn differ(one: &Config, other: &Config) -> bool {
     let is_in_other = |account: &Arc<Account>| {
         // The anonymous account is found by another name, too.
         other.accounts.get(&account.name).is_some_and(|same| {
-            (&same.name, &same.root) == (&account.name, &account.root)
-                && quota(same) == quota(account)
+            (&same.name, &same.root) == (&account.name, &account.root) && same_quota(same, account)
         })
     };
     let count = |config: &Config| config.accounts.iter().count();
@@ -203,15 +177,6 @@ pub(super) fn reopen(
     present: &KeptStorage,
 ) -> Result<(StorageByAccount, KeptStorage), String> {
     let opened = open(config, present).map_err(|error| error.to_string())?;
-    let is_new = |counter: &&Arc<UsageCounter>| counter.usage().is_unknown();
-    let first = opened.kept.counters().filter(is_new);
-    first.for_each(UsageCounter::request_recount);
+    opened.kept.counters.request_first_counts();
     Ok((opened.account_storage, opened.kept))
-}
-
-const fn quota(account: &Account) -> Quota {
-    Quota {
-        bytes: account.quota_bytes,
-        files: account.quota_files,
-    }
 }

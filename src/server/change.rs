@@ -81,7 +81,7 @@ impl Server {
             log::set_max_level(level);
         }
         self.config = config;
-        self.recounts = self.start_recounts();
+        self.recounts = self.storage.counters().start_recounts(self.config.recount);
         log::info!("The configuration was read again");
     }
 }

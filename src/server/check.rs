@@ -12,7 +12,7 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketType, sockopt};
 
 use super::listening::{is_optional, lacks_ipv6, plaintext_addresses};
-use super::{Error, account_storage, mode, opening, tls, warnings, workers};
+use super::{Error, account_storage, features, mode, opening, tls, warnings, workers};
 use crate::capacity;
 use crate::cause::{self, cause};
 use crate::config::{Certificate, Config, TlsConfig, directory_of, overlap};
@@ -50,6 +50,7 @@ pub fn check(config: &Config, now: i64) -> Vec<Finding> {
     let no_directory = opening::note_without_directory(config).map(str::to_owned);
     let notes = no_directory.into_iter().chain(notes);
     let mut findings: Vec<_> = notes.map(Finding::Note).collect();
+    findings.extend(features::check(config).err().map(Finding::Failure));
     for (own, root) in config.roots() {
         if let Err(error) = Disk::open_root(root) {
             let error = Error::Root(root.to_owned(), account_storage::key_of(config, own), error);

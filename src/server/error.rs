@@ -28,6 +28,8 @@ pub enum Error {
     Records(observe::RecordsError),
     /// There are PAM accounts, and the PAM helper process is not running.
     Pam(io::Error),
+    /// The configuration needs a Cargo feature that this build lacks.
+    NotBuiltIn(String),
     /// Another system call failed; the text says which step.
     System(&'static str, io::Error),
 }
@@ -57,7 +59,7 @@ impl fmt::Display for Error {
                     cause(error)
                 )
             }
-            Self::HashMemory(why) | Self::Tls(why) => f.write_str(why),
+            Self::HashMemory(why) | Self::Tls(why) | Self::NotBuiltIn(why) => f.write_str(why),
             Self::Records(error) => error.fmt(f),
             Self::Pam(error) => write!(f, "cannot ask PAM about accounts: {}", cause(error)),
             Self::System(what, error) => {
@@ -78,6 +80,7 @@ impl std::error::Error for Error {
             | Self::Records(observe::RecordsError::Log(_, error)) => Some(error),
             Self::HashMemory(_)
             | Self::Tls(_)
+            | Self::NotBuiltIn(_)
             | Self::Records(observe::RecordsError::Events(_)) => None,
         }
     }

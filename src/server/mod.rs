@@ -8,12 +8,16 @@ mod account_storage;
 mod change;
 mod check;
 mod client;
+#[cfg_attr(not(feature = "quotas"), path = "no_counters.rs")]
+mod counters;
 mod error;
+mod features;
 mod listening;
 mod opening;
-mod recounts;
 mod reload;
+#[cfg_attr(not(feature = "resolver"), path = "no_resolver.rs")]
 mod resolver;
+#[cfg_attr(not(feature = "systemd"), path = "no_service_manager.rs")]
 mod service_manager;
 #[cfg_attr(not(feature = "tls"), path = "no_tls.rs")]
 mod tls;
@@ -26,28 +30,31 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use crate::capacity;
-use crate::cause::cause;
 use crate::config::{Config, FIRST_FREE_PORT};
+use crate::event_helper;
 use crate::hash_memory::HashMemory;
 use crate::net::tls::Acceptor;
 use crate::net::{InheritedListener, Network, SystemNetwork, Waker, inherited_listeners};
 use crate::observe::{Records, Subscription};
 use crate::reactor::{Activity, Parts, Reactor};
 use crate::session::ServerMode;
-use crate::storage::{Umask, UsageCounter};
+use crate::storage::Umask;
 use crate::workers::Sweeper;
 use account_storage::KeptStorage;
 pub use check::{Finding, check};
+use counters::Recounts;
 pub use error::Error;
 use opening::{
-    DeferredStart, Environment, acceptor_for, event_monitor_for, hash_memory_for,
-    passive_addresses_for, passive_ports_for, require_pam_helper, settings_for, workers_for,
+    DeferredStart, Environment, acceptor_for, hash_memory_for, passive_addresses_for,
+    passive_ports_for, require_pam_helper, settings_for, workers_for,
 };
-use recounts::Recounts;
 pub use reload::ConfigSource;
 use reload::Reload;
 use resolver::Resolver;
 use service_manager::ServiceManager;
+
+/// Device and inode of a directory; unique while it is open.
+type DirectoryId = (u64, u64);
 
 /// An FTP server. Dropping it waits up to one second for pending transfer records and up to five seconds for
 /// pending upload events.
@@ -168,7 +175,7 @@ impl Server {
         }
         let environment = Environment {
             inherited,
-            event_monitor: event_monitor_for(&config)?,
+            event_monitor: event_helper::start(&config).map_err(Error::Records)?,
         };
         let mut server = Self::with_network(config, network, source, environment)?;
         server.manager = ServiceManager::from_environment();
@@ -184,6 +191,7 @@ impl Server {
         source: ConfigSource,
         environment: Environment,
     ) -> Result<Self, Error> {
+        features::check(&config).map_err(Error::NotBuiltIn)?;
         require_pam_helper(&config.accounts)?;
         let handle = Handle {
             stops: Arc::default(),
@@ -319,26 +327,12 @@ impl Server {
     fn begin(&mut self, deferred: DeferredStart) -> Result<(), Error> {
         let failed = |error| Error::System("cannot start the threads", error);
         self.sweeper = deferred.start().map_err(failed)?;
-        self.storage
-            .counters()
-            .for_each(UsageCounter::request_recount);
-        self.recounts = self.start_recounts();
+        self.storage.counters().request_recounts();
+        self.recounts = self.storage.counters().start_recounts(self.config.recount);
         self.resolve();
         self.manager.ready(&self.status());
         self.manager.keep_alive(self.reactor.now());
         Ok(())
-    }
-
-    /// A failure is not fatal: a directory is also recounted before a quota refuses an upload.
-    fn start_recounts(&self) -> Option<Recounts> {
-        let started = Recounts::start(self.storage.counters().cloned(), self.config.recount);
-        started.unwrap_or_else(|error| {
-            let why = cause(&error);
-            log::warn!(
-                "Cannot start the recount thread: quotas see changes by other programs late: {why}"
-            );
-            None
-        })
     }
 
     fn status(&self) -> String {
@@ -378,7 +372,7 @@ const fn mode(config: &Config) -> ServerMode {
 fn workers(config: &Config) -> usize {
     match mode(config) {
         // Its only jobs are TLS handshakes.
-        ServerMode::ControlOnly => config.tls.is_some() as usize,
+        ServerMode::ControlOnly => usize::from(config.tls.is_some()),
         ServerMode::Serving => capacity::storage_workers(config),
     }
 }

@@ -12,11 +12,10 @@ use crate::auth::Accounts;
 use crate::cause::cause;
 use crate::config::{Config, TlsConfig};
 use crate::hash_memory::HashMemory;
-use crate::helper_process::event_arguments;
 use crate::limits::MemoryProfile;
 use crate::net::tls::Acceptor;
 use crate::net::{InheritedListener, PassiveAddresses, PassivePorts, Waker};
-use crate::observe::{self, RecordThreads, event_worker};
+use crate::observe::RecordThreads;
 use crate::privsep::Helper;
 use crate::protocol::date::Precision;
 use crate::session::{ServerMode, Settings};
@@ -66,23 +65,6 @@ pub(super) struct Environment {
     pub(super) inherited: Option<Vec<InheritedListener>>,
     /// Runs the event command.
     pub(super) event_monitor: Option<Helper>,
-}
-
-/// Starts the helper process that runs the event command, if one is configured.
-pub(super) fn event_monitor_for(config: &Config) -> Result<Option<Helper>, Error> {
-    let events = &config.events;
-    if events.command.is_empty() || !config.helpers {
-        return Ok(None);
-    }
-    let run_as = event_arguments(config.run_as.as_ref());
-    let failed = |error| {
-        observe::RecordsError::Events(format!(
-            "cannot start the helper process for events.command: {}",
-            cause(&error)
-        ))
-    };
-    let started = event_worker::start(run_as, &events.command, events.time);
-    started.map(Some).map_err(failed).map_err(Error::Records)
 }
 
 /// The memory for password hashes, if it is enough for those of the accounts.

@@ -9,7 +9,7 @@ use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::thread;
 
 use super::account_storage::KeptStorage;
-use super::{account_storage, tls, warnings, workers};
+use super::{account_storage, features, tls, warnings, workers};
 use crate::cause::cause;
 use crate::config::fixed::keep_fixed_keys;
 use crate::config::{Config, losses};
@@ -123,6 +123,7 @@ fn read(source: &ConfigSource, present: &ReloadBase) -> Result<ReloadResult, Str
     // Also if the configuration turns out invalid.
     present.storage.refresh();
     let mut config = source()?;
+    features::check(&config)?;
     let losses = losses::losses(&present.config, &config);
     if let Some(why) = losses::refusal(&losses, &config) {
         return Err(why);

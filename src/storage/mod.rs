@@ -8,34 +8,29 @@
 //! A call that may block says so ("Blocks."). Others take a [`Wait`]: on the event loop it is `Never`,
 //! and a call that would block returns [`Error::WouldWait`]; on a worker it is `Allowed`.
 
-mod counter;
 mod disk;
 mod error;
-mod ledger;
 mod memory;
-mod metered;
 mod nothing;
 mod operator_file;
 mod policy;
-mod tally;
+#[cfg(feature = "quotas")]
+mod quota;
 mod umask;
-mod usage;
 
 use std::fmt;
 use std::os::fd::BorrowedFd;
 
-pub use counter::UsageCounter;
 pub use disk::{Disk, PathLookup, Sweep, SweepResult};
 pub use error::Error;
 use error::existing;
-pub use ledger::Quota;
 pub use memory::Memory;
-pub use metered::QuotaStorage;
 pub use nothing::EmptyStorage;
 pub use operator_file::open_operator_file;
 pub use policy::{CutUploads, Durability, Policy, ReplaceFiles};
+#[cfg(feature = "quotas")]
+pub use quota::{Quota, QuotaStorage, TreeUsage, UsageCounter};
 pub use umask::{BadUmask, Umask};
-pub use usage::TreeUsage;
 
 pub use crate::protocol::entry::{Entry, Kind, Metadata, Special};
 pub use crate::protocol::path::VirtualPath;

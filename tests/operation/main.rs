@@ -18,7 +18,9 @@ mod log_readers;
 mod logs;
 mod missing_calls;
 mod readme;
+#[cfg(feature = "records")]
 mod records;
+#[cfg(feature = "systemd")]
 mod service_manager;
 mod service_unit;
 #[path = "../support/mod.rs"]

@@ -82,6 +82,7 @@ fn private_client_gets_the_local_address_in_pasv() {
 }
 
 #[test]
+#[cfg(feature = "resolver")]
 fn passive_address_name_is_resolved() {
     let server = Starter::default()
         .listen("127.0.0.2:0")
@@ -96,6 +97,7 @@ fn passive_address_name_is_resolved() {
 }
 
 #[test]
+#[cfg(feature = "resolver")]
 fn unresolved_passive_address_falls_back_to_local_address() {
     let server = Starter::default()
         .argument("--passive-address")
@@ -104,6 +106,17 @@ fn unresolved_passive_address_falls_back_to_local_address() {
         .start();
     let reply = server.login().command("PASV", 227);
     assert!(reply.text().contains("(127,0,0,1,"), "{}", reply.text());
+}
+
+#[test]
+#[cfg(not(feature = "resolver"))]
+fn passive_address_name_needs_a_build_with_resolver() {
+    let output = crate::support::mioftpd(["--passive-address", "ftp.example.com"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(text.contains("--features resolver"), "{text}");
 }
 
 #[test]

@@ -70,6 +70,7 @@
 //! decides a run), [`staging`] and [`run`] (one run), [`attempt`] and [`watchdog`] (panics and endless
 //! loops). `tests/planted` measures which bugs the oracle finds.
 
+#![cfg(feature = "quotas")]
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,

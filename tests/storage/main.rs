@@ -9,23 +9,26 @@
 mod attributes;
 mod changes;
 mod directories;
+#[cfg(feature = "quotas")]
 mod hooked;
+#[cfg(feature = "quotas")]
 mod interrupted;
 mod jail;
 mod policies;
+#[cfg_attr(not(feature = "quotas"), path = "no_quota.rs")]
 mod quota;
+#[cfg(feature = "quotas")]
 mod quota_faults;
+#[cfg(feature = "quotas")]
 mod recounts;
 mod reopened;
+#[cfg(feature = "quotas")]
 mod shared_quota;
 mod uploads;
 
-use std::sync::Arc;
-
 use mioftpd::VirtualPath;
 use mioftpd::internals::storage::{
-    Answer, Disk, Kind, Memory, Operation, PathLookup, Placement, Quota, QuotaStorage, Result,
-    Storage, TreeUsage, Upload, Wait,
+    Answer, Disk, Kind, Memory, Operation, PathLookup, Placement, Result, Storage, Upload, Wait,
 };
 
 /// Runs a test on each storage, initially empty.
@@ -36,14 +39,7 @@ fn each(test: impl Fn(&dyn Storage)) {
     }
     let memory = Memory::new();
     test(&memory);
-    let counted = TreeUsage::default();
-    counted.count(&Memory::new()).unwrap();
-    let inner = Arc::new(Memory::new());
-    test(&QuotaStorage::new(
-        inner,
-        Arc::new(counted),
-        Quota::default(),
-    ));
+    quota::without_limits(&test);
     assert_eq!((memory.open_handles(), memory.pending_uploads()), (0, 0));
 }
 

@@ -26,6 +26,11 @@ pub(crate) fn counted(storage: &Arc<dyn Storage>, quota: Quota) -> QuotaStorage 
     QuotaStorage::new(Arc::clone(storage), Arc::new(usage), quota)
 }
 
+/// Runs a test on a quota without limits around an empty memory.
+pub(crate) fn without_limits(test: impl Fn(&dyn Storage)) {
+    test(&counted_memory(&Memory::new(), Quota::default()));
+}
+
 fn counted_memory(memory: &Memory, quota: Quota) -> QuotaStorage {
     let storage: Arc<dyn Storage> = Arc::new(memory.clone());
     counted(&storage, quota)

@@ -9,21 +9,30 @@
 mod checker;
 mod request;
 
+use std::ffi::OsStr;
 use std::io;
+use std::process::ExitCode;
 
 use crate::cause::cause;
 use crate::limits::{PAM_PROCESSES, PAM_TIMEOUT};
-use crate::privsep::{Helper, Role};
-pub(crate) use checker::run as run_checker;
+use crate::privsep::{self, Helper, Role};
 use request::PamAnswer;
 pub(super) use request::PamRequest;
 
 /// The PAM helper process and its checkers.
-pub(crate) const ROLE: Role = Role {
+const ROLE: Role = Role {
     name: "mioftpd: PAM helper",
     worker: "mioftpd: PAM checker",
     at_once: PAM_PROCESSES,
 };
+
+/// Runs the helper or a checker, if this process was started as one of them.
+pub(crate) fn run_if_requested(name: &OsStr) -> Option<ExitCode> {
+    if name == OsStr::new(ROLE.name) {
+        return Some(privsep::run_helper(&ROLE));
+    }
+    (name == OsStr::new(ROLE.worker)).then(checker::run)
+}
 
 /// Starts the PAM helper process, with the privileges of this process.
 pub(super) fn start() -> io::Result<Helper> {

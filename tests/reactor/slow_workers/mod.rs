@@ -9,6 +9,7 @@
 //! - `counts`: the files under a quota are being counted.
 //! - `handshakes`: a TLS handshake takes long, or an address begins many.
 
+#[cfg(feature = "quotas")]
 mod counts;
 #[cfg(feature = "tls")]
 mod handshakes;

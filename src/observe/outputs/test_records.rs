@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::record::{Outcome, TransferRecord, Verb};
-use super::transfer_log::{TransferLog, TransferLogFormat};
+use crate::observe::record::{Outcome, TransferRecord, Verb};
+use crate::observe::settings::{TransferLog, TransferLogFormat};
 use crate::protocol::path::VirtualPath;
 
 pub(super) fn json_log(file: &Path) -> TransferLog {

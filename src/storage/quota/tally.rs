@@ -4,7 +4,7 @@
 //! a class by its inode, and the class of each changed file is marked ([`InodeClasses`]): the walk's sum
 //! of an unmarked class is exact. It knows neither names nor the quota.
 
-use super::{Kind, Metadata};
+use crate::storage::{Kind, Metadata};
 
 /// Number of inode classes. After 100 changes two thirds of them are still unmarked; the sums of a tree
 /// take 4 KiB.

@@ -9,9 +9,10 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use super::{Error, Storage, TreeUsage};
+use super::TreeUsage;
 use crate::cause::cause;
 use crate::limits::{COUNT_COOLDOWN, COUNT_COOLDOWN_STEPS, COUNT_PAUSE, THREAD_STACK_BYTES};
+use crate::storage::{Error, Storage};
 
 /// Schedules the counts of one tree.
 pub struct UsageCounter {

@@ -9,64 +9,25 @@ use std::fs;
 use std::os::fd::AsRawFd as _;
 use std::os::unix::ffi::OsStringExt as _;
 use std::os::unix::fs::FileTypeExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use super::command::{self, CommandEnd, UploadFacts};
 use super::event_socket::EventSocket;
 use super::event_worker;
 use super::json;
-use super::lossy_queue::LossyQueue;
-use super::record::TransferRecord;
 use crate::cause::cause;
 use crate::file_task::{Algorithm, FileTask, TaskResult, TaskSpec, TaskStep};
-use crate::limits::{self, CHUNK_BYTES, WORKER_NICENESS};
+use crate::limits::{CHUNK_BYTES, WORKER_NICENESS};
+use crate::observe::lossy_queue::LossyQueue;
+use crate::observe::record::TransferRecord;
+use crate::observe::settings::Events;
 use crate::privsep::Helper;
 use crate::protocol::seconds::Seconds;
 use crate::storage::{Storage, Wait};
 use crate::transfer::Scratch;
 
-/// The configuration of upload events.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Events {
-    /// A program (its absolute path) and its arguments; empty for none. It runs after each upload,
-    /// complete or not, without a shell, with these variables: `MIOFTPD_VERB` (STOR, STOU or APPE),
-    /// `MIOFTPD_PATH` (as the client sees it), `MIOFTPD_BYTES`, `MIOFTPD_SECONDS`, `MIOFTPD_OUTCOME`
-    /// (`complete`, or the reason in one word), `MIOFTPD_ACCOUNT`, `MIOFTPD_PEER`, `MIOFTPD_TLS` (yes or
-    /// no); after a complete upload also `MIOFTPD_FILE` (the path on this host) and, with
-    /// [`digest`](Self::digest), `MIOFTPD_SHA256`. Clients choose the file names: quote them. The program
-    /// runs in a [helper process](crate::Config::helpers), as the user of the server and outside its
-    /// sandbox; without a helper it has the rights of the process.
-    pub command: Vec<OsString>,
-    /// A Unix socket, datagram or stream, that gets a line of JSON for each upload.
-    pub socket: Option<PathBuf>,
-    /// Whether events have the SHA-256 of the stored file; needs the Cargo feature `digests`. The file
-    /// is read again for it, with the content that it has by then.
-    pub digest: bool,
-    /// The most concurrent programs.
-    pub at_once: usize,
-    /// The time-out of a program, after which it is killed.
-    pub time: Duration,
-}
-
-impl Default for Events {
-    fn default() -> Self {
-        Self {
-            command: Vec::new(),
-            socket: None,
-            digest: false,
-            at_once: limits::EVENT_COMMANDS,
-            time: limits::EVENT_COMMAND_TIMEOUT,
-        }
-    }
-}
-
 impl Events {
-    pub(super) const fn is_configured(&self) -> bool {
-        !self.command.is_empty() || self.socket.is_some()
-    }
-
     pub(super) fn threads(&self) -> usize {
         if self.command.is_empty() {
             1

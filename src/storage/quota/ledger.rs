@@ -6,7 +6,7 @@
 use slab::Slab;
 
 use super::tally::{Amount, FileId, InodeClasses, Tally};
-use super::{Error, Metadata, Result};
+use crate::storage::{Error, Metadata, Result};
 
 /// The limits of a tree; `None` is unlimited.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

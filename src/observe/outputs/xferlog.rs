@@ -4,8 +4,8 @@
 //! The format has no escapes. White space and control characters in names become underscores, as in
 //! wu-ftpd, so that no name can forge a field or a line; two names may then look alike. Times are in UTC.
 
-use super::record::TransferRecord;
 use super::timestamp::ctime;
+use crate::observe::record::TransferRecord;
 
 /// The line of a transfer, with its LF.
 pub(super) fn line(record: &TransferRecord) -> Vec<u8> {
@@ -46,9 +46,9 @@ fn push_name(line: &mut Vec<u8>, name: &[u8]) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::record::{Outcome, Verb};
     use super::super::test_records::upload;
     use super::*;
+    use crate::observe::record::{Outcome, Verb};
     use proptest::prelude::*;
 
     #[test]

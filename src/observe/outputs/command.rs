@@ -19,8 +19,8 @@ use rustix::fs::{Access, access};
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process_group};
 
-use super::record::TransferRecord;
 use crate::cause::{cause, of_path};
+use crate::observe::record::TransferRecord;
 use crate::protocol::seconds::Seconds;
 
 /// `PATH` of the program where the server has none.

@@ -8,10 +8,10 @@
 use std::sync::Arc;
 
 use super::usage::{NamespaceLock, Reservation};
-use super::{
+use super::{Quota, TreeUsage, UsageCounter};
+use crate::storage::{
     Answer, CommitState, Directory, Entry, Error, File, Kind, Metadata, Operation, Placement,
-    Quota, Result, Storage, TreeUsage, Umask, Upload, UploadFile, UsageCounter, VirtualPath, Wait,
-    existing,
+    Result, Storage, Umask, Upload, UploadFile, VirtualPath, Wait, existing,
 };
 
 /// A storage with a quota. Clones share the usage.

@@ -13,34 +13,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustix::fs::{Access, OFlags, fcntl_getfl, fcntl_setfl};
 
-use super::audit::AuditRecord;
 use super::error_throttle::ErrorThrottle;
-use super::lossy_queue::{LossyQueue, QueueClass};
-use super::record::TransferRecord;
-use super::{LoopWaker, json, xferlog};
+use super::{json, xferlog};
 use crate::cause::{cause, of_path};
 use crate::limits::RECORDS_QUEUED;
-
-/// The format of a log file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TransferLogFormat {
-    /// A line of xferlog(5) for each [`TransferRecord`].
-    Xferlog,
-    /// A JSON object for each [`TransferRecord`].
-    Json,
-    /// A JSON object for each [`AuditRecord`].
-    Audit,
-}
-
-/// One log file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TransferLog {
-    /// The path; a missing file is created. The user of the server must be able to create files in the
-    /// directory, or reopening fails after a rotation.
-    pub file: PathBuf,
-    /// The format.
-    pub format: TransferLogFormat,
-}
+use crate::observe::LoopWaker;
+use crate::observe::audit::AuditRecord;
+use crate::observe::lossy_queue::{LossyQueue, QueueClass};
+use crate::observe::record::TransferRecord;
+use crate::observe::settings::{TransferLog, TransferLogFormat};
 
 /// The class of records in the queue to the thread.
 pub(super) const RECORDS: usize = 0;

@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::ledger::{Ledger, LedgerKey, Quota};
 use super::tally::{Amount, FileId, InodeClasses, Tally};
-use super::{Entry, Error, Kind, Metadata, Result, Storage, VirtualPath};
 use crate::limits::{COUNT_ATTEMPTS, COUNT_ENTRIES};
+use crate::storage::{Entry, Error, Kind, Metadata, Result, Storage, VirtualPath};
 
 /// The usage of a tree, shared by all accounts that write to it. The event loop takes neither mutex.
 #[derive(Debug, Default)]

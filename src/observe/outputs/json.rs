@@ -5,8 +5,8 @@
 
 use std::fmt::Write as _;
 
-use super::audit::AuditRecord;
-use super::record::TransferRecord;
+use crate::observe::audit::AuditRecord;
+use crate::observe::record::TransferRecord;
 use crate::protocol::date::rfc3339;
 use crate::protocol::seconds::Seconds;
 use crate::protocol::visible::is_printable;
@@ -96,9 +96,9 @@ pub(super) fn hex(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::record::Outcome;
     use super::super::test_records::upload;
     use super::*;
+    use crate::observe::record::Outcome;
     use crate::protocol::path::VirtualPath;
     use proptest::prelude::*;
     use serde_json::Value;
