@@ -4,6 +4,7 @@
 //! operator installs; tests use the same files.
 //!
 //! - [`accounts`]: users, permissions, password hashes, PAM, limits of an account.
+//! - [`boards`]: profiles, features and memory for small boards, and a drop box for cameras.
 //! - [`systemd`]: a service unit, socket activation, the watchdog.
 //! - [`init`]: in the background, inetd, syslog, and scripts for systems without systemd.
 //! - [`fail2ban`]: a filter and a jail for failed logins.
@@ -15,6 +16,12 @@
 
 #[doc = include_str!("accounts.md")]
 pub mod accounts {}
+
+#[doc = include_str!("boards.md")]
+#[doc = "```toml"]
+#[doc = include_str!("camera.toml")]
+#[doc = "```"]
+pub mod boards {}
 
 #[doc = include_str!("devices.md")]
 pub mod devices {}

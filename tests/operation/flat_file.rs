@@ -96,6 +96,31 @@ fn limits_accounts_and_time_outs_of_a_flat_file_are_in_force() {
 }
 
 #[test]
+fn drop_box_of_the_guide_takes_pictures_and_nothing_else() {
+    let text = include_str!("../../src/guide/camera.toml");
+    let text = [
+        ("/srv/camera", "root"),
+        ("0.0.0.0:21", "127.0.0.1:0"),
+        ("50000-50009", "20000-60000"),
+        ("/etc/mioftpd.password", "secret"),
+    ]
+    .into_iter()
+    .fold(text.to_owned(), |text, (there, here)| {
+        assert!(text.contains(there), "{there}");
+        text.replace(there, here)
+    });
+    let folder = Folder::new(&text);
+    let server = folder.start();
+    let mut camera = log_in(&server, Ipv4Addr::LOCALHOST, "camera");
+    camera.store("picture", b"taken");
+    let stored = fs::read(folder.0.path().join("root/picture")).unwrap();
+    assert_eq!(stored, b"taken");
+    for command in ["RETR picture", "LIST", "DELE picture", "RNFR picture"] {
+        camera.command(command, 550);
+    }
+}
+
+#[test]
 fn mistake_in_a_flat_file_exits_2_with_position_and_remedy() {
     for (text, message) in [
         (
