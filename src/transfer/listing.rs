@@ -16,9 +16,13 @@ use crate::net::Stream;
 use crate::protocol::charset::Charset;
 use crate::protocol::facts::{self, FactFormat};
 use crate::protocol::framing::Malformed;
+use crate::protocol::path::PATH_MAX;
 use crate::protocol::zone::Zone;
 use crate::protocol::{glob, listing};
 use crate::storage::{Entry, Error, Result, Storage, VirtualPath};
+
+/// The longest line: a path, or a name with its facts.
+const LINE_BYTES: usize = PATH_MAX + 1024;
 
 /// The format of a listing's entries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -147,6 +151,15 @@ impl ListingSender {
         Ok(())
     }
 
+    /// Makes room for the longest line, so that lack of memory ends the listing and not the process.
+    fn make_room(&mut self) -> Result<()> {
+        if self.unsent.capacity() - self.unsent.len() >= LINE_BYTES {
+            return Ok(());
+        }
+        let room = self.unsent.try_reserve_exact(LISTING_BYTES + LINE_BYTES);
+        room.map_err(|_| Error::Exhausted)
+    }
+
     /// Formats entries until `enough` bytes are unsent, and returns whether there are more. The number
     /// of entries is bounded too, since a pattern may match none.
     fn print(&mut self, enough: usize) -> Result<bool> {
@@ -154,6 +167,7 @@ impl ListingSender {
             if self.unsent.len() >= enough {
                 break;
             }
+            self.make_room()?;
             match self.walk.next(|name| self.listing.selects(name))? {
                 Next::Entry(entry) => self.listing.print(entry, &mut self.unsent),
                 Next::Directory(path) => self.listing.print_header(&path, &mut self.unsent),

@@ -57,6 +57,8 @@ impl DiskDirectory {
     fn read_names(&mut self) -> Result<()> {
         self.names.clear();
         self.returned = 0;
+        let room = self.names.try_reserve_exact(NAMES_BYTES);
+        room.map_err(|_| Error::Exhausted)?;
         let mut buffer = [MaybeUninit::uninit(); NAMES_BYTES];
         let mut entries = RawDir::new(&self.directory, &mut buffer);
         while let Some(entry) = entries.next() {
