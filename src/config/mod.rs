@@ -12,6 +12,8 @@ pub(crate) mod fixed;
 pub(crate) mod losses;
 mod origins;
 pub mod password_file;
+#[cfg(feature = "settings")]
+mod shadow_file;
 mod tls;
 mod words;
 

@@ -303,11 +303,8 @@ pub const EVENT_KILL_MARGIN: Duration = Duration::from_secs(10);
 /// The default time-out of an event command: enough to scan a large file for viruses.
 pub const EVENT_COMMAND_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// The time-out of a write to the event socket, if its reader does not read.
+/// The time-out of a write to the event socket or to syslog, if its reader does not read.
 pub const EVENT_SOCKET_TIMEOUT: Duration = Duration::from_secs(1);
-
-/// The same for a line of the log to syslog.
-pub const SYSLOG_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How long a shutdown waits for queued transfer records to be written.
 pub const RECORDS_FLUSH_TIMEOUT: Duration = Duration::from_secs(1);

@@ -15,7 +15,7 @@ use rustix::net::{
 };
 
 use super::journal::priority;
-use crate::limits::SYSLOG_TIMEOUT;
+use crate::limits::EVENT_SOCKET_TIMEOUT;
 
 /// `LOG_FTP`.
 const FACILITY: u8 = 11 << 3;
@@ -40,8 +40,8 @@ impl SyslogSocket {
         }
     }
 
-    /// Sends each line of a record. Waits at most [`SYSLOG_TIMEOUT`] for a daemon that does not read, and not
-    /// again before it does.
+    /// Sends each line of a record. Waits at most [`EVENT_SOCKET_TIMEOUT`] for a daemon that does not read,
+    /// and not again before it does.
     pub(super) fn print(&mut self, level: Level, text: &str) {
         for line in text.lines() {
             if self.lost > 0 {
@@ -93,7 +93,7 @@ fn open(path: &Path) -> rustix::io::Result<OwnedFd> {
     let flags = SocketFlags::CLOEXEC;
     let socket = socket_with(AddressFamily::UNIX, SocketType::DGRAM, flags, None)?;
     connect(&socket, &SocketAddrUnix::new(path)?)?;
-    sockopt::set_socket_timeout(&socket, sockopt::Timeout::Send, Some(SYSLOG_TIMEOUT))?;
+    sockopt::set_socket_timeout(&socket, sockopt::Timeout::Send, Some(EVENT_SOCKET_TIMEOUT))?;
     Ok(socket)
 }
 

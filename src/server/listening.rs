@@ -19,9 +19,12 @@ const FTPS_NAME: &str = "ftps";
 pub(super) fn open(
     reactor: &mut Reactor,
     config: &Config,
-    inherited: Vec<InheritedListener>,
+    inherited: Option<Vec<InheritedListener>>,
 ) -> Result<(Vec<SocketAddr>, Vec<SocketAddr>), Error> {
     let (mut addresses, mut secure) = (Vec::new(), Vec::new());
+    let Some(inherited) = inherited else {
+        return Ok((addresses, secure));
+    };
     for &address in configured(config, &inherited) {
         addresses.extend(listen(reactor, config, address, Protocol::Ftp)?);
     }

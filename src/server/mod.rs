@@ -228,10 +228,8 @@ impl Server {
             connections_per_address: config.connections_per_address,
             busy_poll: config.busy_poll,
         });
-        let (addresses, secure_addresses) = match environment.inherited {
-            Some(inherited) => listening::open(&mut reactor, &config, inherited)?,
-            None => (Vec::new(), Vec::new()),
-        };
+        let (addresses, secure_addresses) =
+            listening::open(&mut reactor, &config, environment.inherited)?;
         capacity::log(limit.connections, profile);
         Ok(Self {
             reactor,

@@ -148,20 +148,25 @@ fn rows_do_not_depend_on_keys_of_other_rows() {
 /// All combinations of a name and secrets.
 #[test]
 fn account_has_exactly_the_secret_of_its_name() {
-    const KEYS: [&str; 3] = ["account.password", "account.password-file", "account.pam"];
+    const KEYS: [&str; 4] = [
+        "account.password",
+        "account.password-file",
+        "account.shadow",
+        "account.pam",
+    ];
     let mut matched = BTreeSet::new();
     for name in ["anonymous", "FTP", "*", "ann", "**"] {
-        for mask in 0_u8..8 {
+        for mask in 0_u8..16 {
             let account = Account::new(name, crate::auth::Secret::AnyPassword, Permissions::READ);
             let mut config = Config::default();
-            let set: Vec<_> = (0..3).filter(|bit| mask & (1 << bit) != 0).collect();
+            let set: Vec<_> = (0..4).filter(|bit| mask & (1 << bit) != 0).collect();
             for index in &set {
                 let name = Some(name.as_bytes());
                 config.origins.set_at(name, KEYS[*index], (1, 1));
             }
             let is_valid = match name {
                 "anonymous" | "FTP" => set.is_empty(),
-                "*" => set == [2],
+                "*" => set == [3],
                 _ => set.len() == 1,
             };
             let found = mistake_of_secret(&config, &account);

@@ -1,15 +1,15 @@
 //! `[[account]]`: the accounts in a configuration file.
 //!
-//! Each has a name. `anonymous` accepts any password; every other account has a hash, a password file that
-//! is read together with the configuration, or a PAM service. A file without an account allows no
-//! login: the default account is only that of the command line.
+//! Each has a name. `anonymous` accepts any password; every other account has a hash, a password file or a
+//! shadow file, which are read together with the configuration, or a PAM service. A file without an account
+//! allows no login: the default account is only that of the command line.
 
 use std::path::PathBuf;
 
 use super::moment::Moment;
-use crate::auth::{Account, Accounts, PamService, Permissions, Secret, is_anonymous};
+use crate::auth::{Account, Accounts, PamService, Password, Permissions, Secret, is_anonymous};
 use crate::config::combinations::mistake_of_secret;
-use crate::config::{Config, password_file};
+use crate::config::{Config, password_file, shadow_file};
 
 /// The values of one `[[account]]`. Keys whose type differs from that of [`Account`] have a field of
 /// their own.
@@ -18,6 +18,7 @@ pub(super) struct AccountDraft {
     pub(super) name: Option<String>,
     pub(super) hash: Option<Secret>,
     pub(super) password_file: Option<PathBuf>,
+    pub(super) shadow: Option<PathBuf>,
     pub(super) service: Option<PamService>,
     pub(super) expires: Option<Moment>,
     pub(super) quota_files: Option<u32>,
@@ -32,6 +33,7 @@ impl AccountDraft {
             name: None,
             hash: None,
             password_file: None,
+            shadow: None,
             service: None,
             expires: None,
             quota_files: None,
@@ -56,8 +58,18 @@ impl AccountDraft {
     }
 
     /// The account with its secret. The combination of keys has been validated.
-    fn finish(self) -> Result<Account, String> {
+    fn finish(mut self) -> Result<Account, String> {
         let name = self.name.ok_or("[[account]] needs a name")?;
+        let mut expires = self.expires.map(|Moment(at)| at);
+        if let Some(file) = self.shadow {
+            let user = shadow_file::read(&file, &name)
+                .map_err(|cause| format!("account.shadow {}: {cause}", file.display()))?;
+            expires = expires.into_iter().chain(user.expires).min();
+            self.account.enabled &= user.secret.is_some();
+            // Without a secret it is disabled, whatever is sent.
+            let none = || Secret::Plain(Password::from(""));
+            self.hash = Some(user.secret.unwrap_or_else(none));
+        }
         let secret = match (self.hash, self.password_file, self.service) {
             (Some(hash), _, _) => hash,
             (None, Some(file), _) => password_file::read(&file)
@@ -69,7 +81,7 @@ impl AccountDraft {
         Ok(Account {
             name: name.into_bytes(),
             secret,
-            expires: self.expires.map(|Moment(at)| at),
+            expires,
             quota_files: self.quota_files.map(u64::from),
             ..self.account
         })
@@ -84,6 +96,7 @@ pub(super) fn all(
     let mut accounts = Accounts::new();
     for (at, draft) in drafts {
         config.sources.extend(draft.password_file.clone());
+        config.sources.extend(draft.shadow.clone());
         let named = draft.named();
         if accounts.get(&named.name).is_some() {
             let name = String::from_utf8_lossy(&named.name);

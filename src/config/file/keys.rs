@@ -119,6 +119,7 @@ pub(super) const ACCOUNT_KEYS: &[Key<AccountDraft>] = keys! { AccountDraft;
     "account.name": name;
     "account.password": hash;
     "account.password-file": password_file;
+    "account.shadow": shadow;
     "account.pam": service;
     "account.directory": account.root;
     "account.permissions": account.permissions;

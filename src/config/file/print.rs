@@ -47,6 +47,7 @@ impl AccountDraft {
             name: Some(String::from_utf8_lossy(&account.name).into_owned()),
             hash: None,
             password_file: None,
+            shadow: None,
             service: match &account.secret {
                 Secret::System(service) => Some(service.clone()),
                 Secret::AnyPassword | Secret::Plain(_) | Secret::Hash(_) => None,

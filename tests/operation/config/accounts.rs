@@ -44,6 +44,45 @@ fn configured_account_can_log_in_and_others_cannot() {
     assert!(!server.log().contains("a secret"), "{}", server.log());
 }
 
+/// `account.shadow`
+#[test]
+#[cfg(feature = "hashed-passwords")]
+fn shadow_key_takes_the_hash_of_the_system_user() {
+    const HASH: &str = "$2b$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW";
+    let world = World::new();
+    let users = |bob: &str| {
+        let text = format!("bob:{bob}:19000:0:99999:7:::\neve:!{HASH}:19000::::::\n");
+        fs::write(world.path("shadow"), text).unwrap();
+    };
+    users(HASH);
+    let account = |name| format!("[[account]]\nname = \"{name}\"\nshadow = \"shadow\"\n");
+    let both = account("bob") + &account("eve");
+    let server = world.start(&both);
+    let mut session = server.connect();
+    session.log_in("bob", "secret");
+    assert_login_refused(&server, "bob", "secreT");
+    for password in ["secret", "", "x"] {
+        assert_login_refused(&server, "eve", password);
+    }
+    // A user who is locked loses the session at a reload.
+    users(&format!("!{HASH}"));
+    server.hang_up();
+    session.expect(421);
+    assert_login_refused(&server, "bob", "secret");
+    // Expired since 1970.
+    fs::write(world.path("shadow"), format!("bob:{HASH}:1::::2:3:\n")).unwrap();
+    drop(server);
+    assert_login_refused(&world.start(&account("bob")), "bob", "secret");
+    world.write(&account("ann"));
+    let output = world.run(&[]);
+    assert_eq!(output.status.code(), Some(2));
+    let message = text(&output.stderr);
+    assert!(
+        message.contains("account.shadow") && message.contains("no user \"ann\""),
+        "{message}"
+    );
+}
+
 /// `account.password`
 #[test]
 fn hashed_password_is_verified() {

@@ -1,0 +1,135 @@
+//! Reads the password of a system user from a file in the format of shadow(5), without PAM.
+//!
+//! A locked user, one without a password, and one who has to set another first cannot log in. The days on
+//! which the user or the password expires become the expiry of the account. The file is read with the
+//! configuration, before privileges are given up; nothing is read at a login.
+
+use std::io::Read as _;
+use std::path::Path;
+
+use rustix::fs::Access;
+
+use crate::auth::Secret;
+use crate::cause::of_path;
+use crate::limits::CONFIG_BYTES;
+use crate::storage::open_operator_file;
+
+const SECONDS_OF_DAY: i64 = 24 * 60 * 60;
+
+/// What the file says of one user.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct ShadowUser {
+    /// `None`: the user cannot log in.
+    pub(super) secret: Option<Secret>,
+    /// In seconds since 1970.
+    pub(super) expires: Option<i64>,
+}
+
+/// Reads the line of a user.
+///
+/// # Errors
+/// The cause; it does not name the file.
+pub(super) fn read(path: &Path, name: &str) -> Result<ShadowUser, String> {
+    let mut text = String::new();
+    let file = open_operator_file(path).and_then(|file| {
+        let read = file.take(CONFIG_BYTES).read_to_string(&mut text);
+        read.map(drop)
+    });
+    file.map_err(|error| of_path(&error, path, Access::READ_OK))?;
+    user(&text, name)
+}
+
+fn user(text: &str, name: &str) -> Result<ShadowUser, String> {
+    let mut users = text.lines().map(|line| line.split(':'));
+    let fields = users.find_map(|mut fields| (fields.next() == Some(name)).then_some(fields));
+    let missing = || format!("it has no user {name:?}; add the user, or remove the account");
+    let fields: Vec<&str> = fields.ok_or_else(missing)?.collect();
+    let hash = fields.first().copied().unwrap_or_default();
+    let day = |index: usize| fields.get(index).and_then(|day| day.parse::<i64>().ok());
+    let (changed, longest, expires) = (day(1), day(3), day(6));
+    // A user whose password was changed on day 0 has to set another one.
+    let is_open = !hash.is_empty() && !hash.starts_with(['!', '*']) && changed != Some(0);
+    let hashed = is_open.then(|| Secret::hashed(hash));
+    let password_expires = changed
+        .zip(longest)
+        .map(|(changed, longest)| changed + longest + 1);
+    let day = expires.into_iter().chain(password_expires).min();
+    Ok(ShadowUser {
+        secret: hashed
+            .transpose()
+            .map_err(|error| format!("user {name:?}: {error}"))?,
+        expires: day.map(|day| day.saturating_mul(SECONDS_OF_DAY)),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HASH: &str = "$2b$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW";
+
+    /// Without the Cargo feature no hash is valid.
+    const HAS_HASHES: bool = crate::auth::IS_BUILT_IN;
+
+    fn of_line(rest: &str) -> Result<ShadowUser, String> {
+        user(
+            &format!("root:*:1::::::\nannie:!:1::::::\nann:{rest}\n"),
+            "ann",
+        )
+    }
+
+    #[test]
+    fn line_of_the_user_has_hash_and_expiry() {
+        if !HAS_HASHES {
+            return;
+        }
+        for (rest, days) in [
+            (":19000:0:99999:7:::", Some(19_000 + 99_999 + 1)),
+            (":19000:0:90:7:::", Some(19_091)),
+            (":19000:0:90:7:14:19050:", Some(19_050)),
+            (":19000::::::", None),
+            ("::::::20000:", Some(20_000)),
+            ("", None),
+        ] {
+            let expected = ShadowUser {
+                secret: Some(Secret::hashed(HASH).unwrap()),
+                expires: days.map(|days| days * SECONDS_OF_DAY),
+            };
+            assert_eq!(of_line(&format!("{HASH}{rest}")), Ok(expected), "{rest}");
+        }
+    }
+
+    #[test]
+    fn locked_users_have_no_secret() {
+        if !HAS_HASHES {
+            return;
+        }
+        for hash in [
+            "",
+            "!",
+            "*",
+            "!!",
+            "!*",
+            &format!("!{HASH}"),
+            &format!("*{HASH}"),
+        ] {
+            let user = of_line(&format!("{hash}:19000::::::")).unwrap();
+            assert_eq!(user.secret, None, "{hash}");
+        }
+        assert_eq!(of_line(&format!("{HASH}:0::::::")).unwrap().secret, None);
+    }
+
+    #[test]
+    fn missing_user_and_other_hashes_are_errors() {
+        if !HAS_HASHES {
+            return;
+        }
+        let error = user("bob:!::::::\n", "ann").unwrap_err();
+        assert!(error.contains("no user \"ann\""), "{error}");
+        let error = of_line("$y$j9T$abc$def:19000::::::").unwrap_err();
+        assert!(
+            error.contains("user \"ann\": a hash begins with"),
+            "{error}"
+        );
+    }
+}
