@@ -13,8 +13,11 @@ mod timings;
 use std::time::Duration;
 
 pub use connection_limit::{ConnectionLimit, LimitCause};
-pub use memory::{CONNECTION_BYTES, MemoryProfile, connections_within, permits, worst_case_bytes};
-pub use threads::{THREAD_STACK_BYTES, WORKER_IDLE, WORKER_NICENESS};
+pub use memory::{
+    CONNECTION_BYTES, HASHES_OF_AVAILABLE, MemoryProfile, connections_within, permits,
+    worst_case_bytes,
+};
+pub use threads::{ONE_WORKER_BELOW, THREAD_STACK_BYTES, WORKER_IDLE, WORKER_NICENESS};
 pub use throttling::{
     ADDRESS_TABLE_ENTRIES, ADDRESSES_PER_SET, LINES_LOGGED, LOGINS_LOGGED, REFUSALS_AUDITED,
     REFUSALS_LOGGED, Rate, Throttling,
@@ -241,10 +244,6 @@ pub const fn logins_of_one(waiting: usize) -> usize {
     LOGINS_QUEUED.saturating_sub(waiting)
 }
 
-/// The part of the available memory that a hash may take, as a fraction. On a board with 24 MiB available the
-/// kernel ended a server whose hash took 19: what is available includes the cache of programs in use.
-pub const HASHES_OF_AVAILABLE: (u64, u64) = (2, 3);
-
 /// Threads that hash passwords. One: each takes a hash's memory, some 20 MiB by default, and all
 /// of a processor.
 pub const LOGIN_WORKERS: usize = 1;
@@ -323,9 +322,6 @@ pub const LONG_LINES: u8 = 8;
 
 /// The longest busy polling after work. What comes later than that is not the next command of a measurement.
 pub const BUSY_POLL_MAX: Duration = Duration::from_secs(1);
-
-/// The `limits.memory` below which a single worker thread runs: each counts with half a mebibyte.
-pub const ONE_WORKER_BELOW: u64 = 8 * 1024 * 1024;
 
 /// The most worker threads: no disk gets faster with more concurrent requests.
 pub const WORKERS: usize = 64;

@@ -12,6 +12,9 @@ pub const THREAD_STACK_BYTES: usize = if cfg!(feature = "mode-z") {
     256 * 1024
 };
 
+/// The `limits.memory` below which a single worker thread runs: each counts with half a mebibyte.
+pub const ONE_WORKER_BELOW: u64 = 8 * 1024 * 1024;
+
 /// How long a worker thread waits for a job before it ends. The next job starts one again, in a tenth of a
 /// millisecond; until then its stack, its buffers and its part of the heap are not needed.
 pub const WORKER_IDLE: Duration = Duration::from_secs(10);

@@ -204,9 +204,7 @@ impl Server {
         let limit = capacity::connections(&config, mode, profile);
         let acceptor = acceptor_for(config.tls.as_ref(), network.unix_time())?;
         let runner = workers_for(profile, &handle.waker);
-        if let Some(umask) = config.umask {
-            umask.set_for_process();
-        }
+        config.umask.into_iter().for_each(Umask::set_for_process);
         let umask = Umask::of_current_process();
         let (logs, events) = (&config.transfer_logs, config.events.clone());
         let waker = Waker::clone(&handle.waker);
