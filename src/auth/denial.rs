@@ -1,7 +1,8 @@
 //! Reasons for which a login fails.
 //!
-//! The log has each reason. A client gets a distinct reply (421) only for a limit or a ban; all other reasons
-//! have the reply of a wrong password, and count as one, so that no reply confirms a guessed password.
+//! The log has each reason. A client gets a distinct reply (421) only for a limit, a ban, or a shortage of
+//! memory; all other reasons have the reply of a wrong password, and count as one, so that no reply confirms
+//! a guessed password.
 
 use std::fmt;
 
@@ -20,6 +21,8 @@ pub enum Denial {
     SessionLimit,
     /// The queue of password verifications is full.
     Busy,
+    /// The server has no memory for the password hash, so that the password is not looked at.
+    NoMemory,
     /// The client address is banned; the password is not looked at.
     Banned,
 }
@@ -34,7 +37,7 @@ impl Denial {
     pub const fn is_failure(self) -> bool {
         match self {
             Self::WrongCredentials | Self::Disabled | Self::Expired | Self::Address => true,
-            Self::SessionLimit | Self::Busy | Self::Banned => false,
+            Self::SessionLimit | Self::Busy | Self::NoMemory | Self::Banned => false,
         }
     }
 }
@@ -48,6 +51,7 @@ impl fmt::Display for Denial {
             Self::Address => "not from this address",
             Self::SessionLimit => "too many sessions of this account (account.sessions)",
             Self::Busy => "too many logins at once",
+            Self::NoMemory => "no memory for the password hash",
             Self::Banned => "its address is banned",
         })
     }

@@ -38,6 +38,8 @@ pub enum Verified {
     Accepted(Arc<Account>),
     /// The name or the password is wrong.
     Rejected,
+    /// Whether the password is right is not known: there is no memory for its hash.
+    Unavailable,
     /// Another step is to run.
     NextStep(Verification),
 }
@@ -52,25 +54,23 @@ impl Verification {
     /// [`PAM_TIMEOUT`](crate::limits::PAM_TIMEOUT).
     pub fn run(self) -> Verified {
         let is_right = match &self.method {
-            VerificationMethod::Hash { hash, password } => {
-                let is_right = hash::verify(password, hash);
-                is_right.unwrap_or_else(|why| {
-                    log::error!("A login fails: {why}");
-                    false
-                })
-            }
+            VerificationMethod::Hash { hash, password } => hash::verify(password, hash)
+                .inspect_err(|why| log::error!("A login fails: {why}"))
+                .ok(),
             VerificationMethod::Pam { privsep, request } => {
                 let answer = pam::authenticate(privsep, request);
                 if let (Err(why), Some(_)) = (&answer, &self.account) {
                     log::warn!("{why}");
                 }
-                answer.is_ok()
+                Some(answer.is_ok())
             }
         };
-        match (self.account, self.decoy) {
-            (Some(account), _) if is_right => Verified::Accepted(account),
-            (_, Some(decoy)) => Verified::NextStep(*decoy),
-            (_, None) => Verified::Rejected,
+        match (is_right, self.account, self.decoy) {
+            (Some(true), Some(account), _) => Verified::Accepted(account),
+            // A decoy is a wrong name or password whether it is computed or not, and counts as one.
+            (None, Some(_), _) => Verified::Unavailable,
+            (_, _, Some(decoy)) => Verified::NextStep(*decoy),
+            (_, _, None) => Verified::Rejected,
         }
     }
 }

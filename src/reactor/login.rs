@@ -39,6 +39,7 @@ impl Connection {
         match verified {
             Verified::Accepted(account) => self.verified(Some(&account), context),
             Verified::Rejected => self.verified(None, context),
+            Verified::Unavailable => self.refuse(Denial::NoMemory, context),
             Verified::NextStep(next) => self.submit_verification(next, context),
         }
     }

@@ -206,6 +206,7 @@ impl Session {
             // Not the client's fault: it may retry later.
             Denial::SessionLimit => self.close(&closing::too_many("sessions of this account"), cx),
             Denial::Busy => self.close(&closing::too_many("logins at once"), cx),
+            Denial::NoMemory => self.close(&Reply::service_not_available(), cx),
             _ if self.failures >= LOGIN_FAILURES => {
                 self.close(&closing::too_many("failed logins"), cx);
             }
@@ -248,8 +249,11 @@ impl Session {
     ) {
         let LoginFailure { denial, failures } = refusal;
         self.failures = self.failures.saturating_add(1);
-        let text = failure_line(self.peer, name, "", denial);
-        log::warn!(target: target::SECURITY, "{text}");
+        // The server's shortage is logged as such: this line may have a client banned.
+        if denial != Denial::NoMemory {
+            let text = failure_line(self.peer, name, "", denial);
+            log::warn!(target: target::SECURITY, "{text}");
+        }
         if denial == Denial::Banned {
             return self.close(&Reply::service_not_available(), cx);
         }

@@ -107,24 +107,38 @@ fn account_whose_hash_does_not_fit_is_refused_at_the_start() {
     assert_eq!(code, Some(1));
 }
 
-/// The memory goes after the start.
+/// The memory goes after the start. More logins than an address may fail change nothing.
 #[test]
-fn login_fails_where_the_memory_of_its_hash_cannot_be_allocated() {
+fn login_is_unavailable_where_the_memory_of_its_hash_cannot_be_allocated() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("hash");
     fs::write(&file, mioftpd::hash_password(&"secret".into()).unwrap()).unwrap();
     let starter = Starter::default().argument("--user").argument("ann");
     let starter = starter.argument("--password-file").argument(&file);
+    let strict = folder.path().join("strict.toml");
+    fs::write(&strict, "throttling.failures = 2").unwrap();
+    let starter = if cfg!(feature = "config") {
+        starter.argument("--config").argument(&strict)
+    } else {
+        starter
+    };
     let server = starter.serving(|_| ()).start();
     let maximum = getrlimit(Resource::Data).maximum;
     let limit = |current| server.set_limit(Resource::Data, Rlimit { current, maximum });
     limit(Some(10 << 20));
-    let mut control = server.connect();
-    control.command("USER ann", 331);
-    control.command("PASS secret", 530);
-    server.wait_for_log("A login fails: there is not enough memory for the password hash");
+    for _ in 0..3 {
+        let mut control = server.connect();
+        control.command("USER ann", 331);
+        control.command("PASS secret", 421);
+        control.expect_end();
+    }
+    let why = "A login fails: there is not enough memory for the password hash";
+    server.wait_for_log(why);
     limit(maximum);
-    control.log_in("ann", "secret");
+    server.connect().log_in("ann", "secret");
+    let log = server.log();
+    assert_eq!(log.matches(why).count(), 3, "{log}");
+    assert!(!log.contains("Login failed for"), "{log}");
 }
 
 #[test]

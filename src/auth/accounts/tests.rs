@@ -19,6 +19,7 @@ fn find(accounts: &Accounts, name: &str, password: &str) -> String {
         Check::Slow(verification) => match verification.run() {
             Verified::Accepted(account) => (Some(account), " slow"),
             Verified::Rejected => (None, " slow"),
+            Verified::Unavailable => unreachable!("the hashes take little memory"),
             Verified::NextStep(_) => unreachable!("nothing here asks PAM"),
         },
     };

@@ -52,6 +52,17 @@ fn busy_or_crowded_login_closes_with_421() {
 }
 
 #[test]
+fn login_without_memory_for_its_hash_closes_with_421() {
+    TestSession::new().play(
+        "USER ann
+         PASS secret
+         @denied NoMemory ->
+         @wait 0.5 -> 421 Service not available, closing control connection.
+         @closing",
+    );
+}
+
+#[test]
 fn banned_address_is_closed_without_delay_or_reason() {
     TestSession::new().play(
         "USER ann

@@ -73,11 +73,12 @@ const ENDINGS: [Ending; 11] = [
     Ending::Revoked,
 ];
 
-const DENIALS: [Denial; 5] = [
+const DENIALS: [Denial; 6] = [
     Denial::WrongCredentials,
     Denial::Expired,
     Denial::SessionLimit,
     Denial::Busy,
+    Denial::NoMemory,
     Denial::Banned,
 ];
 
