@@ -20,6 +20,10 @@ const GROUP_LIMITS: [(&str, &str); 2] = [
     ("/sys/fs/cgroup/memory", "memory.limit_in_bytes"),
 ];
 
+/// The limits of the process on memory, and what it has of each in `/proc/self/status`.
+const PROCESS_LIMITS: [(Resource, &str); 2] =
+    [(Resource::As, "VmSize:"), (Resource::Data, "VmData:")];
+
 /// The memory for hashes, as it was at the start: the sandbox hides these files afterwards.
 #[derive(Clone, Copy, Debug)]
 pub struct HashMemory {
@@ -28,20 +32,24 @@ pub struct HashMemory {
 }
 
 impl HashMemory {
-    /// Reads how much memory is available: in the machine, in the control groups of the process and within
-    /// its resource limits (`ulimit -v` and `-d`).
+    /// Reads how much memory is available: in the machine, in the control groups of the process, and what
+    /// its resource limits (`ulimit -v` and `-d`) leave.
     pub fn measure() -> Self {
         let machine = fs::read_to_string("/proc/meminfo").ok();
         let machine = machine
-            .and_then(|text| available_of(&text))
+            .and_then(|text| bytes_in(&text, "MemAvailable:"))
             .unwrap_or_else(|| {
                 // Without /proc: what is free and what is in caches cannot be told apart.
                 let system = rustix::system::sysinfo();
                 bytes_of(system.totalram, system.mem_unit) / 2
             });
         let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
-        let resources = [Resource::As, Resource::Data].map(|resource| getrlimit(resource).current);
-        let limits = group_limits(&groups).chain(resources.into_iter().flatten());
+        let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let process = PROCESS_LIMITS.iter().filter_map(|(resource, used)| {
+            let used = bytes_in(&status, used).unwrap_or(0);
+            Some(getrlimit(*resource).current?.saturating_sub(used))
+        });
+        let limits = group_limits(&groups).chain(process);
         Self {
             available: limits.fold(machine, u64::min),
         }
@@ -101,11 +109,9 @@ fn mebibytes(bytes: u64) -> String {
     format!("{} MiB", bytes.div_ceil(1024 * 1024))
 }
 
-/// `MemAvailable` of meminfo(5), in bytes.
-fn available_of(meminfo: &str) -> Option<u64> {
-    let line = meminfo
-        .lines()
-        .find_map(|line| line.strip_prefix("MemAvailable:"))?;
+/// The bytes that a line of `/proc/meminfo` or `/proc/self/status` says behind this name, in KiB.
+fn bytes_in(text: &str, name: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
     let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     kib.checked_mul(1024)
 }
@@ -189,8 +195,9 @@ mod tests {
     #[test]
     fn available_memory_is_read() {
         let text = "MemTotal:  65536 kB\nMemFree: 1 kB\nMemAvailable:      24576 kB\n";
-        assert_eq!(available_of(text), Some(24 * MIB));
-        assert_eq!(available_of("MemTotal: 1 kB\n"), None);
+        assert_eq!(bytes_in(text, "MemAvailable:"), Some(24 * MIB));
+        assert_eq!(bytes_in("MemTotal: 1 kB\n", "MemAvailable:"), None);
+        assert_eq!(bytes_in("VmData:\t     512 kB\n", "VmData:"), Some(MIB / 2));
         assert!(HashMemory::measure().for_a_hash() > 0);
     }
 }
