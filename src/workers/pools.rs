@@ -6,10 +6,14 @@
 //! computes them. Threads start with the jobs that need them; by then the process has dropped its
 //! privileges.
 
+use std::io;
+use std::time::Instant;
+
 use super::pool::PoolThreads;
 use super::{Completion, Inline, Job, Pool, Runner, Work};
+use crate::auth::LogRateLimiter;
 use crate::cause::cause;
-use crate::limits::{LOGIN_WORKERS, PAM_WORKERS, WORKER_IDLE};
+use crate::limits::{LOGIN_WORKERS, NO_THREAD_LOGGED, PAM_WORKERS, WORKER_IDLE};
 use crate::net::Waker;
 
 /// The thread pools of a server.
@@ -20,6 +24,8 @@ pub struct WorkerPools {
     pam: Pool,
     /// Runs what storage's pool cannot, for lack of threads.
     inline: Inline,
+    /// For the log lines about threads that cannot start.
+    no_thread: LogRateLimiter,
 }
 
 impl WorkerPools {
@@ -42,7 +48,20 @@ impl WorkerPools {
             hashing: pool(LOGIN_WORKERS, "login", 0),
             pam: pool(PAM_WORKERS, "pam", 0),
             inline: Inline::new(),
+            no_thread: LogRateLimiter::default(),
         }
+    }
+}
+
+/// Each job may fail to start a thread, and a client can ask for thousands in a second.
+fn log_no_thread(limiter: &mut LogRateLimiter, error: &io::Error) {
+    if let Some(unsaid) = limiter.take(NO_THREAD_LOGGED, Instant::now()) {
+        let why = cause(error);
+        let more = match unsaid {
+            0 => String::new(),
+            unsaid => format!("; {unsaid} more could not start since the last line of these"),
+        };
+        log::warn!("Cannot start a thread, whose work delays other clients now: {why}{more}");
     }
 }
 
@@ -61,8 +80,7 @@ impl Runner for WorkerPools {
                 return;
             };
             let (refused, error) = *failed;
-            let why = cause(&error);
-            log::warn!("Cannot start a thread, whose work delays other clients now: {why}");
+            log_no_thread(&mut self.no_thread, &error);
             job = refused;
         }
         self.inline.submit(job);

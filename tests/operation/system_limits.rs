@@ -1,4 +1,4 @@
-//! Limits of the system: file size, descriptors; and link-local addresses. The command that hits a
+//! Limits of the system: file size, descriptors, threads; and link-local addresses. The command that hits a
 //! limit fails, and the server continues.
 //!
 //! Limits are set on the running process with prlimit(2), so no shell is needed.
@@ -48,6 +48,21 @@ fn data_connection_is_accepted_once_there_are_descriptors() {
     assert_eq!(read_all(&mut data), b"content");
     control.expect(226);
     assert_eq!(control.retrieve("f"), b"content");
+}
+
+/// The event loop does the work instead. There is no memory for the stack of a thread.
+#[test]
+fn lack_of_threads_is_logged_once() {
+    let server = Server::read_only(|_| ());
+    let mut control = server.login();
+    let room = 128 * 1024;
+    set_limit(&server, Resource::Data, server.data_bytes() + room);
+    for _ in 0..20 {
+        control.command("STAT /", 213);
+    }
+    server.wait_for_log("Cannot start a thread");
+    let log = server.log();
+    assert_eq!(log.matches("Cannot start a thread").count(), 1, "{log}");
 }
 
 /// A link-local address with its scope id, if this host has one.

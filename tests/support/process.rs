@@ -57,8 +57,17 @@ impl Server {
 
     /// The resident memory in KiB.
     pub fn resident(&self) -> u64 {
+        self.status_number("VmRSS:")
+    }
+
+    /// What counts towards `RLIMIT_DATA`.
+    pub fn data_bytes(&self) -> u64 {
+        self.status_number("VmData:") * 1024
+    }
+
+    fn status_number(&self, name: &str) -> u64 {
         let status = fs::read_to_string(self.proc("status")).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
         let number = line.unwrap().trim().trim_end_matches(" kB");
         number.parse().unwrap()
     }
