@@ -14,7 +14,7 @@ use log::Level;
 
 use super::Reactor;
 use super::claimant::Claimant;
-use super::connection::{Connection, PassiveMode};
+use super::connection::{Connection, PassiveMode, Phase};
 use super::context::LoopContext;
 use super::data::{DataChannel, PassivePort};
 use super::passive_lease::{Borrower, Lending};
@@ -24,7 +24,7 @@ use crate::limits::{LATE_CONNECTION, PASSIVE_TURN};
 use crate::net::Stream;
 use crate::net::tls::Acceptor;
 use crate::protocol::unicast::is_unicast;
-use crate::session::{Deadline, NoListener, Repeated, SessionEvent};
+use crate::session::{Deadline, NoListener, Repeated, Session, SessionEvent};
 
 impl Connection {
     /// Borrows a port for the next transfer. What was arranged before stays if there can be none; a wait for
@@ -68,6 +68,9 @@ impl Connection {
                 if !has_waited {
                     self.restart_arrival_clock(context);
                     self.notify(SessionEvent::PortAwaited, context);
+                    if self.phase == Phase::HalfOpen && !self.has_quit() {
+                        self.converse(context, Session::input_ended);
+                    }
                 }
             }
             Err(error) => {

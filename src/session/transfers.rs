@@ -88,7 +88,9 @@ impl Session {
 
     /// End of file on the control connection without QUIT. Cuts an upload in progress, since it may be
     /// incomplete: when a client is killed, the system closes both connections as after a complete upload.
+    /// Ends a wait for a port too, which others of the client's address may need.
     pub fn input_ended(&mut self, cx: &mut Context<'_>) {
+        self.abort_port_wait(cx);
         self.abort_count_wait(Ending::Abandoned, cx);
         if let Progress::Transferring(purpose, Phase::Connecting | Phase::Moving(..)) =
             &self.progress

@@ -3,7 +3,7 @@
 //! The limits on connections are set through the library, as a host program would.
 
 use std::io::{BufRead as _, BufReader, Read as _};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
@@ -241,4 +241,36 @@ fn data_connection_at_the_deadline_is_accepted() {
     drop(control);
     handle.stop();
     serving.join().unwrap();
+}
+
+/// The port that it waits for would be of no use to it, and is kept from others for the time of a late
+/// connection.
+#[test]
+fn half_closed_session_does_not_wait_for_a_port() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = Config {
+        timings: Timings::default(),
+        ..with_one_port(directory.path())
+    };
+    with_server(config, |address| {
+        let mut owner = Control::login(address);
+        let port = crate::support::epsv_port(&mut owner);
+        for commands in [&["EPSV"][..], &["NOOP", "EPSV", "NOOP"]] {
+            let mut control = Control::login(address);
+            for command in commands {
+                control.send(command);
+            }
+            control.socket().shutdown(Shutdown::Write).unwrap();
+            for command in commands {
+                control.expect(if *command == "EPSV" { 425 } else { 200 });
+            }
+            control.expect_end();
+        }
+        let mut data = TcpStream::connect((address.ip(), port)).unwrap();
+        owner.command("RETR f", 150);
+        let mut content = Vec::new();
+        data.read_to_end(&mut content).unwrap();
+        assert_eq!(content, b"content");
+        owner.expect(226);
+    });
 }
