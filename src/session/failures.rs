@@ -68,6 +68,8 @@ impl Purpose {
     /// The reply where the file cannot be opened.
     pub(super) fn refusal(&self, error: Error) -> Reply {
         match (self, error) {
+            // RFC 959 §4.2: file busy.
+            (_, Error::InUse) => Reply::fixed(450, "File in use; try again later."),
             (_, Error::BeyondEnd) => Reply::fixed(554, "REST is beyond the end of the file."),
             (Self::MachineList, Error::NotDirectory) => Reply::fixed(501, "Not a directory."),
             (Self::Retrieve(_), Error::BadName | Error::NotDirectory)

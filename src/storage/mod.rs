@@ -137,7 +137,8 @@ pub enum Placement {
     New,
     /// As `Replace`, but the target must exist ([`Error::NotFound`]).
     Over,
-    /// Write in place, at the end; create the file if it is missing.
+    /// Write in place, at the end; create the file if it is missing. As for each write in place on disk,
+    /// [`Error::InUse`] while another upload writes it.
     Append,
     /// Write in place, at the end of an existing file.
     AppendExisting,

@@ -25,6 +25,7 @@ mod reopened;
 #[cfg(feature = "quotas")]
 mod shared_quota;
 mod uploads;
+mod writers;
 
 use mioftpd::VirtualPath;
 use mioftpd::internals::storage::{

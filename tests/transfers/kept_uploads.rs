@@ -96,7 +96,7 @@ fn upload_is_kept_when_session_or_server_ends() {
 }
 
 /// A server with these lines of configuration.
-fn configured(lines: &str) -> Server {
+pub(crate) fn configured(lines: &str) -> Server {
     configured_for(lines, "all")
 }
 

@@ -4,7 +4,7 @@
 //! - `cut_transfers`, `upload_ends` and `kept_uploads` end a transfer in every way, `refused_data` before it
 //!   begins.
 //! - `one_port` has a single passive port for many clients.
-//! - `durability` kills the server, `in_place` has files that no rename can replace.
+//! - `durability` kills the server, `in_place` has files that no rename can replace, `writers` two clients.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
@@ -19,3 +19,4 @@ mod representations;
 #[path = "../support/mod.rs"]
 mod support;
 mod upload_ends;
+mod writers;

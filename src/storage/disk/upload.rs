@@ -15,7 +15,7 @@ use super::in_place::{is_fixed, rename_obstacle};
 use super::lookup::{Root, split};
 use super::parent::Parent;
 use super::statx::stat_at;
-use super::temporary::{Replacement, TargetCondition, is_reserved};
+use super::temporary::{Replacement, TargetCondition, is_reserved, lock};
 use super::{HARMLESS, refuse_reserved, space};
 use crate::storage::{
     Durability, Error, InPlace, Kind, Placement, Policy, ReplaceFiles, Result, Umask, Upload,
@@ -150,13 +150,18 @@ impl UploadRequest<'_> {
         })
     }
 
-    /// An upload in place from an offset, or else at the end.
+    /// An upload in place from an offset, or else at the end. Until the file is closed, no other upload may
+    /// write it in place: each would get a 226 for a mixture.
     fn in_place(
         &self,
         descriptor: OwnedFd,
         offset: Option<u64>,
         prior: PriorContents,
     ) -> Result<Upload> {
+        // Any other error: a file system without locks.
+        if lock(descriptor.as_fd()) == Ok(false) {
+            return Err(Error::InUse);
+        }
         let metadata = super::stat(&descriptor)?;
         if metadata.kind != Kind::File {
             return Err(Error::NotRegular);

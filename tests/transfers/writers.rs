@@ -1,0 +1,41 @@
+//! Uploads that write a file in place beside other clients: one at a time.
+//!
+//! A second upload to the same file is refused as busy (450, RFC 959 §4.2) before it changes anything.
+
+use std::fs;
+use std::io::Write as _;
+
+use crate::kept_uploads::configured;
+
+#[test]
+fn second_upload_in_place_is_450_before_a_byte_is_written() {
+    let server = configured("[storage]\nreplace = \"in-place\"\n");
+    fs::write(server.file("f"), "old").unwrap();
+    let (mut first, mut second) = (server.login(), server.login());
+    for control in [&mut first, &mut second] {
+        control.command("TYPE I", 200);
+    }
+    let mut data = first.passive().stream();
+    first.command("STOR f", 150);
+    for (before, command) in [
+        (None, "STOR f"),
+        (None, "APPE f"),
+        (Some("REST 1"), "STOR f"),
+    ] {
+        drop(second.passive());
+        if let Some(before) = before {
+            second.command(before, 350);
+        }
+        let refused = second.command(command, 450);
+        assert!(refused.text().starts_with("File in use"), "{refused:?}");
+        assert_eq!(fs::read(server.file("f")).unwrap(), b"old");
+    }
+    data.write_all(b"first").unwrap();
+    drop(data);
+    first.expect(226);
+    assert_eq!(fs::read(server.file("f")).unwrap(), b"first");
+    // At once behind the 226.
+    second.store("f", b"second");
+    first.store("f", b"third");
+    assert_eq!(fs::read(server.file("f")).unwrap(), b"third");
+}
