@@ -1,12 +1,10 @@
-//! Files written in place on disk: one upload at a time.
-//!
-//! The lock is advisory (flock(2)), so that other programs can take part in it.
+//! Files written in place on disk: by one upload at a time, and only while they have a name.
 
 use std::fs::{self, File};
 
 use mioftpd::internals::storage::{Disk, Error, Placement, Policy, ReplaceFiles};
 
-use crate::{contents, create, put};
+use crate::{contents, create, put, remove_file};
 
 /// A disk that replaces files in place, with `/file` containing `old`.
 fn disk() -> (tempfile::TempDir, Disk) {
@@ -60,4 +58,24 @@ fn file_locked_by_another_program_is_not_written_in_place() {
     other.unlock().unwrap();
     put(&disk, "/file", Placement::Append, b"er").unwrap();
     assert_eq!(contents(&disk, "/file").unwrap(), b"older");
+}
+
+#[test]
+fn upload_to_a_removed_file_is_not_committed() {
+    let (directory, disk) = disk();
+    for placement in IN_PLACE {
+        for is_replaced in [false, true] {
+            fs::write(directory.path().join("file"), "old").unwrap();
+            let mut upload = create(&disk, "/file", placement).unwrap();
+            upload.file.write_at(b"new", upload.offset).unwrap();
+            remove_file(&disk, "/file").unwrap();
+            if is_replaced {
+                put(&disk, "/file", Placement::Replace, b"another").unwrap();
+            }
+            let committed = upload.file.commit();
+            assert_eq!(committed, Err(Error::NotFound), "{placement:?}");
+            // Nothing of it is kept either.
+            assert_eq!(upload.file.commit_truncated(3), Err(Error::NotFound));
+        }
+    }
 }

@@ -1,11 +1,11 @@
-//! Uploads that write a file in place beside other clients: one at a time.
-//!
-//! A second upload to the same file is refused as busy (450, RFC 959 §4.2) before it changes anything.
+//! Uploads that write a file in place beside other clients: one at a time, and 226 only for a file that
+//! still has a name. RFC 959 §4.2 (450: file busy).
 
 use std::fs;
 use std::io::Write as _;
 
 use crate::kept_uploads::configured;
+use crate::support::until;
 
 #[test]
 fn second_upload_in_place_is_450_before_a_byte_is_written() {
@@ -38,4 +38,28 @@ fn second_upload_in_place_is_450_before_a_byte_is_written() {
     second.store("f", b"second");
     first.store("f", b"third");
     assert_eq!(fs::read(server.file("f")).unwrap(), b"third");
+}
+
+#[test]
+fn upload_to_a_file_removed_meanwhile_is_451() {
+    let server = configured("[storage]\nreplace = \"in-place\"\n");
+    let (mut first, mut second) = (server.login(), server.login());
+    for control in [&mut first, &mut second] {
+        control.command("TYPE I", 200);
+    }
+    for command in ["STOR f", "APPE f"] {
+        fs::write(server.file("f"), "old").unwrap();
+        let mut data = first.passive().stream();
+        first.command(command, 150);
+        data.write_all(b"new").unwrap();
+        until("the bytes to be read", || {
+            let status = first.command("STAT", 211).lines.concat();
+            status.contains("3 bytes").then_some(())
+        });
+        second.command("DELE f", 250);
+        drop(data);
+        let ended = first.expect(451);
+        assert!(!ended.text().contains("kept"), "{ended:?}");
+        assert!(!server.file("f").exists());
+    }
 }

@@ -48,12 +48,16 @@ pub(super) struct DiskUpload {
 
 /// ```text
 ///   InPlace ──commit──▶ Committed ◀──commit── Pending ──drop──▶ the temporary file is removed
+///      └──commit failed──▶ Lost
 /// ```
 pub(super) enum UploadState {
     /// It has its final name, and is as durable as required.
     Committed,
     /// Written under its final name.
     InPlace(PriorContents),
+    /// As `InPlace`, but a commit has failed, and so does each later one: the kernel reports a failed sync
+    /// once.
+    Lost(Error),
     /// A temporary file that replaces the target at the commit.
     Pending(Replacement, SyncState),
 }
@@ -79,6 +83,8 @@ pub(super) enum PriorContents {
     Created,
     /// Kept, except where it is overwritten.
     Kept,
+    /// Kept: this many bytes, behind which the upload begins.
+    Extended(u64),
     /// Truncated at the first write or the commit; true until then.
     Truncated(Cell<bool>),
 }
@@ -94,8 +100,20 @@ impl PriorContents {
             Self::Truncated(is_pending) if is_pending.replace(false) => {
                 Ok(retry_on_intr(|| rustix::fs::ftruncate(file, 0))?)
             }
-            Self::Created | Self::Kept | Self::Truncated(_) => Ok(()),
+            Self::Created | Self::Kept | Self::Extended(_) | Self::Truncated(_) => Ok(()),
         }
+    }
+
+    /// Removes the bytes of an upload whose sync failed: a client that resumes behind them would get a 226
+    /// for bytes that are not on the disk. Those that it wrote over others stay.
+    fn discard(&self, file: BorrowedFd<'_>) {
+        let size = match self {
+            Self::Created | Self::Truncated(_) => 0,
+            Self::Extended(size) => *size,
+            Self::Kept => return,
+        };
+        // The upload has failed already.
+        let _ = retry_on_intr(|| rustix::fs::ftruncate(file, size));
     }
 }
 
@@ -128,11 +146,21 @@ impl DiskUpload {
         // Not truncated yet if the upload is empty.
         prior.truncate(self.descriptor.as_fd())?;
         if self.durability == Durability::Fsync {
-            sync(&self.descriptor)?;
-            if matches!(prior, PriorContents::Created) {
-                // It may have been created through a link, in a directory not known here.
-                retry_on_intr(|| rustix::fs::syncfs(&self.descriptor))?;
-            }
+            self.sync_in_place(prior)
+                .inspect_err(|_| prior.discard(self.descriptor.as_fd()))?;
+        }
+        // A client may have removed or replaced it meanwhile.
+        match super::stat(&self.descriptor)?.links {
+            0 => Err(Error::NotFound),
+            _ => Ok(()),
+        }
+    }
+
+    fn sync_in_place(&self, prior: &PriorContents) -> Result<()> {
+        sync(&self.descriptor)?;
+        if matches!(prior, PriorContents::Created) {
+            // It may have been created through a link, in a directory not known here.
+            retry_on_intr(|| rustix::fs::syncfs(&self.descriptor))?;
         }
         Ok(())
     }
@@ -165,7 +193,9 @@ impl UploadFile for DiskUpload {
 
     fn commit_state(&self) -> Result<CommitState> {
         match &self.state {
-            UploadState::Committed | UploadState::InPlace(_) => Ok(CommitState::InPlace),
+            UploadState::Committed | UploadState::InPlace(_) | UploadState::Lost(_) => {
+                Ok(CommitState::InPlace)
+            }
             UploadState::Pending(replacement, _) => {
                 Ok(CommitState::Uncommitted(replacement.current_target()?))
             }
@@ -194,7 +224,17 @@ impl UploadFile for DiskUpload {
         }
         match std::mem::replace(&mut self.state, UploadState::Committed) {
             UploadState::Committed => Ok(()),
-            UploadState::InPlace(prior) => self.commit_in_place(&prior),
+            UploadState::InPlace(prior) => {
+                let committed = self.commit_in_place(&prior);
+                if let Err(error) = committed {
+                    self.state = UploadState::Lost(error);
+                }
+                committed
+            }
+            UploadState::Lost(error) => {
+                self.state = UploadState::Lost(error);
+                Err(error)
+            }
             UploadState::Pending(replacement, synced) => {
                 let renamed = match synced {
                     SyncState::Failed => Err(Error::Device),
@@ -216,7 +256,7 @@ impl UploadFile for DiskUpload {
 
     fn forbid_replace(&mut self) -> Result<()> {
         match &mut self.state {
-            UploadState::Committed | UploadState::InPlace(_) => Ok(()),
+            UploadState::Committed | UploadState::InPlace(_) | UploadState::Lost(_) => Ok(()),
             UploadState::Pending(replacement, _) => replacement.forbid_replace(),
         }
     }

@@ -171,6 +171,10 @@ impl UploadRequest<'_> {
             return Err(Error::BeyondEnd);
         }
         self.refuse_full(&descriptor)?;
+        let prior = match prior {
+            PriorContents::Kept if offset == metadata.size => PriorContents::Extended(offset),
+            prior => prior,
+        };
         let state = UploadState::InPlace(prior);
         Ok(Upload {
             file: Box::new(DiskUpload::new(descriptor, state, self.policy)),

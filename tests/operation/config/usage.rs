@@ -139,6 +139,6 @@ fn removed_file_being_appended_uses_no_quota() {
     other.command("DELE x", 250);
     data.write_all(&[b'x'; 1_999]).unwrap();
     drop(data);
-    one.expect(226);
+    one.expect(451);
     assert_eq!(other.command("AVBL", 213).text(), "2000");
 }

@@ -192,5 +192,24 @@ fn in_place_file_is_synced_with_fsync_only() {
         let state = UploadState::InPlace(prior);
         let mut file = DiskUpload::new(unsyncable, state, policy(durability));
         assert_eq!(file.commit(), committed, "{durability:?}");
+        // A sync of this descriptor succeeds, as a second fsync(2) does; but nothing is kept.
+        let other = std::fs::File::create(directory.path().join("other")).unwrap();
+        file.descriptor = other.into();
+        assert_eq!(file.commit_truncated(0), committed, "{durability:?}");
+    }
+}
+
+#[test]
+fn failed_sync_in_place_leaves_only_what_was_there_before() {
+    for (prior, left) in [
+        (PriorContents::Created, &b""[..]),
+        (PriorContents::truncate_on_write(), b""),
+        (PriorContents::Extended(3), b"old"),
+        (PriorContents::Kept, b"oldnew"),
+    ] {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "oldnew").unwrap();
+        prior.discard(file.as_file().as_fd());
+        assert_eq!(std::fs::read(file.path()).unwrap(), left);
     }
 }
