@@ -31,8 +31,15 @@ pub(super) struct OpenedStorage {
 /// What a reload keeps.
 #[derive(Clone, Default)]
 pub(super) struct KeptStorage {
-    disks: Vec<Disk>,
+    disks: Vec<KeptDisk>,
     counters: Counters,
+}
+
+#[derive(Clone)]
+struct KeptDisk {
+    disk: Disk,
+    /// Whether an account may write to it.
+    is_written: bool,
 }
 
 struct OpenRoot {
@@ -66,10 +73,12 @@ impl KeptStorage {
     /// Opens each directory again at its path, and has those with a quota counted again: SIGHUP is how an
     /// operator tells of another file system, and of files that other programs removed.
     pub(super) fn refresh(&self) {
-        for disk in &self.disks {
-            if let Err(error) = disk.reopen() {
+        for KeptDisk { disk, is_written } in &self.disks {
+            if let Err(error) = disk.reopen(*is_written) {
                 let path = disk.path();
-                let why = cause::of_path(&error, path, Access::READ_OK | Access::EXEC_OK);
+                let mut wanted = Access::READ_OK | Access::EXEC_OK;
+                wanted.set(Access::WRITE_OK, *is_written);
+                let why = cause::of_path(&error, path, wanted);
                 let path = path.display();
                 log::warn!("Cannot open {path} again, so what was there is still served: {why}");
             }
@@ -78,7 +87,7 @@ impl KeptStorage {
     }
 
     fn disk(&self, root: &Path) -> Option<Disk> {
-        let mut disks = self.disks.iter();
+        let mut disks = self.disks.iter().map(|kept| &kept.disk);
         disks.find(|disk| disk.path() == root).cloned()
     }
 }
@@ -107,10 +116,15 @@ pub(super) fn open(config: &Config, present: &KeptStorage) -> Result<OpenedStora
         let identity = disk.identity().map_err(failed)?;
         walks |= disk.lookup() == PathLookup::Walk;
         // A directory that no account may write to stays untouched.
-        if config.remove_unfinished && config.accounts.may_write(own) {
+        let is_written = config.accounts.may_write(own);
+        if config.remove_unfinished && is_written {
             sweeps.push(disk.sweep());
         }
-        disks.push(disk.clone());
+        let kept = KeptDisk {
+            disk: disk.clone(),
+            is_written,
+        };
+        disks.push(kept);
         let disk = Arc::new(disk);
         roots.push((own, OpenRoot { disk, identity }));
     }

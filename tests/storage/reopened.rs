@@ -40,10 +40,10 @@ fn held_root_changes_when_it_is_opened_again() {
     let other = disk.clone();
     put(&disk, "/f", Placement::Replace, b"first").unwrap();
     fs::rename(&root, &away).unwrap();
-    assert!(disk.reopen().is_err());
+    assert!(disk.reopen(true).is_err());
     assert_eq!(contents(&disk, "/f"), Ok(b"first".to_vec()));
     fs::create_dir(&root).unwrap();
     assert_eq!(contents(&disk, "/f"), Ok(b"first".to_vec()));
-    disk.reopen().unwrap();
+    disk.reopen(true).unwrap();
     assert_eq!(contents(&other, "/f"), Err(Error::NotFound));
 }

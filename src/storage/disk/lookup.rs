@@ -79,9 +79,12 @@ impl Root {
     /// Opens a held directory again at its path. What is open below the old one stays open. Blocks.
     ///
     /// # Errors
-    /// When it cannot be opened, or another directory is there that may not be listed, as in a sandbox. The
-    /// old one stays then.
-    pub(super) fn reopen(&self) -> io::Result<()> {
+    /// When it cannot be opened, or another directory is there that may not be listed, as in a sandbox, or
+    /// that `is_worse` than the old one. The old one stays then.
+    pub(super) fn reopen(
+        &self,
+        is_worse: impl FnOnce(BorrowedFd<'_>, BorrowedFd<'_>) -> bool,
+    ) -> io::Result<()> {
         let RootDirectory::Held(held) = &self.directory else {
             return Ok(());
         };
@@ -92,6 +95,9 @@ impl Root {
         if id(&present).ok() != Some(id(&opened)?) {
             let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | HARMLESS;
             rustix::fs::openat(&opened, ".", flags, Mode::empty())?;
+            if is_worse(opened.as_fd(), present.as_fd()) {
+                return Err(Errno::ACCESS.into());
+            }
         }
         *held.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(opened);
         Ok(())

@@ -23,7 +23,7 @@ mod temporary;
 mod upload;
 
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -35,6 +35,7 @@ pub use self::sweep::{Sweep, SweepResult};
 use self::directory::DiskDirectory;
 use self::file::DiskFile;
 use self::lookup::Root;
+use self::temporary::is_read_only;
 use self::upload::UploadRequest;
 use super::{
     Answer, Directory, Entry, Error, File, Kind, Metadata, Operation, Placement, Policy, Result,
@@ -81,9 +82,13 @@ impl Disk {
         Self { policy, ..self }
     }
 
-    /// Opens the directory again at its path, for all clones. On an error the old one stays. Blocks.
-    pub fn reopen(&self) -> io::Result<()> {
-        self.root.reopen()
+    /// Opens the directory again at its path, for all clones. On an error the old one stays; where clients
+    /// write (`is_written`), also if only the old one is writable. Blocks.
+    pub fn reopen(&self, is_written: bool) -> io::Result<()> {
+        let is_worse = |new: BorrowedFd<'_>, old: BorrowedFd<'_>| {
+            is_written && is_read_only(new) && !is_read_only(old)
+        };
+        self.root.reopen(is_worse)
     }
 
     /// The path that it was opened by.

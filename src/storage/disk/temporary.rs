@@ -80,7 +80,7 @@ impl Replacement {
         }
         for attempt in 0..ATTEMPTS {
             let temporary = temporary_name(keys.hash_one(attempt));
-            if let Some(file) = make_temporary(&directory, &temporary)? {
+            if let Some(file) = make_temporary(directory.as_fd(), &temporary)? {
                 let replacement = Self {
                     directory,
                     temporary,
@@ -115,7 +115,7 @@ impl Replacement {
                 continue;
             }
             replacement.temporary = temporary_name(stable_hash(&replacement.target));
-            let made = make_temporary(&replacement.directory, &replacement.temporary)?;
+            let made = make_temporary(replacement.directory.as_fd(), &replacement.temporary)?;
             let Some(file) = made else {
                 continue;
             };
@@ -238,12 +238,23 @@ fn stable_hash(name: &[u8]) -> u64 {
     hasher.finish()
 }
 
+/// Whether the process may not create files in this directory. access(2) ignores Landlock, so this creates
+/// a temporary file and removes it.
+pub(super) fn is_read_only(directory: BorrowedFd<'_>) -> bool {
+    let name = temporary_name(RandomState::new().hash_one(0_u64));
+    let made = make_temporary(directory, &name);
+    if let Ok(Some(_)) = made {
+        let _ = rustix::fs::unlinkat(directory, &name, AtFlags::empty());
+    }
+    matches!(made, Err(Error::Denied))
+}
+
 /// Creates and locks a temporary file; `None` if the name is taken. Retries if a sweep removes the file
 /// before it is locked.
 ///
 /// `O_TMPFILE` would leave no stale file, but such a file needs a temporary name before it can replace
 /// another, and not all file systems support it: the sweep would be needed all the same.
-fn make_temporary(directory: &Parent, name: &[u8]) -> Result<Option<OwnedFd>> {
+fn make_temporary(directory: BorrowedFd<'_>, name: &[u8]) -> Result<Option<OwnedFd>> {
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let mode = Mode::from_raw_mode(0o666);
     for _ in 0..ATTEMPTS {

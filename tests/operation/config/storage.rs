@@ -216,3 +216,21 @@ fn sandbox_keeps_a_reload_from_another_directory() {
         assert_eq!(control.retrieve("f"), b"content");
     }
 }
+
+/// The directory of the configuration is readable, and so is a new one below it.
+#[test]
+#[cfg(feature = "sandbox")]
+fn sandbox_keeps_a_reload_from_a_directory_that_it_makes_read_only() {
+    let world = World::new();
+    let server = world.start("");
+    let is_confined = server.wait_for_log("Sandbox:").contains("Landlock");
+    let mut control = server.login();
+    let old = change_card(&world.path("root"));
+    change(&world, &server, "", READ);
+    if is_confined {
+        server.wait_for_log("still served: Permission denied: its permissions allow it");
+        control.store("new", b"in the old one");
+        assert_eq!(fs::read(old.join("new")).unwrap(), b"in the old one");
+    }
+    assert_eq!(fs::read_dir(world.path("root")).unwrap().count(), 1);
+}
