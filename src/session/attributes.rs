@@ -2,8 +2,8 @@
 //! draft-somers-ftp-mfxx-04.
 //!
 //! The reply to a change repeats the requested facts, with times in the configured precision; the file
-//! system may store them with less. `protocol` formats times, and the storage decides whether the change is
-//! possible.
+//! system may store them with less, and one that it cannot store within two seconds is refused. `protocol`
+//! formats times, and the storage decides whether the change is possible.
 
 use super::question::{Question, TimeOrName};
 use super::{Context, Session};

@@ -39,6 +39,9 @@ impl Question {
             (Self::Size, Error::TooLarge) => {
                 Reply::fixed(550, "SIZE not allowed in ASCII mode for a file so large.")
             }
+            (Self::Change(_), Error::TooLarge) => {
+                Reply::fixed(550, "The file system cannot store this time.")
+            }
             (Self::Measure, Error::TooLarge) => {
                 Reply::fixed(550, "There are more directories than DSIZ goes through.")
             }

@@ -32,7 +32,7 @@ pub enum Error {
     BadName,
     /// The offset is beyond the end of the file.
     BeyondEnd,
-    /// The file or tree is too large for the operation.
+    /// The file or tree is too large for the operation, or the time is outside what the file system stores.
     TooLarge,
     /// The file system is full.
     NoSpace,

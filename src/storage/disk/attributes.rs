@@ -9,12 +9,16 @@ use rustix::fs::{AtFlags, CWD, Mode, OFlags, Timespec, Timestamps, UTIME_NOW};
 use rustix::io::Errno;
 
 use super::lookup::Root;
+use super::statx::stat_at;
 use super::{HARMLESS, refuse_reserved};
 use crate::storage::{Attributes, Error, Kind, Result, VirtualPath, Wait};
 
 /// The set-id and sticky bits, which a directory keeps when its permissions change, as with chmod(1).
 /// Clients can only send the permission bits.
 const DIRECTORY_BITS: u32 = 0o7000;
+
+/// The seconds to which file systems round: 2 on FAT.
+const COARSEST_TIME: u64 = 2;
 
 /// Sets the attributes of a file or directory.
 pub(super) fn set(root: &Root, path: &VirtualPath, attributes: Attributes) -> Result<()> {
@@ -32,17 +36,27 @@ pub(super) fn set(root: &Root, path: &VirtualPath, attributes: Attributes) -> Re
     };
     // Without /proc (a bare chroot), and on Linux before 5.8, the file has to be opened.
     let open = || root.find(path.from_root(), OFlags::RDONLY | HARMLESS, Wait::Allowed);
+    if let Some(modified) = attributes.modified {
+        let set = |time| -> Result<()> {
+            match set_times(found.as_fd(), time) {
+                Err(Errno::NOENT | Errno::INVAL) => {
+                    Ok(rustix::fs::futimens(open()?, &timestamps(time))?)
+                }
+                result => Ok(result?),
+            }
+        };
+        set(modified)?;
+        let (stored, _) = stat_at(&found, b"")?;
+        // The kernel takes the nearest time that the file system can store, without a word.
+        if stored.modified.abs_diff(modified.0) > COARSEST_TIME {
+            set((metadata.modified, metadata.modified_nanoseconds))?;
+            return Err(Error::TooLarge);
+        }
+    }
     if let Some(mode) = attributes.mode {
         let mode = Mode::from_raw_mode(mode | kept);
         match set_mode(found.as_fd(), mode) {
             Err(Errno::NOENT | Errno::INVAL) => rustix::fs::fchmod(open()?, mode)?,
-            result => result?,
-        }
-    }
-    if let Some(modified) = attributes.modified {
-        let times = timestamps(modified);
-        match rustix::fs::utimensat(&found, "", &times, AtFlags::EMPTY_PATH) {
-            Err(Errno::NOENT | Errno::INVAL) => rustix::fs::futimens(open()?, &times)?,
             result => result?,
         }
     }
@@ -53,6 +67,10 @@ pub(super) fn set(root: &Root, path: &VirtualPath, attributes: Attributes) -> Re
 pub(super) fn set_permissions(directory: BorrowedFd<'_>, mode: u32) -> Result<()> {
     let inherited = super::stat(directory)?.mode & DIRECTORY_BITS;
     Ok(set_mode(directory, Mode::from_raw_mode(mode | inherited))?)
+}
+
+fn set_times(found: BorrowedFd<'_>, modified: (i64, u32)) -> rustix::io::Result<()> {
+    rustix::fs::utimensat(found, "", &timestamps(modified), AtFlags::EMPTY_PATH)
 }
 
 /// Sets the mode of the file of an `O_PATH` descriptor, by its name in /proc: fchmod(2) rejects such a
@@ -83,7 +101,7 @@ mod tests {
     use crate::storage::disk::space::available;
     use crate::storage::{Disk, Operation, PathLookup, Storage, Umask};
     use std::fs;
-    use std::os::unix::fs::{MetadataExt as _, symlink};
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 
     const NEW: Attributes = Attributes {
         modified: Some((1, 0)),
@@ -116,6 +134,35 @@ mod tests {
         let found = file.metadata().unwrap();
         assert_eq!(found.mtime(), 2);
         assert!(found.atime() > 2);
+    }
+
+    /// ext4 stores times up to 2446, FAT those from 1980 to 2107; the kernel clamps others.
+    #[test]
+    fn time_that_the_file_system_cannot_store_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("f");
+        fs::write(&path, "").unwrap();
+        let root = Root::open(directory.path(), None).unwrap();
+        let set_time = |seconds| {
+            let attributes = Attributes {
+                modified: Some((seconds, 0)),
+                mode: Some(0o600),
+            };
+            set(&root, &at("/f"), attributes)
+        };
+        set_time(1_600_000_001).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        let year_2500 = 16_725_225_600;
+        let answer = set_time(year_2500);
+        let found = fs::metadata(&path).unwrap();
+        if found.mtime() == year_2500 {
+            return eprintln!("skipped: this file system can store the year 2500");
+        }
+        assert_eq!(answer, Err(Error::TooLarge));
+        assert_eq!(
+            (found.mtime(), found.mode() & 0o777),
+            (1_600_000_001, 0o644)
+        );
     }
 
     #[test]
