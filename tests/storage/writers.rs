@@ -1,4 +1,6 @@
 //! Files written in place on disk: by one upload at a time, and only while they have a name.
+//!
+//! The lock is advisory (flock(2)), so that other programs can take part in it.
 
 use std::fs::{self, File};
 
