@@ -12,6 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::{Completion, Job, Runner, lower_priority};
+use crate::cause::cause;
 use crate::limits::{CHUNK_BYTES, THREAD_STACK_BYTES, WORKER_NICENESS, WORKER_TURN};
 use crate::net::Waker;
 use crate::transfer::Scratch;
@@ -40,6 +41,8 @@ pub struct Pool {
     sender: Sender<Completion>,
     finished: Receiver<Completion>,
     outstanding: usize,
+    /// The last job found no thread, which is logged.
+    has_no_thread: bool,
 }
 
 #[derive(Default)]
@@ -68,6 +71,7 @@ impl Pool {
             sender,
             finished,
             outstanding: 0,
+            has_no_thread: false,
         }
     }
 
@@ -75,8 +79,9 @@ impl Pool {
     /// privileges of the calling thread.
     ///
     /// # Errors
-    /// The job, and the reason that the system cannot create a thread, if there is none at all.
-    pub fn submit(&mut self, job: Job) -> Result<(), Box<(Job, io::Error)>> {
+    /// The job, if there is no thread and the system cannot create one. The reason is logged for the first of
+    /// a row of such jobs, since a client can ask for thousands in a second.
+    pub fn submit(&mut self, job: Job) -> Result<(), Box<Job>> {
         let mut state = self.queue.lock();
         if state.idle <= state.jobs.len() && state.running < self.threads.count {
             (state.running, state.idle) = (state.running + 1, state.idle + 1);
@@ -87,15 +92,26 @@ impl Pool {
             if let Err(error) = started {
                 (state.running, state.idle) = (state.running - 1, state.idle - 1);
                 if state.running == 0 {
-                    return Err(Box::new((job, error)));
+                    drop(state);
+                    self.log_no_thread(&error);
+                    return Err(Box::new(job));
                 }
             }
         }
         state.jobs.push_back(job);
         drop(state);
+        self.has_no_thread = false;
         self.outstanding += 1;
         self.queue.arrived.notify_one();
         Ok(())
+    }
+
+    /// A thread ends only after the idle time, so no other row begins before.
+    fn log_no_thread(&mut self, error: &io::Error) {
+        if !std::mem::replace(&mut self.has_no_thread, true) {
+            let why = cause(error);
+            log::warn!("Cannot start a thread, whose work delays other clients now: {why}");
+        }
     }
 
     fn start(&self, number: usize) -> io::Result<()> {

@@ -6,14 +6,9 @@
 //! computes them. Threads start with the jobs that need them; by then the process has dropped its
 //! privileges.
 
-use std::io;
-use std::time::Instant;
-
 use super::pool::PoolThreads;
 use super::{Completion, Inline, Job, Pool, Runner, Work};
-use crate::auth::LogRateLimiter;
-use crate::cause::cause;
-use crate::limits::{LOGIN_WORKERS, NO_THREAD_LOGGED, PAM_WORKERS, WORKER_IDLE};
+use crate::limits::{LOGIN_WORKERS, PAM_WORKERS, WORKER_IDLE};
 use crate::net::Waker;
 
 /// The thread pools of a server.
@@ -24,8 +19,6 @@ pub struct WorkerPools {
     pam: Pool,
     /// Runs what storage's pool cannot, for lack of threads.
     inline: Inline,
-    /// For the log lines about threads that cannot start.
-    no_thread: LogRateLimiter,
 }
 
 impl WorkerPools {
@@ -48,20 +41,7 @@ impl WorkerPools {
             hashing: pool(LOGIN_WORKERS, "login", 0),
             pam: pool(PAM_WORKERS, "pam", 0),
             inline: Inline::new(),
-            no_thread: LogRateLimiter::default(),
         }
-    }
-}
-
-/// Each job may fail to start a thread, and a client can ask for thousands in a second.
-fn log_no_thread(limiter: &mut LogRateLimiter, error: &io::Error) {
-    if let Some(unsaid) = limiter.take(NO_THREAD_LOGGED, Instant::now()) {
-        let why = cause(error);
-        let more = match unsaid {
-            0 => String::new(),
-            unsaid => format!("; {unsaid} more could not start since the last line of these"),
-        };
-        log::warn!("Cannot start a thread, whose work delays other clients now: {why}{more}");
     }
 }
 
@@ -76,12 +56,10 @@ impl Runner for WorkerPools {
         let mut job = job;
         // A job without a thread delays others, but is done.
         for pool in own.into_iter().chain([&mut self.storage]) {
-            let Err(failed) = pool.submit(job) else {
+            let Err(refused) = pool.submit(job) else {
                 return;
             };
-            let (refused, error) = *failed;
-            log_no_thread(&mut self.no_thread, &error);
-            job = refused;
+            job = *refused;
         }
         self.inline.submit(job);
     }
