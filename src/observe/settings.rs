@@ -12,11 +12,11 @@ use crate::limits;
 /// The format of a log file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TransferLogFormat {
-    /// A line of xferlog(5) for each [`TransferRecord`].
+    /// A line of xferlog(5) for each [`TransferRecord`](super::TransferRecord).
     Xferlog,
-    /// A JSON object for each [`TransferRecord`].
+    /// A JSON object for each [`TransferRecord`](super::TransferRecord).
     Json,
-    /// A JSON object for each [`AuditRecord`].
+    /// A JSON object for each [`AuditRecord`](super::AuditRecord).
     Audit,
 }
 
