@@ -195,7 +195,9 @@ mod tests {
             ..TWO_WORKERS
         };
         let few = connections_within(4 * 1024 * 1024, one_worker, 4096);
-        assert!((4..32).contains(&few), "{few}");
+        // Its threads have larger stacks, and a compressor takes 330 KiB.
+        let least = if cfg!(feature = "mode-z") { 0 } else { 4 };
+        assert!((least..32).contains(&few), "{few}");
     }
 
     #[test]
