@@ -10,6 +10,7 @@ use std::fs;
 use std::net::Ipv4Addr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::support::{Control, Server, Starter, binary, connect_from, mioftpd, until};
@@ -29,7 +30,6 @@ case $PAM_USER:$password in
 esac
 exit 1
 "#;
-
 const CHECK_ACCOUNT: &str = "#!/bin/sh\n[ \"$PAM_USER\" != closed ]\n";
 
 const ACCOUNTS: &str = r#"
@@ -37,11 +37,9 @@ const ACCOUNTS: &str = r#"
 name = "ann"
 pam = "mioftpd-test"
 permissions = "all"
-
 [[account]]
 name = "*"
 pam = "mioftpd-test"
-
 [[account]]
 name = "anonymous"
 "#;
@@ -75,13 +73,21 @@ fn installed() -> Option<(PathBuf, PathBuf)> {
 struct World {
     directory: TempDir,
     wrapper: PathBuf,
+    _alone: MutexGuard<'static, ()>,
 }
+
+/// One world at a time: two servers that start in one second would share the files of `pam_wrapper`.
+static ALONE: Mutex<()> = Mutex::new(());
 
 impl World {
     fn new() -> Option<Self> {
         let (wrapper, module) = installed()?;
         let directory = tempfile::tempdir().unwrap();
-        let world = Self { directory, wrapper };
+        let world = Self {
+            directory,
+            wrapper,
+            _alone: ALONE.lock().unwrap_or_else(PoisonError::into_inner),
+        };
         world.script("password", CHECK_PASSWORD);
         world.script("account", CHECK_ACCOUNT);
         mknodat(
