@@ -52,7 +52,7 @@ fn user(text: &str, name: &str) -> Result<ShadowUser, String> {
     let hashed = is_open.then(|| Secret::hashed(hash));
     let password_expires = changed
         .zip(longest)
-        .map(|(changed, longest)| changed + longest + 1);
+        .map(|(changed, longest)| changed.saturating_add(longest).saturating_add(1));
     let day = expires.into_iter().chain(password_expires).min();
     Ok(ShadowUser {
         secret: hashed
@@ -87,13 +87,15 @@ mod tests {
             (":19000:0:99999:7:::", Some(19_000 + 99_999 + 1)),
             (":19000:0:90:7:::", Some(19_091)),
             (":19000:0:90:7:14:19050:", Some(19_050)),
+            // Days beyond what a number of days can be: never.
+            (":9223372036854775807:0:1:7:::", Some(i64::MAX)),
             (":19000::::::", None),
             ("::::::20000:", Some(20_000)),
             ("", None),
         ] {
             let expected = ShadowUser {
                 secret: Some(Secret::hashed(HASH).unwrap()),
-                expires: days.map(|days| days * SECONDS_OF_DAY),
+                expires: days.map(|days: i64| days.saturating_mul(SECONDS_OF_DAY)),
             };
             assert_eq!(of_line(&format!("{HASH}{rest}")), Ok(expected), "{rest}");
         }
