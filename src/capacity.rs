@@ -1,5 +1,5 @@
-//! The maximum number of connections: the configured one, reduced by the process's descriptors and
-//! by the configured memory. Computed at the start and after a reload.
+//! The maximum number of connections: the configured one, reduced by the process's descriptors, by the
+//! configured memory and by that of the process. Computed at the start and after a reload.
 
 use std::thread::available_parallelism;
 
@@ -11,25 +11,102 @@ use crate::limits::{
     EVENTS_QUEUED, HANDSHAKE_WORKERS, LimitCause, MemoryProfile, ONE_WORKER_BELOW, RECORDS_QUEUED,
     WORKER_CHUNK_BYTES, connections_within, worst_case_bytes,
 };
+use crate::process_memory;
 use crate::session::ServerMode;
 
-/// The scratch buffer of a worker, in bytes: small where memory is.
-const fn worker_chunk(config: &Config) -> usize {
-    match config.max_memory {
-        Some(_) => CHUNK_BYTES,
-        None => WORKER_CHUNK_BYTES,
+/// What the process had at its start to plan with.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Capacity {
+    /// The bytes that its resource limits left; `None` without a limit.
+    memory: Option<u64>,
+}
+
+impl Capacity {
+    /// Blocking. To be measured before the server takes memory.
+    pub(crate) fn measure() -> Self {
+        Self {
+            memory: process_memory::left(),
+        }
+    }
+
+    /// The memory for clients, if it is limited, and by what.
+    fn memory(self, config: &Config) -> Option<(u64, LimitCause)> {
+        let configured = config.max_memory.map(|bytes| (bytes, LimitCause::Memory));
+        let process = self.memory.map(|bytes| (bytes, LimitCause::Process));
+        configured
+            .into_iter()
+            .chain(process)
+            .min_by_key(|(bytes, _)| *bytes)
+    }
+
+    /// What the memory of a server with this configuration depends on. Where memory is limited, workers have
+    /// small buffers, and one thread computes handshakes; where there is little, one worker has to do.
+    pub(crate) fn profile(self, config: &Config, mode: ServerMode) -> MemoryProfile {
+        let memory = self.memory(config).map(|(bytes, _)| bytes);
+        let workers = match (mode, memory) {
+            // Its only jobs are TLS handshakes.
+            (ServerMode::ControlOnly, _) => usize::from(config.tls.is_some()),
+            (ServerMode::Serving, Some(bytes)) if bytes < ONE_WORKER_BELOW => config.workers.min(1),
+            (ServerMode::Serving, _) => config.workers,
+        };
+        let (worker_chunk, handshake_workers) = match memory {
+            Some(_) => (CHUNK_BYTES, 1),
+            None => (WORKER_CHUNK_BYTES, handshake_workers()),
+        };
+        MemoryProfile {
+            worker_chunk,
+            workers,
+            tls: config.tls.is_some(),
+            handshake_workers,
+            records: records(config),
+            verification: config.accounts.costliest().map_or(0, |(_, bytes)| bytes),
+        }
+    }
+
+    /// The maximum, and the limit that determines it; warns if a chosen number of connections is too high
+    /// for the descriptors. It is never 0.
+    pub(crate) fn connections(
+        self,
+        config: &Config,
+        mode: ServerMode,
+        profile: MemoryProfile,
+    ) -> ConnectionLimit {
+        let wanted = config.connections;
+        let most = within_descriptors(getrlimit(Resource::Nofile).current, mode);
+        let mut limit = ConnectionLimit::from(wanted);
+        if most < wanted {
+            let (connections, bound) = (most, LimitCause::Files);
+            if is_chosen(config) {
+                log::warn!("Limited to {most} connections instead of {wanted} by {bound}");
+            }
+            limit = ConnectionLimit { connections, bound };
+        }
+        let Some((bytes, bound)) = self.memory(config) else {
+            return limit;
+        };
+        let connections = connections_within(bytes, profile, limit.connections);
+        if connections == limit.connections {
+            return limit;
+        }
+        if connections == 0 {
+            let least = worst_case_bytes(1, profile);
+            log::warn!(
+                "There are {bytes} bytes by {bound}, but one connection can take {least}: one is allowed"
+            );
+        }
+        let connections = connections.max(1);
+        ConnectionLimit { connections, bound }
     }
 }
 
-/// The threads that compute TLS handshakes: one for each processor, but a single one where memory is small.
-/// They start with the first handshake, and a reload may add TLS.
-fn handshake_workers(config: &Config) -> usize {
-    match config.max_memory {
-        // Reading the quotas of control groups, as this does, is 12 KiB of program.
-        None if cfg!(feature = "tls") => {
-            available_parallelism().map_or(1, |all| all.get().min(HANDSHAKE_WORKERS))
-        }
-        _ => 1,
+/// The threads that compute TLS handshakes where memory is not limited: one for each processor. They start
+/// with the first handshake, and a reload may add TLS.
+fn handshake_workers() -> usize {
+    // Reading the quotas of control groups, as this does, is 12 KiB of program.
+    if cfg!(feature = "tls") {
+        available_parallelism().map_or(1, |all| all.get().min(HANDSHAKE_WORKERS))
+    } else {
+        1
     }
 }
 
@@ -49,62 +126,9 @@ fn records(config: &Config) -> usize {
     logged + notified
 }
 
-/// The worker threads for storage.
-pub(crate) fn storage_workers(config: &Config) -> usize {
-    match config.max_memory {
-        Some(bytes) if bytes < ONE_WORKER_BELOW => config.workers.min(1),
-        _ => config.workers,
-    }
-}
-
-pub(crate) fn memory_profile(config: &Config, workers: usize) -> MemoryProfile {
-    MemoryProfile {
-        worker_chunk: worker_chunk(config),
-        workers,
-        tls: config.tls.is_some(),
-        handshake_workers: handshake_workers(config),
-        records: records(config),
-        verification: config.accounts.costliest().map_or(0, |(_, bytes)| bytes),
-    }
-}
-
 /// Whether the operator, or a host program, has chosen the number of connections.
 pub(crate) fn is_chosen(config: &Config) -> bool {
     config.connections != CONNECTIONS || config.origins.is_set(None, "limits.connections")
-}
-
-/// The maximum, and the limit that determines it; warns if a chosen number of connections is too high
-/// for the descriptors. It is never 0.
-pub(crate) fn connections(
-    config: &Config,
-    mode: ServerMode,
-    profile: MemoryProfile,
-) -> ConnectionLimit {
-    let wanted = config.connections;
-    let most = within_descriptors(getrlimit(Resource::Nofile).current, mode);
-    let mut limit = ConnectionLimit::from(wanted);
-    if most < wanted {
-        let (connections, bound) = (most, LimitCause::Files);
-        if is_chosen(config) {
-            log::warn!("Limited to {most} connections instead of {wanted} by {bound}");
-        }
-        limit = ConnectionLimit { connections, bound };
-    }
-    let Some(bytes) = config.max_memory else {
-        return limit;
-    };
-    let connections = connections_within(bytes, profile, limit.connections);
-    if connections == limit.connections {
-        return limit;
-    }
-    if connections == 0 {
-        let least = worst_case_bytes(1, profile);
-        log::warn!(
-            "limits.memory is {bytes}, but one connection can take {least} bytes: one is allowed"
-        );
-    }
-    let (connections, bound) = (connections.max(1), LimitCause::Memory);
-    ConnectionLimit { connections, bound }
 }
 
 /// Logs the most memory that they can take.
@@ -134,29 +158,31 @@ fn within_descriptors(limit: Option<u64>, mode: ServerMode) -> usize {
 mod tests {
     use super::*;
 
-    #[test]
-    fn workers_have_small_buffers_where_memory_is_limited() {
-        let chunk = |max_memory| {
-            worker_chunk(&Config {
-                max_memory,
-                ..Config::default()
-            })
-        };
-        assert_eq!(chunk(None), WORKER_CHUNK_BYTES);
-        assert_eq!(chunk(Some(1 << 40)), CHUNK_BYTES);
+    fn profile(config: &Config, memory: Option<u64>) -> MemoryProfile {
+        Capacity { memory }.profile(config, ServerMode::Serving)
     }
 
     #[test]
-    fn little_memory_has_one_worker() {
+    fn limited_memory_makes_small_buffers_and_little_of_it_one_worker() {
         let mut config = Config::default();
-        for (memory, workers, expected) in [
-            (None, 2, 2),
-            (Some(ONE_WORKER_BELOW), 2, 2),
-            (Some(ONE_WORKER_BELOW - 1), 2, 1),
-            (Some(0), 0, 0),
+        for (memory, workers, expected, chunk) in [
+            (None, 2, 2, WORKER_CHUNK_BYTES),
+            (Some(1 << 40), 2, 2, CHUNK_BYTES),
+            (Some(ONE_WORKER_BELOW), 2, 2, CHUNK_BYTES),
+            (Some(ONE_WORKER_BELOW - 1), 2, 1, CHUNK_BYTES),
+            (Some(0), 0, 0, CHUNK_BYTES),
         ] {
-            (config.max_memory, config.workers) = (memory, workers);
-            assert_eq!(storage_workers(&config), expected, "{memory:?}");
+            config.workers = workers;
+            config.max_memory = memory;
+            let by_key = profile(&config, None);
+            config.max_memory = None;
+            for profile in [by_key, profile(&config, memory)] {
+                assert_eq!(
+                    (profile.workers, profile.worker_chunk),
+                    (expected, chunk),
+                    "{memory:?}"
+                );
+            }
         }
     }
 
@@ -193,19 +219,32 @@ mod tests {
     #[test]
     fn memory_limits_connections_to_at_least_one() {
         let mut config = Config::default();
-        let profile = memory_profile(&config, 2);
-        let connections =
-            |config: &Config| connections(config, ServerMode::ControlOnly, profile).connections;
+        let mode = ServerMode::ControlOnly;
+        let profile = profile(&config, None);
         config.connections = 10;
-        assert_eq!(connections(&config), 10);
         for (bytes, expected) in [
-            (worst_case_bytes(10, profile), 10),
-            (worst_case_bytes(10, profile) - 1, 9),
-            (worst_case_bytes(1, profile), 1),
+            (u64::MAX, 10),
+            (worst_case_bytes(10, profile) as u64, 10),
+            (worst_case_bytes(10, profile) as u64 - 1, 9),
+            (worst_case_bytes(1, profile) as u64, 1),
             (0, 1),
         ] {
-            config.max_memory = Some(bytes as u64);
-            assert_eq!(connections(&config), expected, "{bytes}");
+            for (configured, of_process, cause) in [
+                (Some(bytes), None, LimitCause::Memory),
+                (None, Some(bytes), LimitCause::Process),
+                (Some(bytes), Some(u64::MAX), LimitCause::Memory),
+                (Some(u64::MAX), Some(bytes), LimitCause::Process),
+            ] {
+                config.max_memory = configured;
+                let limit = Capacity { memory: of_process }.connections(&config, mode, profile);
+                assert_eq!(limit.connections, expected, "{bytes}");
+                let bound = if expected == 10 {
+                    LimitCause::Number
+                } else {
+                    cause
+                };
+                assert_eq!(limit.bound, bound, "{bytes}");
+            }
         }
     }
 }

@@ -7,22 +7,16 @@
 use std::fs;
 use std::path::Path;
 
-use rustix::process::{Resource, getrlimit};
-
 use crate::auth::{Account, HashScheme};
-use crate::capacity::memory_profile;
 use crate::config::{Config, Words};
-use crate::limits::{HASHES_OF_AVAILABLE, worst_case_bytes};
+use crate::limits::{HASHES_OF_AVAILABLE, MemoryProfile, worst_case_bytes};
+use crate::process_memory::{self, bytes_in};
 
 /// The files with the limit of a control group, by version, and the folders of the groups.
 const GROUP_LIMITS: [(&str, &str); 2] = [
     ("/sys/fs/cgroup", "memory.max"),
     ("/sys/fs/cgroup/memory", "memory.limit_in_bytes"),
 ];
-
-/// The limits of the process on memory, and what it has of each in `/proc/self/status`.
-const PROCESS_LIMITS: [(Resource, &str); 2] =
-    [(Resource::As, "VmSize:"), (Resource::Data, "VmData:")];
 
 /// The memory for hashes, as it was at the start: the sandbox hides these files afterwards.
 #[derive(Clone, Copy, Debug)]
@@ -44,12 +38,7 @@ impl HashMemory {
                 bytes_of(system.totalram, system.mem_unit) / 2
             });
         let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
-        let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-        let process = PROCESS_LIMITS.iter().filter_map(|(resource, used)| {
-            let used = bytes_in(&status, used).unwrap_or(0);
-            Some(getrlimit(*resource).current?.saturating_sub(used))
-        });
-        let limits = group_limits(&groups).chain(process);
+        let limits = group_limits(&groups).chain(process_memory::left());
         Self {
             available: limits.fold(machine, u64::min),
         }
@@ -64,7 +53,7 @@ impl HashMemory {
 
     /// Why the accounts cannot be served: the hash of one takes more memory than `limits.memory` or this
     /// machine allows.
-    pub(crate) fn refusal(self, config: &Config, workers: usize) -> Option<String> {
+    pub(crate) fn refusal(self, config: &Config, profile: MemoryProfile) -> Option<String> {
         let (account, bytes) = config.accounts.costliest()?;
         let hash = mebibytes(bytes as u64);
         let crypt = HashScheme::Sha512Crypt.word().unwrap_or_default();
@@ -77,7 +66,7 @@ impl HashMemory {
             ));
         }
         let limit = config.max_memory?;
-        let least = worst_case_bytes(1, memory_profile(config, workers)) as u64;
+        let least = worst_case_bytes(1, profile) as u64;
         (least > limit).then(|| {
             let (limit, least) = (mebibytes(limit), mebibytes(least));
             format!(
@@ -109,13 +98,6 @@ fn mebibytes(bytes: u64) -> String {
     format!("{} MiB", bytes.div_ceil(1024 * 1024))
 }
 
-/// The bytes that a line of `/proc/meminfo` or `/proc/self/status` says behind this name, in KiB.
-fn bytes_in(text: &str, name: &str) -> Option<u64> {
-    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
-    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    kib.checked_mul(1024)
-}
-
 /// The limits of the control groups that the process is in, and of those above. `groups` is that of
 /// cgroups(7); in a container a path may be that of the host, and only the last folder above it is there.
 fn group_limits(groups: &str) -> impl Iterator<Item = u64> {
@@ -141,6 +123,8 @@ fn group_limits(groups: &str) -> impl Iterator<Item = u64> {
 mod tests {
     use super::*;
     use crate::auth::{Permissions, Secret};
+    use crate::capacity::Capacity;
+    use crate::session::ServerMode;
 
     const MIB: u64 = 1024 * 1024;
     const END: &str = "t=1,p=1$c2FsdHNhbHRzYWx0$WHwbVkQ5XzAMaltcqwxy+X9v0VxYTVTjS9BRTrowawM";
@@ -158,8 +142,13 @@ mod tests {
         }
     }
 
+    fn profile(config: &Config) -> MemoryProfile {
+        Capacity::default().profile(config, ServerMode::Serving)
+    }
+
     fn refusal(available: u64, max_memory: Option<u64>) -> Option<String> {
-        HashMemory { available }.refusal(&config(max_memory), 2)
+        let config = config(max_memory);
+        HashMemory { available }.refusal(&config, profile(&config))
     }
 
     #[test]
@@ -180,7 +169,7 @@ mod tests {
 
     #[test]
     fn hash_that_limits_memory_has_no_room_for_is_refused() {
-        let least = worst_case_bytes(1, memory_profile(&config(Some(0)), 2)) as u64;
+        let least = worst_case_bytes(1, profile(&config(Some(u64::MAX)))) as u64;
         assert_eq!(refusal(u64::MAX, Some(least)), None);
         let why = refusal(u64::MAX, Some(least - 1)).unwrap();
         assert!(why.contains("limits.memory is"), "{why}");
@@ -189,15 +178,12 @@ mod tests {
     #[test]
     fn accounts_without_costly_hashes_are_never_refused() {
         let none = HashMemory { available: 0 };
-        assert_eq!(none.refusal(&Config::default(), 2), None);
+        let config = Config::default();
+        assert_eq!(none.refusal(&config, profile(&config)), None);
     }
 
     #[test]
     fn available_memory_is_read() {
-        let text = "MemTotal:  65536 kB\nMemFree: 1 kB\nMemAvailable:      24576 kB\n";
-        assert_eq!(bytes_in(text, "MemAvailable:"), Some(24 * MIB));
-        assert_eq!(bytes_in("MemTotal: 1 kB\n", "MemAvailable:"), None);
-        assert_eq!(bytes_in("VmData:\t     512 kB\n", "VmData:"), Some(MIB / 2));
         assert!(HashMemory::measure().for_a_hash() > 0);
     }
 }

@@ -199,6 +199,7 @@ mod net;
 mod observe;
 #[cfg_attr(not(any(feature = "pam", feature = "records")), path = "no_privsep.rs")]
 mod privsep;
+mod process_memory;
 mod protocol;
 mod reactor;
 pub mod sandbox;

@@ -4,6 +4,7 @@
 #![allow(clippy::unused_self, reason = "the surface of what it replaces")]
 
 use crate::config::Config;
+use crate::limits::MemoryProfile;
 
 /// The memory for hashes.
 #[derive(Clone, Copy, Debug)]
@@ -21,7 +22,7 @@ impl HashMemory {
     }
 
     #[allow(clippy::unused_self, reason = "the surface of `hash_memory`")]
-    pub(crate) const fn refusal(self, _: &Config, _: usize) -> Option<String> {
+    pub(crate) const fn refusal(self, _: &Config, _: MemoryProfile) -> Option<String> {
         None
     }
 }

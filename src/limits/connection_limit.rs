@@ -19,6 +19,8 @@ pub enum LimitCause {
     Number,
     /// The configured memory.
     Memory,
+    /// The memory of the process.
+    Process,
     /// The file descriptors of the process.
     Files,
 }
@@ -46,6 +48,9 @@ impl fmt::Display for LimitCause {
         f.write_str(match self {
             Self::Number => "limits.connections",
             Self::Memory => "limits.memory",
+            Self::Process => {
+                "the limit of memory (ulimit -v and -d, LimitAS and LimitDATA of systemd.exec(5))"
+            }
             Self::Files => "the limit of open files (ulimit -n, LimitNOFILE of systemd.exec(5))",
         })
     }

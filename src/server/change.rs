@@ -5,8 +5,7 @@
 
 use super::opening::{passive_addresses_for, settings_for};
 use super::reload::{ReloadBase, ReloadResult};
-use super::{Server, mode, workers};
-use crate::capacity;
+use super::{Server, mode};
 use crate::reactor::Change;
 
 impl Server {
@@ -16,6 +15,7 @@ impl Server {
         let present = || ReloadBase {
             config: self.config.clone(),
             acceptor: self.acceptor.clone(),
+            capacity: self.capacity,
             hash_memory: self.hash_memory,
             storage: self.storage.clone(),
             addresses: self.addresses.clone(),
@@ -67,12 +67,12 @@ impl Server {
             account_storage
         });
         let mode = mode(&config);
-        let profile = capacity::memory_profile(&config, workers(&config));
+        let profile = self.capacity.profile(&config, mode);
         self.reactor.change(Change {
             settings: settings_for(&config, mode, self.umask),
             account_storage,
             addresses: config.addresses.clone(),
-            connections: capacity::connections(&config, mode, profile),
+            connections: self.capacity.connections(&config, mode, profile),
             connections_per_address: config.connections_per_address,
             passive_addresses: passive_addresses_for(&config),
             proxies: config.proxies.clone(),

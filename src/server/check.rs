@@ -12,8 +12,8 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketType, sockopt};
 
 use super::listening::{is_optional, lacks_ipv6, plaintext_addresses};
-use super::{Error, account_storage, features, mode, opening, tls, warnings, workers};
-use crate::capacity;
+use super::{Error, account_storage, features, mode, opening, tls, warnings};
+use crate::capacity::{Capacity, is_chosen};
 use crate::cause::{self, cause};
 use crate::config::{Certificate, Config, TlsConfig, directory_of, overlap};
 use crate::hash_memory::HashMemory;
@@ -85,13 +85,13 @@ pub fn check(config: &Config, now: i64) -> Vec<Finding> {
         findings.push(Finding::Note(text.to_owned()));
     }
     findings.extend(check_pam_services(config));
-    let refusal = HashMemory::measure().refusal(config, workers(config));
+    let (mode, capacity) = (mode(config), Capacity::measure());
+    let profile = capacity.profile(config, mode);
+    let refusal = HashMemory::measure().refusal(config, profile);
     findings.extend(refusal.map(Finding::Failure));
-    let profile = capacity::memory_profile(config, workers(config));
     let wanted = config.connections;
-    let ConnectionLimit { connections, bound } =
-        capacity::connections(config, mode(config), profile);
-    if connections < wanted && capacity::is_chosen(config) {
+    let ConnectionLimit { connections, bound } = capacity.connections(config, mode, profile);
+    if connections < wanted && is_chosen(config) {
         let text = format!("limited to {connections} connections instead of {wanted} by {bound}");
         findings.push(Finding::Note(text));
     }

@@ -29,7 +29,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use crate::capacity;
+use crate::capacity::{self, Capacity};
 use crate::config::{Config, FIRST_FREE_PORT};
 use crate::event_helper;
 use crate::hash_memory::HashMemory;
@@ -66,6 +66,7 @@ pub struct Server {
     reload: Reload,
     /// The effective configuration.
     config: Config,
+    capacity: Capacity,
     hash_memory: HashMemory,
     storage: KeptStorage,
     /// Dropping it ends its thread.
@@ -197,11 +198,11 @@ impl Server {
             stops: Arc::default(),
             waker: network.waker(),
         };
-        let (mode, workers) = (mode(&config), workers(&config));
-        let hash_memory = hash_memory_for(&config, workers)?;
+        let (mode, capacity) = (mode(&config), Capacity::measure());
+        let profile = capacity.profile(&config, mode);
+        let hash_memory = hash_memory_for(&config, profile)?;
         let opened = account_storage::open(&config, &KeptStorage::default())?;
-        let profile = capacity::memory_profile(&config, workers);
-        let limit = capacity::connections(&config, mode, profile);
+        let limit = capacity.connections(&config, mode, profile);
         let acceptor = acceptor_for(config.tls.as_ref(), network.unix_time())?;
         let runner = workers_for(profile, &handle.waker);
         config.umask.into_iter().for_each(Umask::set_for_process);
@@ -236,6 +237,7 @@ impl Server {
             acceptor,
             reload: Reload::new(source, Waker::clone(&handle.waker)),
             config,
+            capacity,
             hash_memory,
             storage: opened.kept,
             recounts: None,
@@ -361,14 +363,5 @@ const fn mode(config: &Config) -> ServerMode {
     match config.root {
         None => ServerMode::ControlOnly,
         Some(_) => ServerMode::Serving,
-    }
-}
-
-/// The number of worker threads: only storage needs them.
-fn workers(config: &Config) -> usize {
-    match mode(config) {
-        // Its only jobs are TLS handshakes.
-        ServerMode::ControlOnly => usize::from(config.tls.is_some()),
-        ServerMode::Serving => capacity::storage_workers(config),
     }
 }

@@ -68,9 +68,12 @@ pub(super) struct Environment {
 }
 
 /// The memory for password hashes, if it is enough for those of the accounts.
-pub(super) fn hash_memory_for(config: &Config, workers: usize) -> Result<HashMemory, Error> {
+pub(super) fn hash_memory_for(
+    config: &Config,
+    profile: MemoryProfile,
+) -> Result<HashMemory, Error> {
     let memory = HashMemory::measure();
-    let refusal = memory.refusal(config, workers);
+    let refusal = memory.refusal(config, profile);
     refusal.map_or(Ok(memory), |why| Err(Error::HashMemory(why)))
 }
 

@@ -9,7 +9,8 @@ use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::thread;
 
 use super::account_storage::KeptStorage;
-use super::{account_storage, features, tls, warnings, workers};
+use super::{account_storage, features, mode, tls, warnings};
+use crate::capacity::Capacity;
 use crate::cause::cause;
 use crate::config::fixed::keep_fixed_keys;
 use crate::config::{Config, losses};
@@ -38,6 +39,7 @@ pub(super) struct ReloadResult {
 pub(super) struct ReloadBase {
     pub(super) config: Config,
     pub(super) acceptor: Option<Acceptor>,
+    pub(super) capacity: Capacity,
     pub(super) hash_memory: HashMemory,
     pub(super) storage: KeptStorage,
     /// The addresses without implicit TLS.
@@ -139,7 +141,8 @@ fn read(source: &ConfigSource, present: &ReloadBase) -> Result<ReloadResult, Str
                     without such an account; restart the server";
         return Err(text.to_owned());
     }
-    if let Some(why) = present.hash_memory.refusal(&config, workers(&config)) {
+    let profile = present.capacity.profile(&config, mode(&config));
+    if let Some(why) = present.hash_memory.refusal(&config, profile) {
         return Err(why);
     }
     let (acceptor, bad_certificate) = load_acceptor(&config, present)?;
@@ -196,6 +199,7 @@ mod tests {
         let base = ReloadBase {
             config: old.clone(),
             acceptor: None,
+            capacity: Capacity::default(),
             hash_memory: HashMemory::measure(),
             storage: KeptStorage::default(),
             addresses: Vec::new(),

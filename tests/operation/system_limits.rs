@@ -3,9 +3,10 @@
 //!
 //! Limits are set on the running process with prlimit(2), so no shell is needed.
 
+use std::io::Write;
 use std::net::{Ipv6Addr, SocketAddrV6};
 
-use crate::support::{DataChannel, Server, Starter, epsv_port, read_all};
+use crate::support::{Control, DataChannel, Server, Starter, binary, epsv_port, read_all};
 use rustix::process::{Resource, Rlimit, getrlimit};
 
 /// Sets the soft limit, which can be raised again.
@@ -63,6 +64,38 @@ fn lack_of_threads_is_logged_once() {
     server.wait_for_log("Cannot start a thread");
     let log = server.log();
     assert_eq!(log.matches("Cannot start a thread").count(), 1, "{log}");
+}
+
+/// Without the bound a small allocation of one of them would end the process.
+#[test]
+fn no_more_clients_are_admitted_than_the_process_has_memory_for() {
+    let usual = Server::writable(|_| ()).address_space();
+    let limit = usual / 1024 + 16 * 1024;
+    let shell = format!(
+        "ulimit -v {limit} && exec \"$0\" --listen 127.0.0.1:0 --writable \"$MIOFTPD_TEST_ROOT\""
+    );
+    let command = ["sh".into(), "-c".into(), shell.into(), binary()];
+    let server = Starter::default().serving(|_| ()).program(command).start();
+    let mut clients = Vec::new();
+    loop {
+        let mut control = Control::silent(server.address());
+        if control.expect_one_of(&[220, 421]).code == 421 {
+            break;
+        }
+        control.log_in("anonymous", "guest");
+        let data = control.passive();
+        control.command(&format!("STOR {}", clients.len()), 150);
+        let mut data = data.stream();
+        data.write_all(&vec![b'x'; 100_000]).unwrap();
+        clients.push((control, data));
+    }
+    assert!((2..1000).contains(&clients.len()), "{}", clients.len());
+    server.wait_for_log("the limit of memory (ulimit -v and -d");
+    for (mut control, data) in clients {
+        drop(data);
+        control.expect(226);
+        control.command("NOOP", 200);
+    }
 }
 
 /// A link-local address with its scope id, if this host has one.

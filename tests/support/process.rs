@@ -65,6 +65,11 @@ impl Server {
         self.status_number("VmData:") * 1024
     }
 
+    /// What counts towards `RLIMIT_AS`.
+    pub fn address_space(&self) -> u64 {
+        self.status_number("VmSize:") * 1024
+    }
+
     fn status_number(&self, name: &str) -> u64 {
         let status = fs::read_to_string(self.proc("status")).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix(name));
