@@ -245,7 +245,7 @@ impl Connection {
 
     /// What the job owned is gone with it, and so is its operation.
     fn job_panicked(&mut self, context: &mut LoopContext) {
-        log::error!("{}: A job panicked; this is a bug", self.peer);
+        log::error!("{}: A job panicked; this is a bug", self.peer());
         if self.session.is_verifying() {
             return self.verification_step(Verified::Rejected, context);
         }

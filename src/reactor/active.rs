@@ -33,7 +33,7 @@ impl Connection {
         to: SocketAddr,
         context: &mut LoopContext,
     ) -> io::Result<Box<dyn Stream>> {
-        let (peer, target) = (self.peer.ip(), to.ip().to_canonical());
+        let (peer, target) = (self.peer().ip(), to.ip().to_canonical());
         // A service on this host may trust connections from this host that it would refuse from the client.
         let is_bounced = target != peer.to_canonical()
             && context.io.network.is_own(target)

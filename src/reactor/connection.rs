@@ -101,7 +101,6 @@ pub(super) struct PassiveMode {
 
 pub(super) struct Connection {
     key: Key,
-    pub(super) peer: SocketAddr,
     pub(super) proxied: Option<Box<Proxied>>,
     pub(super) stream: Channel,
     pub(super) ready: Latch,
@@ -137,14 +136,13 @@ impl Connection {
     ) -> Self {
         Self {
             key,
-            peer,
             proxied: None,
             stream,
             ready: Latch::FRESH,
             phase,
             input: LineBuffer::default(),
             outbox: Outbox::default(),
-            session: Session::before_greeting(peer),
+            session: Session::new(peer),
             deadlines: Deadlines::default(),
             data: None,
             passive: None,
@@ -159,7 +157,7 @@ impl Connection {
 
     pub(super) fn greet(&mut self, context: &mut LoopContext) {
         let mut cx = context.for_session(&mut self.outbox, &mut self.deadlines);
-        self.session = Session::open(self.peer, &mut cx);
+        self.session.greet(&mut cx);
     }
 
     pub(super) const fn is_known(&self) -> bool {
@@ -168,6 +166,11 @@ impl Connection {
 
     pub(super) const fn key(&self) -> Key {
         self.key
+    }
+
+    /// The client; a proxy, until its header names the client.
+    pub(super) const fn peer(&self) -> SocketAddr {
+        self.session.peer()
     }
 
     /// Runs a turn: its work, then the session's actions; then what the loop waits for is registered, and the
@@ -348,7 +351,7 @@ impl Connection {
         log::warn!(
             target: target::SECURITY,
             "{}: {missing} within {seconds} seconds (timings.handshake){hint}",
-            self.peer
+            self.peer()
         );
     }
 }

@@ -45,7 +45,7 @@ impl Connection {
     }
 
     fn enter_step(&self, context: &mut LoopContext) -> (JobId, bool) {
-        let prefix = ClientPrefix::of(self.peer.ip());
+        let prefix = ClientPrefix::of(self.peer().ip());
         context.limiters.handshakes.enter(self.key(), prefix)
     }
 
@@ -77,7 +77,7 @@ impl Connection {
         context: &mut LoopContext,
     ) -> TurnResult {
         if computed.is_none() {
-            log::error!("{}: A TLS handshake panicked; this is a bug", self.peer);
+            log::error!("{}: A TLS handshake panicked; this is a bug", self.peer());
         }
         if let Phase::Computing(step) = &mut self.phase
             && step.ticket == id.ticket

@@ -23,7 +23,7 @@ impl Connection {
         if self.is_banned(context) {
             return self.refuse(Denial::Banned, context);
         }
-        let from = self.peer.ip();
+        let from = self.peer().ip();
         let prefix = ClientPrefix::of(from);
         match context.policy.settings.accounts.check(credentials, from) {
             Check::Done(account) => self.verified(account.as_deref(), context),
@@ -46,13 +46,13 @@ impl Connection {
 
     fn submit_verification(&mut self, verification: Verification, context: &mut LoopContext) {
         self.submit(Work::Verify(verification), context);
-        let prefix = ClientPrefix::of(self.peer.ip());
+        let prefix = ClientPrefix::of(self.peer().ip());
         context.limiters.login_queue.enter(self.job_id(), prefix);
     }
 
     fn is_banned(&self, context: &LoopContext) -> bool {
         let throttle = &context.limiters.throttle;
-        throttle.is_banned(self.peer.ip(), context.now)
+        throttle.is_banned(self.peer().ip(), context.now)
     }
 
     /// The client has a certificate with this name: no password is needed if the certificate is still
@@ -97,7 +97,7 @@ impl Connection {
             .session
             .claimed_name()
             .ok_or(Denial::WrongCredentials)?;
-        let user = accounts.admit(name, account, self.peer.ip(), context.unix_time)?;
+        let user = accounts.admit(name, account, self.peer().ip(), context.unix_time)?;
         let storage = context.policy.storage_of(&user.account);
         self.storage = Arc::clone(storage.ok_or(Denial::Disabled)?);
         Ok(user)
@@ -106,7 +106,7 @@ impl Connection {
     /// Counts a failed login. The one place where a ban begins, and where it is logged.
     fn count_failure(&self, denial: Denial, context: &mut LoopContext) -> LoginFailure {
         let limits = &context.policy.settings.throttling;
-        let address = self.peer.ip();
+        let address = self.peer().ip();
         match context.limiters.throttle.fail(address, limits, context.now) {
             Penalty::Delay { failures } => LoginFailure { denial, failures },
             Penalty::Ban => {

@@ -320,7 +320,7 @@ impl Reactor {
             Ok(Err(reason)) => self.close(key, reason),
             Err(_) => {
                 if let Some(connection) = self.connections.get_mut(key) {
-                    log::error!("{}: {}", connection.peer, CloseReason::Panicked);
+                    log::error!("{}: {}", connection.peer(), CloseReason::Panicked);
                 }
                 self.context.scratch.recover();
                 self.close(key, CloseReason::Panicked);
@@ -385,15 +385,15 @@ impl Reactor {
         connection.return_port(context);
         // Only TLS has steps.
         if connection.tag.is_some() {
-            let prefix = ClientPrefix::of(connection.peer.ip());
+            let prefix = ClientPrefix::of(connection.peer().ip());
             context.limiters.handshakes.withdraw(key, prefix);
         }
-        log::debug!("{}: Closed: {reason}", connection.peer);
+        log::debug!("{}: Closed: {reason}", connection.peer());
         if connection.is_known() {
-            self.admission.leave(Some(connection.peer.ip()));
-            log::info!("{} disconnected", connection.peer);
+            self.admission.leave(Some(connection.peer().ip()));
+            log::info!("{} disconnected", connection.peer());
         } else {
-            self.lose_proxy(connection.peer, reason);
+            self.lose_proxy(connection.peer(), reason);
         }
     }
 }

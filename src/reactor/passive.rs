@@ -114,8 +114,8 @@ impl Connection {
             .filter(|_| must_resume && self.session.protects_data());
         match tag {
             _ if self.session.allows_fxp() => Claimant::ANY,
-            Some(tag) => Claimant::resuming(self.peer.ip(), tag),
-            None => Claimant::only(self.peer.ip()),
+            Some(tag) => Claimant::resuming(self.peer().ip(), tag),
+            None => Claimant::only(self.peer().ip()),
         }
     }
 
@@ -239,13 +239,13 @@ impl Connection {
 
     /// The address to advertise instead of the local one. Only PASV advertises one, and so only IPv4.
     fn told_address(&self, context: &mut LoopContext) -> Option<IpAddr> {
-        if self.peer.is_ipv6() {
+        if self.peer().is_ipv6() {
             return None;
         }
         let set = context
             .policy
             .passive_addresses
-            .of(self.peer.ip(), context.now);
+            .of(self.peer().ip(), context.now);
         let in_front = self.proxied.as_ref().map(|one| one.destination.ip());
         set.map(IpAddr::V4)
             .or_else(|| in_front.filter(|address| address.is_ipv4() && is_unicast(*address)))

@@ -15,7 +15,7 @@ use super::turn::{Request, TurnResult};
 use crate::event_loop::{Interest, Key};
 use crate::net::Channel;
 use crate::protocol::proxy_header::ProxiedPeer;
-use crate::session::Deadline;
+use crate::session::{Deadline, Session};
 
 impl Connection {
     /// Reads on in the header. When it is complete, the reactor decides on the client.
@@ -57,7 +57,7 @@ impl Reactor {
 
     /// Admits the client that a proxy's header names, as if it had connected itself, or refuses it.
     pub(super) fn admit_proxied(&mut self, key: Key, origin: ProxiedPeer, protocol: Protocol) {
-        let Some(proxy) = self.connections.get_mut(key).map(|one| one.peer) else {
+        let Some(proxy) = self.connections.get_mut(key).map(|one| one.peer()) else {
             return;
         };
         let (client, proxied) = match origin {
@@ -82,7 +82,7 @@ impl Reactor {
         }
         log::info!("Accepted new connection (address = {client}, through {proxy})");
         if let Some(connection) = self.connections.get_mut(key) {
-            connection.peer = client;
+            connection.session = Session::new(client);
             connection.proxied = proxied;
             connection.phase = Phase::Open;
             connection.deadlines.clear(Deadline::Handshake);

@@ -42,7 +42,7 @@ impl Reactor {
     }
 
     fn review_one(&mut self, key: Key) {
-        let Some(client) = self.connections.get_mut(key).map(|one| one.peer) else {
+        let Some(client) = self.connections.get_mut(key).map(|one| one.peer()) else {
             return;
         };
         let is_allowed = self.admission.allows(client.ip());

@@ -27,7 +27,7 @@ impl Connection {
         if is_last {
             self.phase = Phase::Switching(switch);
         } else {
-            let peer = self.peer;
+            let peer = self.peer();
             log::warn!(target: target::SECURITY, "{peer}: Something came behind AUTH or CCC");
         }
         self.notify(SessionEvent::Switching(is_last), context);
@@ -54,7 +54,7 @@ impl Connection {
         let acceptor = context.policy.acceptor.as_ref();
         let security = acceptor.map_or_else(none, Acceptor::control);
         let (security, tag) = security.map_err(|error| {
-            let (peer, why) = (self.peer, cause(&error));
+            let (peer, why) = (self.peer(), cause(&error));
             log::error!("{peer}: Cannot begin a TLS handshake: {why}");
             CloseReason::NotSecured
         })?;
@@ -92,7 +92,7 @@ impl Connection {
         context: &mut LoopContext,
     ) -> TurnResult {
         if let Some(remark) = self.stream.take_diagnostic() {
-            log::warn!(target: target::SECURITY, "{}: {remark}", self.peer);
+            log::warn!(target: target::SECURITY, "{}: {remark}", self.peer());
         }
         match step {
             Ok(HandshakeStep::Finished) => self.end_handshake(switch, context),
@@ -147,7 +147,7 @@ impl Connection {
     /// TLS has failed: ends the session. The last thing that is sent is an alert.
     pub(super) fn break_off(&mut self, context: &mut LoopContext) {
         if let Some(remark) = self.stream.take_diagnostic() {
-            log::warn!(target: target::SECURITY, "{}: {remark}", self.peer);
+            log::warn!(target: target::SECURITY, "{}: {remark}", self.peer());
         }
         self.leave_the_last_word_to_tls();
         self.converse(context, Session::close_silently);
@@ -167,7 +167,7 @@ impl Connection {
         let security = self.stream.security();
         let event = match (switch, security) {
             (Switch::Secure, Some(security)) => {
-                log::info!("{}: Secured by {}", self.peer, security.protocol());
+                log::info!("{}: Secured by {}", self.peer(), security.protocol());
                 SessionEvent::Secured(security.client_name())
             }
             _ => SessionEvent::Cleared,

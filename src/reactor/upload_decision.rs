@@ -89,7 +89,10 @@ impl Connection {
             Ok(watch) => UploadEnd::Watched(watch, Pause::None),
             Err(error) => {
                 let error = cause(&error);
-                log::debug!("{}: Cannot watch the ends of an upload: {error}", self.peer);
+                log::debug!(
+                    "{}: Cannot watch the ends of an upload: {error}",
+                    self.session.peer()
+                );
                 UploadEnd::Unwatched
             }
         };

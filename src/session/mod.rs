@@ -177,20 +177,8 @@ pub(crate) const BOXED_BYTES: usize =
     size_of::<SessionLog>() + size_of::<audit::AuditNotes>() + Deadlines::BOXED_BYTES;
 
 impl Session {
-    /// Opens a session and sends the greeting.
-    pub fn open(peer: SocketAddr, cx: &mut Context<'_>) -> Self {
-        cx.reply(&cx.settings.greeting_reply());
-        if cx.settings.mode == ServerMode::Serving {
-            let login = cx.now + cx.settings.timings.login;
-            cx.deadlines.set(Deadline::Login, login);
-        }
-        let session = Self::before_greeting(peer);
-        session.restart_idle_timer(cx);
-        session
-    }
-
-    /// A session without a greeting, for a connection that still has to send its PROXY header.
-    pub fn before_greeting(peer: SocketAddr) -> Self {
+    /// A session without a greeting, which a PROXY header or a TLS handshake may precede.
+    pub fn new(peer: SocketAddr) -> Self {
         Self {
             peer,
             progress: Progress::Idle,
@@ -208,6 +196,21 @@ impl Session {
             audit: AuditState::default(),
             end_reason: None,
         }
+    }
+
+    /// Greets the client, and sets the first deadlines.
+    pub fn greet(&self, cx: &mut Context<'_>) {
+        cx.reply(&cx.settings.greeting_reply());
+        if cx.settings.mode == ServerMode::Serving {
+            let login = cx.now + cx.settings.timings.login;
+            cx.deadlines.set(Deadline::Login, login);
+        }
+        self.restart_idle_timer(cx);
+    }
+
+    /// The address of the client.
+    pub const fn peer(&self) -> SocketAddr {
+        self.peer
     }
 
     /// Whether the next command may be executed now.

@@ -108,7 +108,7 @@ impl TestSession {
     fn with_mode(mode: ServerMode) -> Self {
         let peer = "127.0.0.1:9999".parse().unwrap();
         let mut test = Self {
-            session: Session::before_greeting(peer),
+            session: Session::new(peer),
             settings: Settings {
                 mode,
                 ..Settings::default()
@@ -119,7 +119,7 @@ impl TestSession {
             now: Instant::now(),
             unix_time: 0,
         };
-        test.session = test.with(|_, cx| Session::open(peer, cx));
+        test.with(|session, cx| session.greet(cx));
         assert_eq!(test.replies(), "220 Service ready for new user.\r\n");
         test
     }
