@@ -38,35 +38,74 @@ impl TokenBucket {
     }
 }
 
-/// A rate limit for log messages, with a count of the suppressed ones.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct LogRateLimiter {
+/// A rate limit for log messages.
+///
+/// ```text
+///   Passing ──no token──▶ Suppressing ──a twentieth of the burst is refilled──▶ Passing
+/// ```
+#[derive(Debug)]
+pub enum LogRateLimiter {
+    /// Each message is logged.
+    Passing(TokenBucket),
+    /// Messages are counted. Few sessions come to this, so what it takes is boxed.
+    Suppressing(Box<Suppression>),
+}
+
+/// A bucket that ran empty, and the number of messages suppressed since.
+#[derive(Debug)]
+pub struct Suppression {
     bucket: TokenBucket,
-    suppressed: u64,
+    count: u64,
+}
+
+impl Default for LogRateLimiter {
+    fn default() -> Self {
+        Self::Passing(TokenBucket::default())
+    }
 }
 
 impl LogRateLimiter {
+    /// The size of its box, for the total memory of a connection.
+    #[cfg(test)]
+    pub(crate) const BOXED_BYTES: usize = size_of::<Suppression>();
+
     /// Asks for one message: `None` suppresses it; `Some` allows it, with the number of messages suppressed
     /// since the last one. After a suppressed message a twentieth of the burst must be refilled first, so
     /// that not every message is followed by a count.
     pub fn take(&mut self, rate: Rate, now: Instant) -> Option<u64> {
-        let needed = match self.suppressed {
-            0 => rate,
-            _ => Rate {
-                burst: rate.burst - rate.burst / 20,
-                ..rate
-            },
-        };
-        if self.bucket.next_at(needed, now).is_none() && self.bucket.take(rate, now) {
-            return Some(self.take_suppressed());
+        match self {
+            Self::Passing(bucket) => {
+                if bucket.take(rate, now) {
+                    return Some(0);
+                }
+                let (bucket, count) = (*bucket, 1);
+                *self = Self::Suppressing(Box::new(Suppression { bucket, count }));
+                None
+            }
+            Self::Suppressing(held) => {
+                let refilled = Rate {
+                    burst: rate.burst - rate.burst / 20,
+                    ..rate
+                };
+                if held.bucket.next_at(refilled, now).is_none() && held.bucket.take(rate, now) {
+                    return Some(self.take_suppressed());
+                }
+                held.count += 1;
+                None
+            }
         }
-        self.suppressed += 1;
-        None
     }
 
     /// The number of messages suppressed since the last call.
-    pub const fn take_suppressed(&mut self) -> u64 {
-        std::mem::replace(&mut self.suppressed, 0)
+    pub fn take_suppressed(&mut self) -> u64 {
+        match self {
+            Self::Passing(_) => 0,
+            Self::Suppressing(held) => {
+                let (bucket, count) = (held.bucket, held.count);
+                *self = Self::Passing(bucket);
+                count
+            }
+        }
     }
 }
 

@@ -165,7 +165,7 @@ pub struct Session {
     /// The rate of commands before a login.
     command_rate: TokenBucket,
     long_lines: u8,
-    log: Box<SessionLog>,
+    log: SessionLog,
     audit: AuditState,
     /// Set when the session must end once no transfer is in progress.
     end_reason: Option<EndReason>,
@@ -174,7 +174,7 @@ pub struct Session {
 /// The size of the boxes of a session, for the total memory of a connection.
 #[cfg(test)]
 pub(crate) const BOXED_BYTES: usize =
-    size_of::<SessionLog>() + size_of::<audit::AuditNotes>() + Deadlines::BOXED_BYTES;
+    SessionLog::BOXED_BYTES + size_of::<audit::AuditNotes>() + Deadlines::BOXED_BYTES;
 
 impl Session {
     /// A session without a greeting, which a PROXY header or a TLS handshake may precede.
@@ -192,7 +192,7 @@ impl Session {
             failures: 0,
             command_rate: TokenBucket::default(),
             long_lines: 0,
-            log: Box::default(),
+            log: SessionLog::default(),
             audit: AuditState::default(),
             end_reason: None,
         }

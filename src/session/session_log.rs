@@ -79,11 +79,16 @@ impl Repeated {
 pub(super) struct SessionLog {
     /// Indexed by [`LineClass`].
     counted: [LogRateLimiter; LineClass::ALL.len()],
-    /// The number of occurrences, indexed by [`Repeated`].
-    repeated: [u32; Repeated::ALL.len()],
+    /// The number of occurrences, indexed by [`Repeated`]; `None` before the first.
+    repeated: Option<Box<[u32; Repeated::ALL.len()]>>,
 }
 
 impl SessionLog {
+    /// The size of its boxes, for the total memory of a connection.
+    #[cfg(test)]
+    pub(super) const BOXED_BYTES: usize = LineClass::ALL.len() * LogRateLimiter::BOXED_BYTES
+        + size_of::<[u32; Repeated::ALL.len()]>();
+
     /// Logs a line about the client if the token bucket of its class permits, after the count of lines
     /// suppressed before.
     pub(super) fn line(
@@ -119,7 +124,11 @@ impl SessionLog {
         level: Level,
         text: Arguments<'_>,
     ) {
-        let Some(count) = self.repeated.get_mut(event as usize) else {
+        let Some(count) = self
+            .repeated
+            .get_or_insert_default()
+            .get_mut(event as usize)
+        else {
             return;
         };
         *count = count.saturating_add(1);
@@ -133,8 +142,9 @@ impl SessionLog {
         for (class, counted) in LineClass::ALL.into_iter().zip(&mut self.counted) {
             class.log_left_out(peer, counted.take_suppressed());
         }
-        for ((event, name), count) in Repeated::ALL.into_iter().zip(&mut self.repeated) {
-            let more = std::mem::take(count).saturating_sub(1);
+        let repeated = self.repeated.take().into_iter().flat_map(|counts| *counts);
+        for ((event, name), count) in Repeated::ALL.into_iter().zip(repeated) {
+            let more = count.saturating_sub(1);
             if more > 0 {
                 log::info!(target: event.target(), "{peer}: {more} more in this session: {name}");
             }
