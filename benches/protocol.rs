@@ -66,7 +66,7 @@ fn lines() {
         ("lines: 64 NOOPs", &pipelined),
         ("lines: urgent ABOR", b"\xff\xf4\xff\xf2ABOR\r\n"),
     ] {
-        let mut scratch = vec![0; 16 * 1024];
+        let mut scratch = LineBuffer::with_capacity(16 * 1024);
         let mut buffer = LineBuffer::default();
         measure(name, || {
             buffer.attach(&mut scratch);

@@ -1,8 +1,8 @@
 //! Splits the bytes of a control connection into lines (RFC 959 §5.3.1).
 //!
-//! A [`LineBuffer`] owns the bytes that are received and not yet consumed. Its storage is borrowed
-//! from the event loop while the connection is read; an idle connection keeps only the bytes of
-//! an incomplete line. It knows line ends and the length limit, not commands.
+//! A [`LineBuffer`] owns the bytes that are received and not yet consumed. While the connection is read it
+//! borrows a large buffer from the event loop; otherwise it keeps the bytes of an incomplete line, if there
+//! are any. It knows line ends and the length limit, not commands.
 //!
 //! A line ends at CR LF or at a bare LF. Lines are split before Telnet is decoded, so that no
 //! Telnet sequence can swallow a line end.
@@ -24,10 +24,14 @@ pub enum Line<'a> {
     TooLong,
 }
 
+/// The received bytes of a connection; an empty one allocates nothing.
+#[derive(Debug, Default)]
+pub struct LineBuffer(Option<Box<Lines>>);
+
 /// Received bytes, and how far they have been searched for a line end.
 #[derive(Debug, Default)]
-pub struct LineBuffer {
-    /// The scratch buffer while attached; otherwise a vector of exactly the unconsumed bytes.
+struct Lines {
+    /// Large while attached; otherwise exactly the unconsumed bytes.
     storage: Vec<u8>,
     /// Index of the first unconsumed byte.
     start: usize,
@@ -65,37 +69,113 @@ impl Default for State {
 }
 
 impl LineBuffer {
-    /// Takes `scratch` as storage, over its whole length, and leaves it empty.
-    ///
-    /// It is extended if it is too short for the longest line and its end.
-    pub fn attach(&mut self, scratch: &mut Vec<u8>) {
-        let mut storage = mem::take(scratch);
-        let count = self.bytes().len();
-        let needed = count.max(LINE_MAX + 2);
-        if storage.len() < needed {
-            storage.resize(needed, 0);
-        }
-        if let Some(front) = storage.get_mut(..count) {
-            front.copy_from_slice(self.bytes());
-        }
-        self.storage = storage;
-        self.start = 0;
-        self.end = count;
+    /// The size of its box, for the total memory of a connection.
+    #[cfg(test)]
+    pub(crate) const BOXED_BYTES: usize = size_of::<Lines>();
+
+    /// A buffer to lend to others.
+    pub fn with_capacity(bytes: usize) -> Self {
+        Self(Some(Box::new(Lines {
+            storage: vec![0; bytes.max(LINE_MAX + 2)],
+            ..Lines::default()
+        })))
     }
 
-    /// Returns the storage to `scratch`, which [`attach`](Self::attach) left empty.
-    ///
-    /// Unconsumed bytes are copied to a vector of exactly their size.
-    pub fn detach(&mut self, scratch: &mut Vec<u8>) {
-        debug_assert!(scratch.is_empty(), "detach without attach");
-        let kept = self.bytes().to_vec();
-        self.start = 0;
-        self.end = kept.len();
-        *scratch = mem::replace(&mut self.storage, kept);
+    /// Borrows the storage of `scratch`, which must be empty, and copies the unconsumed bytes into it.
+    pub fn attach(&mut self, scratch: &mut Self) {
+        debug_assert!(scratch.is_empty(), "attach to a buffer in use");
+        if let Some(kept) = mem::replace(&mut self.0, scratch.0.take()) {
+            self.lines().load(&kept);
+        }
+    }
+
+    /// Returns the storage to `scratch`, from which [`attach`](Self::attach) took it. Unconsumed bytes are
+    /// copied to a vector of exactly their size.
+    pub fn detach(&mut self, scratch: &mut Self) {
+        debug_assert!(scratch.0.is_none(), "detach without attach");
+        let kept = self.0.as_mut().and_then(|lines| lines.unload());
+        scratch.0 = mem::replace(&mut self.0, kept);
     }
 
     /// The room to receive into; empty if the buffer is full of complete lines, or detached.
     pub fn spare(&mut self) -> &mut [u8] {
+        self.lines().spare()
+    }
+
+    /// Takes over `count` bytes that were written to [`spare`](Self::spare).
+    pub fn filled(&mut self, count: usize) {
+        self.lines().filled(count);
+    }
+
+    /// Consumes the next line; `None` if more bytes are needed. `refuse` gets the Telnet refusals to send
+    /// before the reply to the line, one for each option in it.
+    pub fn next_line(&mut self, refuse: impl FnMut([u8; 3])) -> Option<Line<'_>> {
+        self.0.as_mut()?.next_line(refuse)
+    }
+
+    /// Whether [`next_line`](Self::next_line) returns `Some` without more bytes.
+    pub fn has_line(&self) -> bool {
+        self.0.as_ref().is_some_and(|lines| lines.has_line())
+    }
+
+    /// Whether [`next_line`](Self::next_line) returns [`Line::TooLong`].
+    pub fn is_next_too_long(&self) -> bool {
+        self.0
+            .as_ref()
+            .is_some_and(|lines| lines.is_next_too_long())
+    }
+
+    /// The complete pending lines within the limit, oldest first, without consuming them.
+    pub fn waiting(&self) -> impl Iterator<Item = PendingLine<'_>> {
+        self.0.iter().flat_map(|lines| lines.waiting())
+    }
+
+    /// Whether there is nothing to consume, not even an incomplete line.
+    pub fn is_empty(&self) -> bool {
+        self.0.as_ref().is_none_or(|lines| lines.is_empty())
+    }
+
+    /// The number of unconsumed bytes.
+    pub fn len(&self) -> usize {
+        self.0.as_ref().map_or(0, |lines| lines.len())
+    }
+
+    fn lines(&mut self) -> &mut Lines {
+        self.0.get_or_insert_default()
+    }
+}
+
+impl Lines {
+    /// Takes over the bytes of another buffer.
+    fn load(&mut self, kept: &Self) {
+        let count = kept.len();
+        if self.storage.len() < count {
+            self.storage.resize(count, 0);
+        }
+        if let Some(front) = self.storage.get_mut(..count) {
+            front.copy_from_slice(kept.bytes());
+        }
+        (self.start, self.end, self.state) = (0, count, kept.state);
+    }
+
+    /// Empties the buffer, and returns what has to be kept of it.
+    fn unload(&mut self) -> Option<Box<Self>> {
+        let is_needed = !self.is_empty() || matches!(self.state, State::Discarding);
+        let kept = is_needed.then(|| {
+            let storage = self.bytes().to_vec();
+            let (end, state) = (storage.len(), self.state);
+            Box::new(Self {
+                storage,
+                start: 0,
+                end,
+                state,
+            })
+        });
+        (self.start, self.end, self.state) = (0, 0, State::default());
+        kept
+    }
+
+    fn spare(&mut self) -> &mut [u8] {
         // Compact only if that more than doubles the room; otherwise a pipelining client would
         // cause a move for each of its commands.
         if self.storage.len() - self.end < self.start {
@@ -107,16 +187,13 @@ impl LineBuffer {
         self.storage.get_mut(self.end..).unwrap_or_default()
     }
 
-    /// Takes over `count` bytes that were written to [`spare`](Self::spare).
-    pub fn filled(&mut self, count: usize) {
+    fn filled(&mut self, count: usize) {
         debug_assert!(count <= self.storage.len() - self.end, "more than the room");
         self.end = self.end.saturating_add(count).min(self.storage.len());
         self.search();
     }
 
-    /// Consumes the next line; `None` if more bytes are needed. `refuse` gets the Telnet refusals to send
-    /// before the reply to the line, one for each option in it.
-    pub fn next_line(&mut self, refuse: impl FnMut([u8; 3])) -> Option<Line<'_>> {
+    fn next_line(&mut self, refuse: impl FnMut([u8; 3])) -> Option<Line<'_>> {
         match self.state {
             State::Partial { .. } | State::Discarding => None,
             State::Oversized => {
@@ -136,13 +213,11 @@ impl LineBuffer {
         }
     }
 
-    /// Whether [`next_line`](Self::next_line) returns `Some` without more bytes.
-    pub const fn has_line(&self) -> bool {
+    const fn has_line(&self) -> bool {
         matches!(self.state, State::Complete { .. } | State::Oversized)
     }
 
-    /// Whether [`next_line`](Self::next_line) returns [`Line::TooLong`].
-    pub fn is_next_too_long(&self) -> bool {
+    fn is_next_too_long(&self) -> bool {
         match self.state {
             State::Complete { length } => self.bytes().get(..length).is_some_and(is_too_long),
             State::Oversized => true,
@@ -150,8 +225,7 @@ impl LineBuffer {
         }
     }
 
-    /// The complete pending lines within the limit, oldest first, without consuming them.
-    pub fn waiting(&self) -> impl Iterator<Item = PendingLine<'_>> {
+    fn waiting(&self) -> impl Iterator<Item = PendingLine<'_>> {
         let skipped = match self.state {
             State::Partial { .. } | State::Complete { .. } => 0,
             // The rest of the oversized line.
@@ -165,13 +239,11 @@ impl LineBuffer {
             .map(|line| PendingLine::new(without_return(line)))
     }
 
-    /// Whether there is nothing to consume, not even an incomplete line.
-    pub const fn is_empty(&self) -> bool {
+    const fn is_empty(&self) -> bool {
         self.start == self.end && !self.has_line()
     }
 
-    /// The number of unconsumed bytes.
-    pub const fn len(&self) -> usize {
+    const fn len(&self) -> usize {
         self.end - self.start
     }
 

@@ -173,6 +173,6 @@ impl Reactor {
         let _ = stream.write(&reply);
         let _ = stream.shutdown();
         // Closing with unread input, such as a PROXY header, is a reset, which can destroy the reply.
-        let _ = stream.read(&mut self.context.scratch.input);
+        let _ = stream.read(self.context.scratch.input.spare());
     }
 }

@@ -22,6 +22,7 @@ use crate::limits::{CHUNK_BYTES, INPUT_BYTES, OUTBOX_BYTES};
 use crate::net::tls::Acceptor;
 use crate::net::{Cidr, Network, PassiveAddresses};
 use crate::observe::Records;
+use crate::protocol::line::LineBuffer;
 use crate::session::{Action, Context, Deadlines, Outbox, Settings};
 use crate::storage::Storage;
 use crate::transfer::{Scratch, TransferSource};
@@ -74,8 +75,8 @@ pub(super) struct Limiters {
 /// Buffers that are lent to the connection whose turn it is; empty between turns, but for their capacity.
 pub(super) struct TurnScratch {
     pub(super) actions: VecDeque<Action>,
-    pub(super) input: Vec<u8>,
-    pub(super) output: Vec<u8>,
+    pub(super) input: LineBuffer,
+    pub(super) output: Outbox,
     pub(super) slice: Scratch,
 }
 
@@ -107,8 +108,8 @@ impl LoopContext {
             },
             scratch: TurnScratch {
                 actions: VecDeque::new(),
-                input: vec![0; INPUT_BYTES],
-                output: Vec::with_capacity(OUTBOX_BYTES),
+                input: LineBuffer::with_capacity(INPUT_BYTES),
+                output: Outbox::with_capacity(OUTBOX_BYTES),
                 slice: Scratch::new(CHUNK_BYTES),
             },
             activity: Activity::default(),
@@ -202,7 +203,8 @@ impl TurnScratch {
     /// Restores the buffers after a panic in a turn, which may have had them on loan.
     pub(super) fn recover(&mut self) {
         self.actions.clear();
-        self.input.resize(INPUT_BYTES, 0);
+        self.input = LineBuffer::with_capacity(INPUT_BYTES);
+        self.output = Outbox::with_capacity(OUTBOX_BYTES);
     }
 }
 

@@ -36,7 +36,7 @@ impl Connection {
         self.input.detach(&mut context.scratch.input);
         let executed = executed?;
         if executed.had_password {
-            context.scratch.input.fill(0);
+            context.scratch.input.spare().fill(0);
         }
         Ok(executed.request)
     }
@@ -131,7 +131,7 @@ impl Connection {
     }
 
     fn discard_input(&mut self, context: &mut LoopContext) -> TurnResult {
-        match self.stream.read(&mut context.scratch.input) {
+        match self.stream.read(context.scratch.input.spare()) {
             Ok(0) => Err(CloseReason::Finished),
             Ok(_) => Ok(None),
             Err(error) => match error.kind() {

@@ -240,16 +240,19 @@ impl DataChannel {
 mod tests {
     use super::*;
     use crate::limits::CONNECTION_BYTES;
+    use crate::protocol::line::LineBuffer;
     use crate::reactor::connection::{Connection, PassiveMode};
     use crate::reactor::proxy_header::ProxyHeader;
-    use crate::session::BOXED_BYTES;
+    use crate::session::{BOXED_BYTES, Outbox};
 
     #[test]
     fn connection_fits_its_share_of_the_memory_limit() {
         // A connection has at most one of these at a time.
         let one_of = [size_of::<Transfer>(), size_of::<ProxyHeader>()];
         let one_of = one_of.into_iter().max().unwrap();
-        let boxed = size_of::<DataChannel>() + size_of::<PassiveMode>() + one_of + BOXED_BYTES;
+        let kept = LineBuffer::BOXED_BYTES + Outbox::BOXED_BYTES;
+        let data = size_of::<DataChannel>() + size_of::<PassiveMode>();
+        let boxed = data + kept + one_of + BOXED_BYTES;
         // The slab doubles; timers, queues and counts are beside it.
         let other = 256;
         let bytes = 2 * size_of::<Connection>() + boxed + other;
