@@ -30,7 +30,7 @@ pub(super) struct TransferParameters {
     /// The offset of the next RETR, STOR or APPE in bytes.
     pub(super) restart: u64,
     /// The range of the next RETR or HASH; `None`: the whole file.
-    pub(super) range: Option<ByteRange>,
+    pub(super) range: Option<Box<ByteRange>>,
     pub(super) facts: FactSet,
     /// Whether the client has sent OPTS UTF8 ON.
     pub(super) utf8: bool,

@@ -20,7 +20,7 @@ use crate::storage::VirtualPath;
 
 impl Session {
     pub(super) fn hash(&mut self, argument: &[u8], cx: &mut Context<'_>) {
-        let range = self.params.range.take();
+        let range = self.params.range.take().map(|range| *range);
         let algorithm = self.params.algorithm;
         self.digest(DigestForm::Hash(algorithm), algorithm, argument, range, cx);
     }
@@ -69,7 +69,7 @@ impl Session {
         self.params.range = None;
         match ByteRange::parse(argument) {
             Ok(Some(range)) => {
-                self.params.range = Some(range);
+                self.params.range = Some(Box::new(range));
                 cx.reply(&Reply::fixed(350, "Send RETR or HASH for that range."));
             }
             Ok(None) => cx.reply(&Reply::fixed(350, "Whole files again.")),

@@ -99,15 +99,13 @@ impl Session {
         let representation = self.params.representation;
         let security = self.protection.describe();
         let transfer = match &self.progress {
-            Progress::Transferring(_, Phase::Connecting) => {
-                "A transfer waits for its data connection".to_owned()
-            }
-            Progress::Transferring(_, Phase::Moving(bytes, _)) => {
-                format!("A transfer is in progress, {bytes} bytes so far")
-            }
-            Progress::Transferring(_, Phase::Cutting(..)) => {
-                "A transfer is being aborted".to_owned()
-            }
+            Progress::Transferring(transfer) => match transfer.phase {
+                Phase::Connecting => "A transfer waits for its data connection".to_owned(),
+                Phase::Moving(bytes, _) => {
+                    format!("A transfer is in progress, {bytes} bytes so far")
+                }
+                Phase::Cutting(..) => "A transfer is being aborted".to_owned(),
+            },
             _ => "No transfer is in progress".to_owned(),
         };
         format!(

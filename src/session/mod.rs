@@ -50,6 +50,8 @@ pub use session_log::Repeated;
 pub use settings::{ServerMode, Settings};
 
 use crate::auth::{Denial, TokenBucket};
+#[cfg(test)]
+use crate::protocol::byte_range::ByteRange;
 use crate::protocol::line::Line;
 use crate::protocol::path::VirtualPath;
 use crate::protocol::reply::Reply;
@@ -63,7 +65,7 @@ use login::{Login, Proof};
 use question::{Found, Question};
 use security::{Protection, TlsSwitch};
 use session_log::SessionLog;
-use transfers::{Phase, Purpose};
+use transfers::{Purpose, RunningTransfer};
 
 /// The inputs and outputs of one call of a session.
 pub struct Context<'a> {
@@ -136,13 +138,13 @@ enum Progress {
     /// PASV or EPSV waits until a port is free for the client's address.
     AwaitingPort(Question),
     /// The file of a transfer is being opened.
-    Opening(Purpose),
+    Opening(Box<Purpose>),
     /// Opening it waits until the files under its quota have been counted.
-    AwaitingCount(Purpose),
+    AwaitingCount(Box<Purpose>),
     /// A reload has revoked the permission while the file is being opened.
     OpeningRevoked,
     /// The 150 is sent.
-    Transferring(Purpose, Phase),
+    Transferring(Box<RunningTransfer>),
     /// The last reply is sent.
     Closing,
 }
@@ -173,8 +175,11 @@ pub struct Session {
 
 /// The size of the boxes of a session, for the total memory of a connection.
 #[cfg(test)]
-pub(crate) const BOXED_BYTES: usize =
-    SessionLog::BOXED_BYTES + size_of::<audit::AuditNotes>() + Deadlines::BOXED_BYTES;
+pub(crate) const BOXED_BYTES: usize = SessionLog::BOXED_BYTES
+    + size_of::<audit::AuditNotes>()
+    + Deadlines::BOXED_BYTES
+    + size_of::<RunningTransfer>()
+    + size_of::<ByteRange>();
 
 impl Session {
     /// A session without a greeting, which a PROXY header or a TLS handshake may precede.
@@ -354,7 +359,7 @@ impl Session {
             | Progress::Opening(_)
             | Progress::AwaitingCount(_)
             | Progress::OpeningRevoked => "busy",
-            Progress::Transferring(..) => "transferring",
+            Progress::Transferring(_) => "transferring",
             Progress::Closing => "leaving",
         };
         format!("{} {} {activity}", self.peer, self.login)

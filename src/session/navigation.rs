@@ -4,7 +4,7 @@
 //! directory has an entry named `~`. Other commands take `~` literally, since each must accept every name
 //! that a listing shows.
 
-use super::question::Question;
+use super::question::{Question, TildePaths};
 use super::{Context, Session};
 use crate::auth::Permissions;
 use crate::protocol::reply::Reply;
@@ -28,8 +28,8 @@ impl Session {
         };
         match (from_start, self.resolve(b"~", cx)) {
             (Some(from_start), Some(tilde)) => {
-                let question = Question::Tilde { path, from_start };
-                self.ask(question, Operation::EnterDirectory(tilde), cx);
+                let paths = Box::new(TildePaths { path, from_start });
+                self.ask(Question::Tilde(paths), Operation::EnterDirectory(tilde), cx);
             }
             _ => self.enter(path, cx),
         }

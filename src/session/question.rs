@@ -16,10 +16,7 @@ pub(super) enum Question {
     /// CWD and CDUP.
     Enter(VirtualPath),
     /// `CWD ~`: whether an entry named `~` exists. If not, the path is relative to the account's root.
-    Tilde {
-        path: VirtualPath,
-        from_start: VirtualPath,
-    },
+    Tilde(Box<TildePaths>),
     /// MKD.
     Make(VirtualPath),
     /// MKD of a name that exists: whether it is a directory.
@@ -60,6 +57,15 @@ pub(super) enum Question {
     Passive,
     /// EPSV.
     ExtendedPassive,
+}
+
+/// The two meanings of a path that begins with `~`.
+#[derive(Debug)]
+pub(super) struct TildePaths {
+    /// Below the entry named `~`.
+    pub(super) path: VirtualPath,
+    /// Below the account's root.
+    pub(super) from_start: VirtualPath,
 }
 
 pub(super) enum Found {
@@ -131,7 +137,7 @@ impl Session {
     fn succeeded(&mut self, question: Question, found: Found, cx: &mut Context<'_>) {
         use Found::{Answered, Described, Listed, TaskDone};
         let reply = match (question, found) {
-            (Question::Tilde { path, .. }, _) => return self.enter(path, cx),
+            (Question::Tilde(paths), _) => return self.enter(paths.path, cx),
             (Question::Enter(path), Answered(Answer::Done)) => return self.entered(path, cx),
             (Question::Make(path), Answered(Answer::Done)) => return self.made(&path, cx),
             (Question::Taken, Answered(Answer::Metadata(found))) => taken_reply(found.kind),
@@ -171,8 +177,8 @@ impl Session {
 
     fn failed(&mut self, question: Question, error: Error, cx: &mut Context<'_>) {
         match (question, error) {
-            (Question::Tilde { from_start, .. }, Error::NotFound) => self.enter(from_start, cx),
-            (Question::Tilde { path, .. }, _) => self.enter(path, cx),
+            (Question::Tilde(paths), Error::NotFound) => self.enter(paths.from_start, cx),
+            (Question::Tilde(paths), _) => self.enter(paths.path, cx),
             (Question::Make(path), Error::Exists) => {
                 self.ask(Question::Taken, Operation::Metadata(path), cx);
             }

@@ -65,7 +65,7 @@ impl Session {
         let forbids_data = lost_fxp || self.violates_data_policy(cx.settings);
         let is_over = |purpose: &Purpose| forbids_data || permissions_for(purpose).intersects(lost);
         match &self.progress {
-            Progress::Transferring(purpose, _) if is_over(purpose) => self.cut_revoked(cx),
+            Progress::Transferring(transfer) if is_over(&transfer.purpose) => self.cut_revoked(cx),
             Progress::Opening(purpose) if is_over(purpose) => {
                 self.progress = Progress::OpeningRevoked;
             }
@@ -115,7 +115,7 @@ impl Session {
         let end_reason = EndReason::Revoked(reason);
         self.end_reason = Some(end_reason);
         match &self.progress {
-            Progress::Transferring(..) => self.cut_revoked(cx),
+            Progress::Transferring(_) => self.cut_revoked(cx),
             _ => self.close_unsolicited(&end_reason.reply(), cx),
         }
     }

@@ -41,6 +41,13 @@ impl Purpose {
     }
 }
 
+/// A transfer after its 150.
+#[derive(Debug)]
+pub(super) struct RunningTransfer {
+    pub(super) purpose: Purpose,
+    pub(super) phase: Phase,
+}
+
 /// The progress of a transfer.
 ///
 /// ```text
@@ -60,19 +67,17 @@ pub(super) enum Phase {
 impl Session {
     /// Whether a transfer is in progress: the 150 is sent, the final reply is not.
     pub const fn is_transferring(&self) -> bool {
-        matches!(self.progress, Progress::Transferring(..))
+        matches!(self.progress, Progress::Transferring(_))
     }
 
     /// Whether ABOR has anything to end: a transfer, unless it is being cut, a wait for a port, or a file
     /// task that reads.
     pub const fn may_be_aborted(&self) -> bool {
-        self.is_task_abortable()
-            || matches!(
-                self.progress,
-                Progress::AwaitingPort(_)
-                    | Progress::AwaitingCount(_)
-                    | Progress::Transferring(_, Phase::Connecting | Phase::Moving(..))
-            )
+        match &self.progress {
+            Progress::AwaitingPort(_) | Progress::AwaitingCount(_) => true,
+            Progress::Transferring(transfer) => !transfer.is_being_cut(),
+            _ => self.is_task_abortable(),
+        }
     }
 
     /// ABOR was received during a transfer. The ABOR itself is executed in its turn, after the final reply
@@ -92,11 +97,10 @@ impl Session {
     pub fn input_ended(&mut self, cx: &mut Context<'_>) {
         self.abort_port_wait(cx);
         self.abort_count_wait(Ending::Abandoned, cx);
-        if let Progress::Transferring(purpose, Phase::Connecting | Phase::Moving(..)) =
-            &self.progress
-            && purpose
-                .file()
-                .is_some_and(|(verb, _)| verb != Verb::Retrieve)
+        if let Progress::Transferring(transfer) = &self.progress
+            && !transfer.is_being_cut()
+            && let Some((verb, _)) = transfer.purpose.file()
+            && verb != Verb::Retrieve
         {
             self.cut(Ending::Abandoned, cx);
         }
@@ -104,7 +108,7 @@ impl Session {
 
     pub(super) fn retrieve(&mut self, argument: &[u8], cx: &mut Context<'_>) {
         let offset = std::mem::take(&mut self.params.restart);
-        let range = self.params.range.take();
+        let range = self.params.range.take().map(|range| *range);
         let Some(path) = self.permitted_path(Permissions::RETRIEVE, argument, cx) else {
             return;
         };
@@ -144,7 +148,7 @@ impl Session {
 
     pub(super) fn opened(&mut self, opened: Result<Opened>, cx: &mut Context<'_>) {
         let mut purpose = match std::mem::replace(&mut self.progress, Progress::Idle) {
-            Progress::Opening(purpose) | Progress::AwaitingCount(purpose) => purpose,
+            Progress::Opening(purpose) | Progress::AwaitingCount(purpose) => *purpose,
             other => return self.progress = other,
         };
         match opened {
@@ -164,7 +168,9 @@ impl Session {
                 cx.deadlines.clear(Deadline::Idle);
                 let connect = cx.now + cx.settings.timings.data_connect;
                 cx.deadlines.set(Deadline::DataConnect, connect);
-                self.progress = Progress::Transferring(purpose, Phase::Connecting);
+                let phase = Phase::Connecting;
+                self.progress =
+                    Progress::Transferring(Box::new(RunningTransfer { purpose, phase }));
                 cx.action(Action::Begin);
             }
             Err(error) => {
@@ -175,15 +181,18 @@ impl Session {
     }
 
     pub(super) fn connected(&mut self, cx: &mut Context<'_>) {
-        if let Progress::Transferring(_, phase @ Phase::Connecting) = &mut self.progress {
-            *phase = Phase::Moving(0, cx.now);
+        if let Progress::Transferring(transfer) = &mut self.progress
+            && matches!(transfer.phase, Phase::Connecting)
+        {
+            transfer.phase = Phase::Moving(0, cx.now);
             cx.deadlines.clear(Deadline::DataConnect);
             Self::restart_stall_timer(cx);
         }
     }
 
     pub(super) fn moved(&mut self, bytes: u64, cx: &mut Context<'_>) {
-        if let Progress::Transferring(_, Phase::Moving(moved, _)) = &mut self.progress
+        if let Progress::Transferring(transfer) = &mut self.progress
+            && let Phase::Moving(moved, _) = &mut transfer.phase
             && *moved != bytes
         {
             *moved = bytes;
@@ -198,15 +207,15 @@ impl Session {
         kept: Option<u64>,
         cx: &mut Context<'_>,
     ) {
-        let (purpose, phase) = match std::mem::replace(&mut self.progress, Progress::Idle) {
-            Progress::Transferring(purpose, phase) => (purpose, phase),
+        let transfer = match std::mem::replace(&mut self.progress, Progress::Idle) {
+            Progress::Transferring(transfer) => transfer,
             other => return self.progress = other,
         };
-        let took = phase.elapsed(cx.now);
+        let took = transfer.phase.elapsed(cx.now);
         self.params.data_mode = DataMode::Unset;
         cx.deadlines.clear(Deadline::DataConnect);
         cx.deadlines.clear(Deadline::DataStall);
-        self.record(&purpose, ending, bytes, took, cx);
+        self.record(&transfer.purpose, ending, bytes, took, cx);
         cx.reply(&ending.reply(kept));
     }
 
@@ -214,7 +223,8 @@ impl Session {
     pub fn leave(&mut self, cx: &mut Context<'_>) {
         self.log.log_totals(self.peer);
         let progress = std::mem::replace(&mut self.progress, Progress::Closing);
-        if let Progress::Transferring(purpose, phase) = progress {
+        if let Progress::Transferring(transfer) = progress {
+            let RunningTransfer { purpose, phase } = *transfer;
             let (bytes, took) = (phase.moved(), phase.elapsed(cx.now));
             self.record(&purpose, Ending::Abandoned, bytes, took, cx);
             // There is no client to send this reply to.
@@ -224,10 +234,10 @@ impl Session {
 
     /// Cuts the transfer. Its reply follows when its file and data connection are closed.
     pub(super) fn cut(&mut self, ending: Ending, cx: &mut Context<'_>) {
-        let Progress::Transferring(_, phase) = &mut self.progress else {
+        let Progress::Transferring(transfer) = &mut self.progress else {
             return;
         };
-        if matches!(phase, Phase::Cutting(..)) {
+        if transfer.is_being_cut() {
             // The device hangs, possibly for ever.
             log::error!(
                 "{}: Closed: the storage did not close a file within timings.data-stall",
@@ -235,7 +245,7 @@ impl Session {
             );
             return self.close(&Reply::service_not_available(), cx);
         }
-        *phase = match *phase {
+        transfer.phase = match transfer.phase {
             Phase::Moving(bytes, since) => Phase::Cutting(bytes, Some(since)),
             _ => Phase::Cutting(0, None),
         };
@@ -262,7 +272,7 @@ impl Session {
             Direction::Store { .. } => account.and_then(|account| account.rate_up),
             Direction::List(_) => None,
         };
-        self.progress = Progress::Opening(purpose);
+        self.progress = Progress::Opening(Box::new(purpose));
         cx.action(Action::Open(Plan {
             direction,
             representation: self.params.representation,
@@ -329,6 +339,12 @@ impl Session {
             text: representation.data_type != DataType::Image,
             compressed: matches!(representation.mode, Mode::Compressed | Mode::Deflate(_)),
         })));
+    }
+}
+
+impl RunningTransfer {
+    const fn is_being_cut(&self) -> bool {
+        matches!(self.phase, Phase::Cutting(..))
     }
 }
 

@@ -100,13 +100,13 @@ impl Session {
     /// Logs an upload that was accepted without `close_notify`: an attacker on the network may have
     /// truncated it.
     pub(super) fn ended_unclean(&self, cx: &Context<'_>) {
-        let Progress::Transferring(purpose, phase) = &self.progress else {
+        let Progress::Transferring(transfer) = &self.progress else {
             return;
         };
-        let Some((_, path)) = purpose.file() else {
+        let Some((_, path)) = transfer.purpose.file() else {
             return;
         };
-        let (peer, bytes) = (self.peer, phase.moved());
+        let (peer, bytes) = (self.peer, transfer.phase.moved());
         let account = QuotedName(self.login.name());
         let path = path.to_bytes();
         let key = self.allows_unclean_end(cx.settings);

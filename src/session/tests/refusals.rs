@@ -71,7 +71,11 @@ fn refused_command_clears_rest_and_rang() {
         for part in ["REST 7", "RANG 1 2"] {
             test.play(&format!("{part} -> 350\n {line}"));
             let params = &test.session.params;
-            assert_eq!((params.restart, params.range), (0, None), "{line}");
+            assert_eq!(
+                (params.restart, params.range.is_some()),
+                (0, false),
+                "{line}"
+            );
         }
     }
 }
