@@ -1,8 +1,8 @@
 //! The memory that this machine has for password hashes, and the refusal of accounts whose hash needs more.
 //!
-//! A hash of argon2id takes megabytes for each login, also for one with a wrong name. On a board without them
-//! a single PASS would end the server, so such an account is refused at the start and at a reload.
-//! One hash is computed at a time. Blocking: it reads files of `/proc` and `/sys`.
+//! A hash of argon2id or yescrypt takes megabytes for each login, also for one with a wrong name. On a board
+//! without them a single PASS would end the server, so such an account is refused at the start and at a
+//! reload. One hash is computed at a time. Blocking: it reads files of `/proc` and `/sys`.
 
 use std::fs;
 use std::path::Path;
@@ -80,8 +80,13 @@ impl HashMemory {
 /// `POSITION: the password hash of "ann" `.
 fn subject(config: &Config, account: &Account) -> String {
     let (origins, name) = (&config.origins, Some(account.name.as_slice()));
-    let keys = ["account.password", "account.password-file"].into_iter();
+    let keys = [
+        "account.password",
+        "account.password-file",
+        "account.shadow",
+    ];
     let set = keys
+        .into_iter()
         .map(|key| origins.prefix(name, key))
         .find(|prefix| !prefix.is_empty());
     let name = String::from_utf8_lossy(&account.name);

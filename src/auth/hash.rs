@@ -1,13 +1,14 @@
-//! Password hashes: verifies argon2id (RFC 9106), bcrypt and SHA-512-crypt, and makes argon2id and
-//! SHA-512-crypt.
+//! Password hashes: verifies argon2id (RFC 9106), bcrypt, and those of crypt(5) that systems write: yescrypt,
+//! SHA-512-crypt and SHA-256-crypt. It makes argon2id and SHA-512-crypt.
 //!
-//! A verification takes 10 to some 100 ms of CPU time by design, and argon2id its memory (19 MiB by default):
-//! it must not run on the event loop. Hashes are text in the formats of other programs.
+//! A verification takes 10 to some 100 ms of CPU time by design, and argon2id and yescrypt their memory (19
+//! and 16 MiB by default): it must not run on the event loop. Hashes are text, as other programs write it.
 
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{Error, try_generate_salt};
 use argon2::{Argon2, Params};
 use sha_crypt::{Algorithm, PasswordHasher, PasswordVerifier, ShaCrypt};
+use yescrypt::Yescrypt;
 
 use super::{HashError, HashScheme, Password};
 
@@ -24,10 +25,18 @@ const ROUNDS: u32 = 50_000;
 /// Bytes of the salt of SHA-512-crypt, which has 16 characters at the most.
 const CRYPT_SALT: usize = 12;
 
+/// The most bytes that yescrypt takes at the highest cost that `crypt_gensalt(3)` makes, 11.
+const YESCRYPT_BYTES: u64 = 1024 * 1024 * 1024;
+
 enum Scheme {
     Argon2id,
     Bcrypt,
-    Sha512Crypt,
+    /// SHA-256-crypt or SHA-512-crypt.
+    ShaCrypt {
+        /// Characters of the hash itself.
+        characters: usize,
+    },
+    Yescrypt,
 }
 
 impl Scheme {
@@ -35,7 +44,9 @@ impl Scheme {
         match text {
             _ if text.starts_with("$argon2id$") => Some(Self::Argon2id),
             _ if text.starts_with("$2b$") || text.starts_with("$2y$") => Some(Self::Bcrypt),
-            _ if text.starts_with("$6$") => Some(Self::Sha512Crypt),
+            _ if text.starts_with("$5$") => Some(Self::ShaCrypt { characters: 43 }),
+            _ if text.starts_with("$6$") => Some(Self::ShaCrypt { characters: 86 }),
+            _ if text.starts_with("$y$") => Some(Self::Yescrypt),
             _ => None,
         }
     }
@@ -48,7 +59,8 @@ pub(super) fn validate(text: &str) -> Result<(), HashError> {
             hash.hash.is_some() && hash.salt.is_some() && params(&hash).is_some()
         }),
         Scheme::Bcrypt => is_bcrypt(text),
-        Scheme::Sha512Crypt => is_sha512_crypt(text),
+        Scheme::ShaCrypt { characters } => is_sha_crypt(text, characters),
+        Scheme::Yescrypt => yescrypt_bytes(text).is_some(),
     };
     is_valid.then_some(()).ok_or(HashError::Malformed)
 }
@@ -66,14 +78,27 @@ pub(super) fn verify(password: &Password, text: &str) -> Result<bool, HashError>
         },
         // An error only for a malformed hash, which `validate` has rejected before.
         Some(Scheme::Bcrypt) => bcrypt::verify(password, text).unwrap_or(false),
-        Some(Scheme::Sha512Crypt) => ShaCrypt::SHA512.verify_password(password, text).is_ok(),
+        // It takes the algorithm from the hash.
+        Some(Scheme::ShaCrypt { .. }) => {
+            ShaCrypt::default().verify_password(password, text).is_ok()
+        }
+        Some(Scheme::Yescrypt) => {
+            // The crate ends the process when its allocation fails. One hash is computed at a time.
+            let bytes = yescrypt_bytes(text).unwrap_or(0);
+            let probe = Vec::<u8>::new().try_reserve_exact(bytes);
+            probe.map_err(|_| HashError::NoMemory)?;
+            bytes > 0 && Yescrypt::default().verify_password(password, text).is_ok()
+        }
         None => false,
     })
 }
 
-/// Memory that verifying this hash takes, in bytes: that of argon2id; 0 for the others, which take next to
-/// none.
+/// Memory that verifying this hash takes, in bytes: that of argon2id and yescrypt; 0 for the others, which
+/// take next to none.
 pub fn hash_bytes(text: &str) -> usize {
+    if let Some(bytes) = yescrypt_bytes(text) {
+        return bytes;
+    }
     let hash = PasswordHash::new(text).ok();
     let params = hash.as_ref().and_then(params);
     params.map_or(0, |params| params.block_count().saturating_mul(1024))
@@ -137,23 +162,44 @@ fn is_bcrypt(text: &str) -> bool {
     cost.is_ok_and(|cost| (4..=31).contains(&cost))
 }
 
-/// `$6$salt$hash` or `$6$rounds=5000$salt$hash`, where the hash has 86 characters.
-fn is_sha512_crypt(text: &str) -> bool {
+/// `$6$salt$hash` or `$6$rounds=5000$salt$hash`, where the hash has so many characters.
+fn is_sha_crypt(text: &str, characters: usize) -> bool {
     let fields: Vec<_> = text.split('$').skip(2).collect();
-    let hash = match fields.as_slice() {
-        [rounds, _, hash] => {
+    let (salt, hash) = match fields.as_slice() {
+        [rounds, salt, hash] => {
             let rounds = rounds.strip_prefix("rounds=");
             let rounds = rounds.and_then(|rounds| rounds.parse::<u32>().ok());
             if !rounds.is_some_and(|rounds| (1000..=999_999_999).contains(&rounds)) {
                 return false;
             }
-            hash
+            (salt, hash)
         }
-        [_, hash] => hash,
+        [salt, hash] => (salt, hash),
         _ => return false,
     };
+    (1..=16).contains(&salt.len()) && hash.len() == characters && is_crypt(salt) && is_crypt(hash)
+}
+
+/// Whether the text has only the characters of crypt(5).
+fn is_crypt(text: &str) -> bool {
     let is_character = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'/');
-    hash.len() == 86 && hash.bytes().all(is_character)
+    text.bytes().all(is_character)
+}
+
+/// The memory of a yescrypt hash, `$y$j9T$salt$hash`; `None` if it is malformed. The parameters have three
+/// characters (flavour, cost and block size), as `crypt_gensalt(3)` makes them: further ones would be numbers
+/// that multiply the time.
+fn yescrypt_bytes(text: &str) -> Option<usize> {
+    let (parameters, rest) = text.strip_prefix("$y$")?.split_once('$')?;
+    let (_, hash) = rest.split_once('$')?;
+    let parsed: yescrypt::Params = parameters.parse().ok()?;
+    let bytes = parsed.n().checked_mul(128 * u64::from(parsed.r()))?;
+    // The crate decodes the salt and the hash, here with a cost of next to nothing. It would accept a hash
+    // that is cut.
+    let cheap = Yescrypt::default().verify_password(b"", format!("$y$j/.${rest}").as_str());
+    let is_whole = parameters.len() == 3 && parameters.starts_with('j') && hash.len() == 43;
+    let is_valid = is_whole && bytes <= YESCRYPT_BYTES && cheap == Err(Error::PasswordInvalid);
+    is_valid.then(|| usize::try_from(bytes).ok()).flatten()
 }
 
 #[cfg(test)]
@@ -161,7 +207,7 @@ mod tests {
     use super::*;
 
     /// Hashes of `secret` by the argon2 crate, OpenSSL and crypt(3) of the C library.
-    const HASHES: [&str; 5] = [
+    const HASHES: [&str; 9] = [
         "$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHRzYWx0$WHwbVkQ5XzAMaltcqwxy+X9v0VxYTVTjS9BRTrowawM",
         "$6$saltsalt$TVLlQcbpFVof5W3Yz4DTP6gRstiNuHwwTt6GLc1E5n0U0aDehy0S5knV8wiOQSpT0Y77vwPZN.Pq.H91p5hVO1",
         concat!(
@@ -170,7 +216,13 @@ mod tests {
         ),
         "$2b$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW",
         "$2y$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW",
+        "$5$saltsalt$0IyaXrmV7.sGNS6tirgqHLqX/G.FBvgkYA.lpPdS5sA",
+        "$5$rounds=1000$abcdefgh$XIppta5rT8zJUu4vAOKQXrwq9uY4Ijlz6VjyOmkx5i4",
+        YESCRYPT,
+        "$y$j9T$f6jdeR1jgP3hawxZLNm7T/$1jkxg5r.Z/VcKFtP/l.F9lT7vC/DZp/95vDyv0PE.AD",
     ];
+
+    const YESCRYPT: &str = "$y$j75$saltsalt$0gBD67sgmJgRX3RZ6wHHO7sHimQEWGCWN85o4Twogh2";
 
     #[test]
     fn hashes_of_other_programs_verify() {
@@ -234,6 +286,7 @@ mod tests {
             "$2a$",
             "$argon2i$v=19$m=8,t=1,p=1$c2FsdA$aaaa",
             "$7$",
+            "$gy$j9T$eY46f1hj2prNMehwhy2bQ.$P4RhGfZe2pEm136qf0SRi9z9Lw/CK6Q0E9W1hhDHmgB",
         ] {
             assert_eq!(validate(text), Err(HashError::UnknownKind), "{text}");
         }
@@ -248,9 +301,69 @@ mod tests {
             "$2b$03$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW",
             "$2b$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIr",
             "$6$saltsalt$TVLlQ",
+            &HASHES[1].replace("$6$", "$5$"),
             &HASHES[2].replace("rounds=1000", "rounds=1"),
+            &HASHES[2].replace("abcdefgh", ""),
+            &HASHES[2].replace("abcdefgh", "abcdefghijklmnopq"),
+            &HASHES[2].replace("abcdefgh", "abcd:fgh"),
         ] {
             assert_eq!(validate(text), Err(HashError::Malformed), "{text}");
+        }
+    }
+
+    #[test]
+    fn yescrypt_memory_is_that_of_its_parameters() {
+        for (parameters, bytes) in [
+            ("j/.", 512),
+            ("j75", 1 << 20),
+            ("j9T", 16 << 20),
+            ("jFT", 1 << 30),
+        ] {
+            let hash = YESCRYPT.replace("j75", parameters);
+            assert_eq!(validate(&hash), Ok(()), "{parameters}");
+            assert_eq!(hash_bytes(&hash), bytes, "{parameters}");
+        }
+    }
+
+    /// More memory than any system asks for, further parameters (which multiply the time), other flavours,
+    /// and what no parameter is. All that is accepted has a limit.
+    #[test]
+    fn yescrypt_with_other_parameters_is_rejected() {
+        for parameters in [
+            "jGT", "jkU", "j", "j7", "j75.0", "j751", "j753/2", "j7510", ".75", "/75", "j7\u{e4}",
+            "",
+        ] {
+            let hash = YESCRYPT.replace("j75", parameters);
+            assert_eq!(validate(&hash), Err(HashError::Malformed), "{parameters}");
+            assert_eq!(hash_bytes(&hash), 0, "{parameters}");
+            assert_eq!(verify(&"secret".into(), &hash), Ok(false), "{parameters}");
+        }
+        for byte in b' '..=b'~' {
+            for other in ['.', '5', 'T', 'j', 'z'] {
+                let parameters = format!("j{}{other}", char::from(byte));
+                let bytes = hash_bytes(&YESCRYPT.replace("j75", &parameters));
+                assert!(bytes <= 1 << 30, "{parameters} {bytes}");
+            }
+        }
+    }
+
+    #[test]
+    fn yescrypt_with_cut_hash_or_other_salt_is_rejected() {
+        let with_salt = |salt| YESCRYPT.replace("saltsalt", salt);
+        let hash = "0gBD67sgmJgRX3RZ6wHHO7sHimQEWGCWN85o4Twogh2";
+        let begin = YESCRYPT.len() - hash.len();
+        let cut = (0..hash.len()).map(|left| YESCRYPT[..begin + left].to_owned());
+        let other = [
+            with_salt(""),
+            with_salt("a"),
+            with_salt("salt!alt"),
+            format!("{YESCRYPT}."),
+            format!("{YESCRYPT}$"),
+            YESCRYPT.replace(hash, &"z".repeat(43)),
+        ];
+        for hash in cut.chain(other) {
+            assert_eq!(validate(&hash), Err(HashError::Malformed), "{hash}");
+            assert_eq!(verify(&"secret".into(), &hash), Ok(false), "{hash}");
         }
     }
 }

@@ -40,10 +40,12 @@ impl fmt::Display for HashError {
                 "this build has no password hashes; build it with --features hashed-passwords"
             }
             Self::UnknownKind => {
-                "a hash begins with $argon2id$, $2b$ or $2y$ (bcrypt), or $6$ (SHA-512-crypt)"
+                "a hash begins with $argon2id$, $2b$ or $2y$ (bcrypt), $y$ (yescrypt), or $5$ or $6$ \
+                 (SHA-256-crypt, SHA-512-crypt); set the password again with one of these"
             }
             Self::Malformed => {
-                "the hash is malformed; copy it whole, or make a new one with --hash-password"
+                "the hash is malformed, or its parameters are not supported; copy it whole, or make a new \
+                 one with --hash-password"
             }
             Self::NoRandomness => "cannot make a hash: the system's random number generator failed",
             Self::NoMemory => "there is not enough memory for the password hash",

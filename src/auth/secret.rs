@@ -1,7 +1,8 @@
 //! What a password is checked against: nothing, a plain password, a hash, or PAM.
 //!
-//! Hashes have the formats of other programs: argon2id as a PHC string, bcrypt, and SHA-512-crypt as in
-//! `/etc/shadow`. The prefix tells the scheme. The module `hash` computes them, where it is compiled in.
+//! Hashes have the formats of other programs: argon2id as a PHC string, and as in `/etc/shadow` yescrypt,
+//! bcrypt, SHA-512-crypt and SHA-256-crypt. The prefix tells the scheme. The module `hash` computes them,
+//! where it is compiled in.
 
 use std::fmt;
 use std::sync::Arc;

@@ -128,10 +128,12 @@ mod tests {
         }
         let error = user("bob:!::::::\n", "ann").unwrap_err();
         assert!(error.contains("no user \"ann\""), "{error}");
-        let error = of_line("$y$j9T$abc$def:19000::::::").unwrap_err();
+        let error = of_line("$gy$j9T$abc$def:19000::::::").unwrap_err();
         assert!(
             error.contains("user \"ann\": a hash begins with"),
             "{error}"
         );
+        let error = of_line("$y$j9T$abc$def:19000::::::").unwrap_err();
+        assert!(error.contains("the hash is malformed"), "{error}");
     }
 }

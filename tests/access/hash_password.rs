@@ -91,10 +91,16 @@ fn new_hash_fits_into_the_memory_of_the_machine() {
 
 #[test]
 fn account_whose_hash_does_not_fit_is_refused_at_the_start() {
-    let hash = mioftpd::hash_password(&"secret".into()).unwrap();
+    let argon2id = mioftpd::hash_password(&"secret".into()).unwrap();
+    for (hash, takes) in [(argon2id.as_str(), 19), (YESCRYPT, 16)] {
+        assert_refused_at_the_start(hash, takes);
+    }
+}
+
+fn assert_refused_at_the_start(hash: &str, takes: u32) {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("hash");
-    fs::write(&file, &hash).unwrap();
+    fs::write(&file, hash).unwrap();
     let (file, root) = (file.to_str().unwrap(), folder.path().to_str().unwrap());
     let user = [
         "--listen",
@@ -106,19 +112,26 @@ fn account_whose_hash_does_not_fit_is_refused_at_the_start() {
         root,
     ];
     let (code, _, error) = texts(within(20_000, &user).output().unwrap());
-    assert!(
-        error.contains("the password hash of \"ann\" takes 19 MiB"),
-        "{error}"
-    );
+    let why = format!("the password hash of \"ann\" takes {takes} MiB");
+    assert!(error.contains(&why), "{error}");
     assert_eq!(code, Some(1));
 }
 
-/// The memory goes after the start. More logins than an address may fail change nothing.
+/// Of `secret`, by mkpasswd(1).
+const YESCRYPT: &str = "$y$j9T$f6jdeR1jgP3hawxZLNm7T/$1jkxg5r.Z/VcKFtP/l.F9lT7vC/DZp/95vDyv0PE.AD";
+
 #[test]
 fn login_is_unavailable_where_the_memory_of_its_hash_cannot_be_allocated() {
+    for hash in [&mioftpd::hash_password(&"secret".into()).unwrap(), YESCRYPT] {
+        assert_unavailable_without_memory(hash);
+    }
+}
+
+/// The memory goes after the start. More logins than an address may fail change nothing.
+fn assert_unavailable_without_memory(hash: &str) {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("hash");
-    fs::write(&file, mioftpd::hash_password(&"secret".into()).unwrap()).unwrap();
+    fs::write(&file, hash).unwrap();
     let starter = Starter::default().argument("--user").argument("ann");
     let starter = starter.argument("--password-file").argument(&file);
     let strict = folder.path().join("strict.toml");

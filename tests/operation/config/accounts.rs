@@ -83,6 +83,42 @@ fn shadow_key_takes_the_hash_of_the_system_user() {
     );
 }
 
+/// `account.shadow`: what systems write, each of `secret` by crypt(3); and of `gost-yescrypt` a refusal.
+#[test]
+#[cfg(feature = "hashed-passwords")]
+fn shadow_key_takes_the_schemes_of_systems() {
+    let world = World::new();
+    let accounts = [
+        (
+            "fedora",
+            "$y$j9T$f6jdeR1jgP3hawxZLNm7T/$1jkxg5r.Z/VcKFtP/l.F9lT7vC/DZp/95vDyv0PE.AD",
+        ),
+        (
+            "older",
+            "$5$saltsalt$0IyaXrmV7.sGNS6tirgqHLqX/G.FBvgkYA.lpPdS5sA",
+        ),
+    ];
+    let line = |(name, hash): (&str, &str)| format!("{name}:{hash}:19000:0:99999:7:::\n");
+    let keys = |name: &str| format!("[[account]]\nname = \"{name}\"\nshadow = \"shadow\"\n");
+    fs::write(world.path("shadow"), accounts.map(line).concat()).unwrap();
+    let server = world.start(&accounts.map(|(name, _)| keys(name)).concat());
+    for (name, _) in accounts {
+        server.connect().log_in(name, "secret");
+        assert_login_refused(&server, name, "secreT");
+    }
+    let gost = "$gy$j9T$eY46f1hj2prNMehwhy2bQ.$P4RhGfZe2pEm136qf0SRi9z9Lw/CK6Q0E9W1hhDHmgB";
+    fs::write(world.path("shadow"), line(("alt", gost))).unwrap();
+    world.write(&keys("alt"));
+    let output = world.run(&[]);
+    let message = text(&output.stderr);
+    assert!(
+        message.contains("user \"alt\": a hash begins with")
+            && message.contains("set the password again"),
+        "{message}"
+    );
+    assert_eq!(output.status.code(), Some(2));
+}
+
 /// `account.password`
 #[test]
 fn hashed_password_is_verified() {
