@@ -4,20 +4,14 @@
 //! A verification takes 10 to some 100 ms of CPU time by design, and argon2id and yescrypt their memory (19
 //! and 16 MiB by default): it must not run on the event loop. Hashes are text, as other programs write it.
 
-use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{Error, try_generate_salt};
-use argon2::{Argon2, Params};
 use sha_crypt::{Algorithm, PasswordHasher, PasswordVerifier, ShaCrypt};
 use yescrypt::Yescrypt;
 
-use super::{HashError, HashScheme, Password};
+use super::{HashError, HashScheme, Password, argon2id};
 
 /// Whether the Cargo feature `hashed-passwords` is on.
 pub const IS_BUILT_IN: bool = true;
-
-/// KiB and passes of new argon2id hashes, each with one lane: the minima that OWASP recommends, which are
-/// equally strong. A machine with little memory spends time instead.
-const PARAMETERS: [(u32, u32); 4] = [(19 * 1024, 2), (12 * 1024, 3), (9 * 1024, 4), (7 * 1024, 5)];
 
 /// Rounds of new SHA-512-crypt hashes: about the time of the argon2id hashes.
 const ROUNDS: u32 = 50_000;
@@ -55,9 +49,7 @@ impl Scheme {
 /// Parses a hash, so that a malformed one is an error of the configuration and not of a login.
 pub(super) fn validate(text: &str) -> Result<(), HashError> {
     let is_valid = match Scheme::of(text).ok_or(HashError::UnknownKind)? {
-        Scheme::Argon2id => PasswordHash::new(text).is_ok_and(|hash| {
-            hash.hash.is_some() && hash.salt.is_some() && params(&hash).is_some()
-        }),
+        Scheme::Argon2id => argon2id::Parsed::of(text).is_some(),
         Scheme::Bcrypt => is_bcrypt(text),
         Scheme::ShaCrypt { characters } => is_sha_crypt(text, characters),
         Scheme::Yescrypt => yescrypt_bytes(text).is_some(),
@@ -72,9 +64,9 @@ pub(super) fn validate(text: &str) -> Result<(), HashError> {
 pub(super) fn verify(password: &Password, text: &str) -> Result<bool, HashError> {
     let password = password.as_bytes();
     Ok(match Scheme::of(text) {
-        Some(Scheme::Argon2id) => match Argon2::default().verify_password(password, text) {
-            Err(Error::OutOfMemory) => return Err(HashError::NoMemory),
-            verified => verified.is_ok(),
+        Some(Scheme::Argon2id) => match argon2id::Parsed::of(text) {
+            Some(hash) => hash.verify(password)?,
+            None => false,
         },
         // An error only for a malformed hash, which `validate` has rejected before.
         Some(Scheme::Bcrypt) => bcrypt::verify(password, text).unwrap_or(false),
@@ -99,9 +91,7 @@ pub fn hash_bytes(text: &str) -> usize {
     if let Some(bytes) = yescrypt_bytes(text) {
         return bytes;
     }
-    let hash = PasswordHash::new(text).ok();
-    let params = hash.as_ref().and_then(params);
-    params.map_or(0, |params| params.block_count().saturating_mul(1024))
+    argon2id::Parsed::of(text).map_or(0, |hash| hash.bytes())
 }
 
 /// Hashes a password: argon2id with a new salt and the minimum parameters that OWASP recommends
@@ -124,22 +114,14 @@ pub fn hash_within(
     bytes: u64,
 ) -> Result<String, HashError> {
     let fits = |(kib, _): &(u32, u32)| u64::from(*kib) * 1024 <= bytes;
-    let parameters = PARAMETERS.into_iter().find(fits);
+    let parameters = argon2id::PARAMETERS.into_iter().find(fits);
     match (scheme, parameters) {
-        (None | Some(HashScheme::Argon2id), Some((kib, passes))) => argon2id(password, kib, passes),
+        (None | Some(HashScheme::Argon2id), Some((kib, passes))) => {
+            argon2id::hash(password, kib, passes)
+        }
         (Some(HashScheme::Argon2id), None) => Err(HashError::TooLittleMemory),
         (None, None) | (Some(HashScheme::Sha512Crypt), _) => sha512_crypt(password),
     }
-}
-
-fn argon2id(password: &Password, kib: u32, passes: u32) -> Result<String, HashError> {
-    let params = Params::new(kib, passes, 1, None).map_err(|_| HashError::Malformed)?;
-    let hash = Argon2::from(params).hash_password(password.as_bytes());
-    let hash = hash.map_err(|error| match error {
-        Error::OutOfMemory => HashError::NoMemory,
-        _ => HashError::NoRandomness,
-    })?;
-    Ok(hash.to_string())
 }
 
 fn sha512_crypt(password: &Password) -> Result<String, HashError> {
@@ -149,10 +131,6 @@ fn sha512_crypt(password: &Password) -> Result<String, HashError> {
     let hasher = ShaCrypt::new(Algorithm::Sha512Crypt, rounds);
     let hash = hasher.hash_password_with_salt(password.as_bytes(), salt);
     Ok(hash.map_err(|_| HashError::Malformed)?.to_string())
-}
-
-fn params(hash: &PasswordHash) -> Option<Params> {
-    Params::try_from(hash).ok()
 }
 
 fn is_bcrypt(text: &str) -> bool {

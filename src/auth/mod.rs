@@ -9,6 +9,8 @@
 mod account;
 mod accounts;
 mod address_table;
+#[cfg(feature = "hashed-passwords")]
+mod argon2id;
 mod denial;
 #[cfg_attr(not(feature = "hashed-passwords"), path = "no_hash.rs")]
 mod hash;

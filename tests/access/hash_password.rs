@@ -160,6 +160,27 @@ fn assert_unavailable_without_memory(hash: &str) {
     assert!(!log.contains("Login failed for"), "{log}");
 }
 
+/// The first hash may stay for the next one.
+#[test]
+fn further_hashes_take_no_further_memory() {
+    let argon2id = mioftpd::hash_password(&"secret".into()).unwrap();
+    for hash in [argon2id.as_str(), YESCRYPT] {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("hash");
+        fs::write(&file, hash).unwrap();
+        let starter = Starter::default().argument("--user").argument("ann");
+        let starter = starter.argument("--password-file").argument(&file);
+        let server = starter.serving(|_| ()).start();
+        server.connect().log_in("ann", "secret");
+        let first = server.resident();
+        for _ in 0..4 {
+            server.connect().log_in("ann", "secret");
+        }
+        let more = server.resident().saturating_sub(first);
+        assert!(more < 8 * 1024, "{hash}: {more} KiB more");
+    }
+}
+
 #[test]
 fn first_line_is_hashed_with_a_new_salt() {
     let (done, first) = hash_piped("correct horse\nbehind it\n");
