@@ -12,7 +12,6 @@ mod syslog_socket;
 
 use std::io;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
 use std::time::Duration;
 
@@ -23,6 +22,7 @@ use crate::limits::{
 };
 use crate::observe::lossy_queue::{LossyQueue, QueueClass};
 use crate::observe::target;
+use crate::observe::thread_group::ThreadGroup;
 use printer::Printer;
 pub use syslog::Syslog;
 
@@ -75,8 +75,7 @@ pub struct Waiting {
 #[must_use = "dropping it ends the logging"]
 pub struct Logging {
     queue: Arc<LogQueue>,
-    /// Disconnected when the thread has ended.
-    ended: Receiver<()>,
+    thread: ThreadGroup,
 }
 
 /// Installs the logger, which queues everything up to `level`. The log thread is started later, with
@@ -125,18 +124,19 @@ impl Waiting {
     /// When the system cannot create a thread.
     pub fn print(self) -> io::Result<Logging> {
         let Self { queue, mut printer } = self;
-        let (alive, ended) = sync_channel(0);
+        let thread = ThreadGroup::default();
+        let member = thread.add();
         let waiting = Arc::clone(&queue);
         thread::Builder::new()
             .name(THREAD_NAME.to_owned())
             .stack_size(THREAD_STACK_BYTES)
             .spawn(move || {
-                let _alive = alive;
+                let _member = member;
                 while let Some(line) = waiting.take() {
                     print_line(&waiting, &mut printer, &line);
                 }
             })?;
-        Ok(Logging { queue, ended })
+        Ok(Logging { queue, thread })
     }
 }
 
@@ -166,7 +166,7 @@ impl Log for QueueLogger {
 impl Drop for Logging {
     fn drop(&mut self) {
         self.queue.close();
-        let _ = self.ended.recv_timeout(FLUSH_TIMEOUT);
+        self.thread.wait(FLUSH_TIMEOUT);
     }
 }
 

@@ -12,6 +12,7 @@ mod record;
 mod settings;
 mod subscription;
 pub mod target;
+pub(crate) mod thread_group;
 
 use std::fmt;
 use std::io;

@@ -4,8 +4,7 @@
 //! to the event loop. `change` applies it; if it is an error, the old configuration stays in force.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use super::account_storage::KeptStorage;
@@ -48,12 +47,15 @@ pub(super) struct ReloadBase {
     pub(super) now: i64,
 }
 
+/// `None`: the thread is reading, or has panicked if it holds its reference no more.
+type Outcome = Option<Result<ReloadResult, String>>;
+
 /// Runs at most one reload at a time.
 pub(super) struct Reload {
     source: ConfigSource,
     waker: Waker,
     /// `None`: no reload is running.
-    running: Option<Receiver<Result<ReloadResult, String>>>,
+    running: Option<Arc<Mutex<Outcome>>>,
     /// A reload was requested after reading began, so it has to be read once more.
     is_stale: bool,
 }
@@ -81,26 +83,24 @@ impl Reload {
         }
     }
 
-    fn start(&self, present: ReloadBase) -> Receiver<Result<ReloadResult, String>> {
-        let (sender, receiver) = channel();
-        let on_failure = Sender::clone(&sender);
+    fn start(&self, present: ReloadBase) -> Arc<Mutex<Outcome>> {
+        let outcome = Arc::default();
+        let result = Arc::clone(&outcome);
         let (source, waker) = (ConfigSource::clone(&self.source), Waker::clone(&self.waker));
         let thread = thread::Builder::new()
             .name("reload".to_owned())
             .stack_size(THREAD_STACK_BYTES);
         let spawned = thread.spawn(move || {
-            // Fails only if the server has been dropped.
-            let _ = sender.send(read(&source, &present));
+            let read = read(&source, &present);
+            *lock(&result) = Some(read);
             waker();
         });
         if let Err(error) = spawned {
             // Reported like an error in the files.
-            let _ = on_failure.send(Err(format!(
-                "cannot start the reload thread: {}",
-                cause(&error)
-            )));
+            let text = format!("cannot start the reload thread: {}", cause(&error));
+            *lock(&outcome) = Some(Err(text));
         }
-        receiver
+        outcome
     }
 
     /// The result of a reload that has finished. If another was requested, it starts on top of `present`.
@@ -108,10 +108,12 @@ impl Reload {
         &mut self,
         present: impl FnOnce() -> ReloadBase,
     ) -> Option<Result<ReloadResult, String>> {
-        let result = match self.running.as_ref()?.try_recv() {
-            Err(TryRecvError::Empty) => return None,
-            Err(TryRecvError::Disconnected) => Err("the reload thread panicked".to_owned()),
-            Ok(result) => result,
+        let outcome = self.running.as_ref()?;
+        // In this order: the thread sets the outcome first, and then ends.
+        let has_ended = Arc::strong_count(outcome) == 1;
+        let result = match lock(outcome).take() {
+            None if has_ended => Err("the reload thread panicked".to_owned()),
+            outcome => outcome?,
         };
         self.running = None;
         if std::mem::take(&mut self.is_stale) {
@@ -119,6 +121,10 @@ impl Reload {
         }
         Some(result)
     }
+}
+
+fn lock(outcome: &Mutex<Outcome>) -> MutexGuard<'_, Outcome> {
+    outcome.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn read(source: &ConfigSource, present: &ReloadBase) -> Result<ReloadResult, String> {

@@ -6,7 +6,6 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -37,9 +36,6 @@ pub struct PoolThreads {
 pub struct Pool {
     queue: Arc<JobQueue>,
     threads: PoolThreads,
-    /// For the threads that are still to start.
-    sender: Sender<Completion>,
-    finished: Receiver<Completion>,
     outstanding: usize,
     /// The last job found no thread, which is logged.
     has_no_thread: bool,
@@ -54,6 +50,7 @@ struct JobQueue {
 #[derive(Default)]
 struct JobQueueState {
     jobs: VecDeque<Job>,
+    finished: Vec<Completion>,
     /// Threads that have not ended.
     running: usize,
     /// Those of them that have no job: they wait for one, or are about to.
@@ -64,12 +61,9 @@ struct JobQueueState {
 impl Pool {
     /// A pool, which has no threads yet.
     pub fn new(threads: PoolThreads) -> Self {
-        let (sender, finished) = channel();
         Self {
             queue: Arc::default(),
             threads,
-            sender,
-            finished,
             outstanding: 0,
             has_no_thread: false,
         }
@@ -116,22 +110,21 @@ impl Pool {
 
     fn start(&self, number: usize) -> io::Result<()> {
         let queue = Arc::clone(&self.queue);
-        let (threads, sender) = (self.threads.clone(), self.sender.clone());
+        let threads = self.threads.clone();
         thread::Builder::new()
             .name(format!("{}-{number}", threads.name))
             .stack_size(THREAD_STACK_BYTES)
-            .spawn(move || work(&queue, &threads, &sender))?;
+            .spawn(move || work(&queue, &threads))?;
         Ok(())
     }
 
     /// Appends the jobs completed since the last call.
     pub fn collect(&mut self, into: &mut Vec<Completion>) {
-        // Without this test each iteration of the loop would read all channels.
-        while self.outstanding > 0
-            && let Ok(completion) = self.finished.try_recv()
-        {
-            self.outstanding -= 1;
-            into.push(completion);
+        // Without this test each iteration of the loop would lock the queues of all pools.
+        if self.outstanding > 0 {
+            let finished = &mut self.queue.lock().finished;
+            self.outstanding -= finished.len();
+            into.append(finished);
         }
     }
 
@@ -180,7 +173,7 @@ impl JobQueueState {
     }
 }
 
-fn work(queue: &JobQueue, threads: &PoolThreads, finished: &Sender<Completion>) {
+fn work(queue: &JobQueue, threads: &PoolThreads) {
     // With fewer processors than threads the scheduler prefers the event loop, so that a command is
     // answered before the next slice of a transfer.
     lower_priority(WORKER_NICENESS);
@@ -190,10 +183,10 @@ fn work(queue: &JobQueue, threads: &PoolThreads, finished: &Sender<Completion>) 
         let mut may_go_on = || queue.is_idle() && begun.elapsed() < WORKER_TURN;
         let completion = job.run(&mut scratch, &mut may_go_on);
         // Before the loop knows: its next job may be the client's next command, and needs no second thread.
-        queue.lock().idle += 1;
-        if finished.send(completion).is_err() {
-            return;
-        }
+        let mut state = queue.lock();
+        state.idle += 1;
+        state.finished.push(completion);
+        drop(state);
         (threads.waker)();
     }
 }

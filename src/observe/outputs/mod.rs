@@ -19,12 +19,12 @@ mod xferlog;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
 use std::time::Duration;
 
 use super::TransferRecord;
 use super::lossy_queue::LossyQueue;
+use super::thread_group::{Member, ThreadGroup};
 use super::{AuditRecord, Events, LoopWaker, RecordsError, TransferLog, TransferLogFormat};
 use crate::limits::{
     EVENTS_FLUSH_TIMEOUT, EVENTS_QUEUED, RECORDS_FLUSH_TIMEOUT, THREAD_STACK_BYTES,
@@ -43,16 +43,15 @@ pub(super) struct Outputs {
     log: Option<Arc<LossyQueue<LogEntry>>>,
     reopen: Arc<ReopenState>,
     events: Option<Arc<LossyQueue<FinishedUpload>>>,
-    threads: Vec<ThreadGroup>,
+    threads: Vec<OutputThreads>,
     started: Arc<AtomicBool>,
     /// Whether one of the log files has audit records.
     has_audit_log: bool,
 }
 
 /// A group of threads whose end the drop waits for.
-struct ThreadGroup {
-    /// Disconnected when the last thread of the group has ended.
-    ended: Receiver<()>,
+struct OutputThreads {
+    group: ThreadGroup,
     timeout: Duration,
     what: &'static str,
 }
@@ -90,34 +89,33 @@ impl Outputs {
             outputs.has_audit_log = logs
                 .iter()
                 .any(|log| log.format == TransferLogFormat::Audit);
-            let alive = outputs.add_threads("the transfer and audit logs", RECORDS_FLUSH_TIMEOUT);
-            observers.add("transfer-log".to_owned(), alive, move || writer.run());
+            let group = outputs.add_threads("the transfer and audit logs", RECORDS_FLUSH_TIMEOUT);
+            observers.add("transfer-log".to_owned(), group.add(), move || writer.run());
         }
         if events.is_configured() {
             events.check().map_err(RecordsError::Events)?;
             let queue = Arc::new(LossyQueue::new(EVENTS_QUEUED));
             outputs.events = Some(Arc::clone(&queue));
-            let alive = outputs.add_threads("the upload events", EVENTS_FLUSH_TIMEOUT);
+            let group = outputs.add_threads("the upload events", EVENTS_FLUSH_TIMEOUT);
             let threads = events.threads();
             let sender = Arc::new(EventSender::new(events, privsep, queue));
             for number in 1..=threads {
                 let (sender, name) = (Arc::clone(&sender), format!("event-{number}"));
-                observers.add(name, alive.clone(), move || sender.run(number == 1));
+                observers.add(name, group.add(), move || sender.run(number == 1));
             }
         }
         Ok((outputs, observers))
     }
 
-    /// Registers a group of threads. Each of them holds a clone of the sender, so that the receiver is
-    /// disconnected when the last one has ended.
-    fn add_threads(&mut self, what: &'static str, timeout: Duration) -> SyncSender<()> {
-        let (alive, ended) = sync_channel(0);
-        self.threads.push(ThreadGroup {
-            ended,
+    /// Registers a group of threads, without any so far.
+    fn add_threads(&mut self, what: &'static str, timeout: Duration) -> ThreadGroup {
+        let group = ThreadGroup::default();
+        self.threads.push(OutputThreads {
+            group: group.clone(),
             timeout,
             what,
         });
-        alive
+        group
     }
 
     /// Whether a transfer record goes anywhere.
@@ -173,10 +171,9 @@ impl Drop for Outputs {
         if !self.started.load(Ordering::Acquire) {
             return;
         }
-        for group in &self.threads {
-            let ended = group.ended.recv_timeout(group.timeout);
-            if ended == Err(RecvTimeoutError::Timeout) {
-                let (what, seconds) = (group.what, group.timeout.as_secs());
+        for threads in &self.threads {
+            if !threads.group.wait(threads.timeout) {
+                let (what, seconds) = (threads.what, threads.timeout.as_secs());
                 log::warn!("Exiting after {seconds} s although {what} are not finished");
             }
         }
@@ -184,9 +181,9 @@ impl Drop for Outputs {
 }
 
 impl RecordThreads {
-    fn add(&mut self, name: String, alive: SyncSender<()>, work: impl FnOnce() + Send + 'static) {
+    fn add(&mut self, name: String, member: Member, work: impl FnOnce() + Send + 'static) {
         let work = Box::new(move || {
-            let _alive = alive;
+            let _member = member;
             work();
         });
         self.threads.push((name, work));
