@@ -18,7 +18,11 @@ mod privileges;
 #[cfg_attr(
     not(all(
         feature = "sandbox",
-        any(target_arch = "x86_64", target_arch = "aarch64")
+        any(
+            target_arch = "x86_64",
+            target_arch = "aarch64",
+            target_arch = "riscv64"
+        )
     )),
     path = "no_system_calls.rs"
 )]

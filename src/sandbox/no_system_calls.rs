@@ -6,7 +6,7 @@ use std::env::consts::ARCH;
 use super::SandboxPlan;
 
 pub(super) fn filter(_plan: &SandboxPlan) -> Result<String, String> {
-    let needs = "the Cargo feature `sandbox`, and x86_64 or aarch64";
+    let needs = "the Cargo feature `sandbox`, and x86_64, aarch64 or riscv64";
     Err(format!(
         "system calls are not filtered: that needs {needs}, and this is {ARCH}"
     ))

@@ -42,7 +42,7 @@ const ALLOWED: &[c_long] = calls![
     // Files and their names.
     SYS_openat SYS_openat2 SYS_close SYS_fcntl SYS_flock SYS_fstat SYS_newfstatat SYS_statx
     SYS_statfs SYS_fstatfs SYS_getdents64 SYS_getcwd SYS_readlinkat SYS_faccessat SYS_faccessat2
-    SYS_mkdirat SYS_unlinkat SYS_renameat SYS_renameat2 SYS_linkat SYS_symlinkat SYS_ftruncate
+    SYS_mkdirat SYS_unlinkat SYS_renameat2 SYS_linkat SYS_symlinkat SYS_ftruncate
     SYS_fallocate SYS_fadvise64 SYS_fchmod SYS_fchmodat SYS_utimensat SYS_umask SYS_fsync
     SYS_fdatasync SYS_sync_file_range SYS_syncfs SYS_sync
     // The standard streams, after a start in the background.
@@ -69,13 +69,15 @@ const ALLOWED: &[c_long] = calls![
     SYS_sysinfo SYS_uname
 ];
 
-/// Further calls of C libraries on one architecture, mostly older forms.
+/// Further calls of C libraries on one architecture: older forms, and the more of them the older it is.
 #[cfg(target_arch = "x86_64")]
 const ALLOWED_HERE: &[c_long] = calls![
     SYS_access SYS_chmod SYS_dup2 SYS_epoll_wait SYS_fchmodat2 SYS_link SYS_lstat SYS_mkdir SYS_open
-    SYS_poll SYS_readlink SYS_rename SYS_rmdir SYS_stat SYS_time SYS_unlink
+    SYS_poll SYS_readlink SYS_rename SYS_renameat SYS_rmdir SYS_stat SYS_time SYS_unlink
 ];
-#[cfg(not(target_arch = "x86_64"))]
+#[cfg(target_arch = "aarch64")]
+const ALLOWED_HERE: &[c_long] = calls![SYS_renameat];
+#[cfg(target_arch = "riscv64")]
 const ALLOWED_HERE: &[c_long] = calls![];
 
 /// The call in which the loop waits.

@@ -29,7 +29,11 @@ fn status(server: &Server, name: &str) -> String {
 /// Whether this build filters system calls.
 const FILTERS: bool = cfg!(all(
     feature = "sandbox",
-    any(target_arch = "x86_64", target_arch = "aarch64")
+    any(
+        target_arch = "x86_64",
+        target_arch = "aarch64",
+        target_arch = "riscv64"
+    )
 ));
 
 fn is_root() -> bool {
