@@ -1,7 +1,7 @@
 //! Reading, metadata, and operations that create, remove and rename.
 
 use mioftpd::VirtualPath;
-use mioftpd::internals::storage::{Answer, Error, Kind, Operation, Placement, Wait};
+use mioftpd::internals::storage::{Answer, Disk, Error, Kind, Operation, Placement, Wait};
 
 use crate::{
     at, contents, each, furnish, kind, make_directory, names, perform, put, remove_directory,
@@ -211,4 +211,36 @@ fn rename_without_replace_refuses_existing_target() {
         assert_eq!(contents(storage, "/file").unwrap(), b"old");
         assert!(rename("/other", "/free").is_ok());
     });
+}
+
+/// rename(2) would do nothing, and say that it has.
+#[test]
+fn rename_onto_a_hard_link_of_the_file_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    std::fs::create_dir(path("dir")).unwrap();
+    std::fs::write(path("file"), "content").unwrap();
+    for link in ["link", "dir/file"] {
+        std::fs::hard_link(path("file"), path(link)).unwrap();
+    }
+    std::os::unix::fs::symlink(".", path("here")).unwrap();
+    let storage = Disk::open_root(directory.path()).unwrap();
+    for (from, to) in [
+        ("/file", "/link"),
+        ("/file", "/dir/file"),
+        ("/dir/file", "/link"),
+    ] {
+        assert_eq!(
+            rename(&storage, from, to),
+            Err(Error::Exists),
+            "{from} {to}"
+        );
+    }
+    // One and the same entry stays what it is.
+    for (from, to) in [("/file", "/file"), ("/file", "/here/file")] {
+        rename(&storage, from, to).unwrap();
+    }
+    for name in ["file", "link", "dir/file"] {
+        assert_eq!(std::fs::read(path(name)).unwrap(), b"content", "{name}");
+    }
 }

@@ -205,9 +205,8 @@ proptest! {
     }
 }
 
-/// rename(2) between two links of one file succeeds and changes nothing.
 #[test]
-fn rename_between_links_of_one_file_changes_nothing() {
+fn refused_rename_between_links_of_one_file_charges_nothing() {
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("f"), [b'x'; 60]).unwrap();
     std::fs::hard_link(directory.path().join("f"), directory.path().join("g")).unwrap();
@@ -218,7 +217,8 @@ fn rename_between_links_of_one_file_changes_nothing() {
     assert_eq!(left(&storage), 80);
     let replace = true;
     let (from, to) = (at("/f"), at("/g"));
-    perform(&storage, &Operation::Rename { from, to, replace }).unwrap();
+    let renamed = perform(&storage, &Operation::Rename { from, to, replace });
+    assert!(matches!(renamed, Err(Error::Exists)), "{renamed:?}");
     assert_eq!(left(&storage), 80);
     assert_eq!(contents(&storage, "/f").unwrap().len(), 60);
 }

@@ -99,6 +99,18 @@ impl<'a> Name<'a> {
         Ok(is_single && found.is_some_and(|(found, _)| found.unique == own.unique))
     }
 
+    /// Whether both names are hard links of one file: rename(2) then does nothing and succeeds. One entry,
+    /// also by two paths, is no link of itself.
+    fn is_link_of(&self, other: &Self) -> Result<bool> {
+        let (own, _) = stat_at(&self.parent, self.name)?;
+        let (found, _) = stat_at(&other.parent, other.name)?;
+        if own.links == 1 || own.unique != found.unique {
+            return Ok(false);
+        }
+        let directory = |parent: &Parent| Ok::<_, Error>(stat_at(parent, b"")?.0.unique);
+        Ok(self.name != other.name || directory(&self.parent)? != directory(&other.parent)?)
+    }
+
     /// Fails if the new name exists, or with `INVAL` or `NOSYS` if the file system or the kernel cannot
     /// check that.
     fn rename_if_absent(&self, to: &[u8], to_parent: &Parent) -> rustix::io::Result<()> {
@@ -112,6 +124,7 @@ impl<'a> Name<'a> {
         match to.kind()? {
             Some(Kind::Directory) => return Err(Error::Exists),
             Some(_) if !may_replace => return Err(Error::Forbidden),
+            Some(_) if self.is_link_of(to)? => return Err(Error::Exists),
             _ => {}
         }
         let renamed = rustix::fs::renameat(&self.parent, self.name, &to.parent, to.name);
