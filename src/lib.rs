@@ -195,6 +195,8 @@ mod helper_process;
 pub mod internals;
 mod limits;
 pub mod logging;
+#[cfg_attr(not(feature = "status"), path = "no_metrics.rs")]
+mod metrics;
 mod net;
 mod observe;
 #[cfg_attr(not(any(feature = "pam", feature = "records")), path = "no_privsep.rs")]
@@ -231,7 +233,7 @@ pub use observe::{
 pub use protocol::charset::{Charset, UnknownCharset};
 pub use protocol::path::{BadPath, VirtualPath};
 pub use protocol::zone::{BadZone, Zone};
-pub use reactor::Activity;
+pub use reactor::{Activity, Transfers};
 pub use server::{ConfigSource, Error, Finding, Handle, Server, check, report_failure};
 pub use session::{Deadline, SecurityPolicy, TlsRequired};
 pub use storage::{BadUmask, CutUploads, Durability, ReplaceFiles, Umask};

@@ -96,7 +96,9 @@ fn serve_until_stopped(
     let logging = records.print().map_err(cannot_log)?;
     let served = prepared.and_then(|mut server| {
         background.ready(syslog.path().is_some())?;
-        Ok(server.run()?)
+        let served = server.run();
+        server.log_summary();
+        Ok(served?)
     });
     drop(logging);
     served

@@ -50,6 +50,8 @@ pub enum Event {
     StopSignal,
     /// The process received SIGHUP: reload the configuration.
     ReloadSignal,
+    /// The process received SIGUSR1: log a summary.
+    ReportSignal,
 }
 
 /// Identifies a pair of streams that [`Network::watch_ends`] watches.

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use mio::{Interest, Poll, Registry};
 use rustix::io::Errno;
 use rustix::net as sys;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook_mio::v1_0::Signals;
 
 use super::end_order::EndOrder;
@@ -20,7 +20,7 @@ use super::listener::{AcceptedOptions, SystemListener};
 use super::sockets::{canonical, connecting_socket, listening_socket, set_inherited_options};
 use super::stream::SystemStream;
 use super::{EndWatch, Ends, Event, Listener, Network, Readiness, Stream, Token, Waker};
-use crate::clock::wall_clock;
+use crate::clock::wall_clock_of_tick;
 
 const WAKER: mio::Token = mio::Token(usize::MAX);
 const SIGNALS: mio::Token = mio::Token(usize::MAX - 1);
@@ -55,10 +55,10 @@ impl SystemNetwork {
         })
     }
 
-    /// Handles SIGTERM, SIGINT and SIGHUP: [`poll`](Network::poll) reports each as an [`Event`], and
+    /// Handles SIGTERM, SIGINT, SIGHUP and SIGUSR1: [`poll`](Network::poll) reports each as an [`Event`], and
     /// they no longer end the process. Repeats of one signal between two polls coalesce.
     pub fn enable_signals(&mut self) -> io::Result<()> {
-        let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
+        let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP, SIGUSR1])?;
         self.poll
             .registry()
             .register(&mut signals, SIGNALS, Interest::READABLE)?;
@@ -76,7 +76,7 @@ impl Network for SystemNetwork {
     }
 
     fn unix_time(&self) -> i64 {
-        wall_clock().0
+        wall_clock_of_tick()
     }
 
     fn listen(&mut self, address: SocketAddr, token: Token) -> io::Result<Box<dyn Listener>> {
@@ -150,6 +150,7 @@ impl Network for SystemNetwork {
                     let pending = self.signals.iter_mut().flat_map(Signals::pending);
                     events.extend(pending.map(|signal| match signal {
                         SIGHUP => Event::ReloadSignal,
+                        SIGUSR1 => Event::ReportSignal,
                         _ => Event::StopSignal,
                     }));
                 }
@@ -364,6 +365,7 @@ mod tests {
         for (signal, expected) in [
             (SIGTERM, Event::StopSignal),
             (SIGHUP, Event::ReloadSignal),
+            (SIGUSR1, Event::ReportSignal),
             (SIGINT, Event::StopSignal),
             (SIGTERM, Event::StopSignal),
         ] {

@@ -133,6 +133,7 @@ impl Reactor {
 
     /// Begins the session of an admitted client: the greeting, or TLS where that comes first.
     pub(super) fn begin(&mut self, key: Key, protocol: Protocol) {
+        self.context.activity.connections += 1;
         self.run_turn(key, |connection, context| {
             connection.greet(context);
             if protocol == Protocol::Ftps {
@@ -163,6 +164,7 @@ impl Reactor {
         protocol: Protocol,
         refusal: Refusal,
     ) {
+        self.context.activity.refused += 1;
         self.admission.log(refusal, peer, self.context.now);
         if !refusal.is_said() || protocol == Protocol::Ftps {
             return;

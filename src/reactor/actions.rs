@@ -43,7 +43,7 @@ impl Connection {
                 Action::Open(plan) => self.open_file(plan, context),
                 Action::Begin => self.begin(context),
                 Action::Cut(ending) => self.cut(ending, context),
-                Action::Record(record) => context.io.records.leave(record, &self.storage),
+                Action::Record(record) => context.leave(record, &self.storage),
                 Action::Audit(record) => context.io.records.audit(record),
             }
         }

@@ -20,6 +20,7 @@ use super::proxy_header::ProxyHeader;
 use super::turn::{Turn, TurnResult};
 use crate::event_loop::{Key, Latch, Queued};
 use crate::limits::INPUT_BYTES;
+use crate::metrics::Serving;
 use crate::net::Channel;
 use crate::net::tls::SessionTag;
 use crate::observe::target;
@@ -108,6 +109,7 @@ pub(super) struct Connection {
     pub(super) input: LineBuffer,
     pub(super) outbox: Outbox,
     pub(super) session: Session,
+    serving: Serving,
     pub(super) deadlines: Deadlines,
     pub(super) data: Option<Box<DataChannel>>,
     /// Set once passive mode was asked for.
@@ -147,6 +149,7 @@ impl Connection {
             data: None,
             passive: None,
             tag: None,
+            serving: Serving::default(),
             storage: Arc::clone(&context.policy.storage),
             ticket: 0,
             count_wait: None,
@@ -181,8 +184,20 @@ impl Connection {
         work: impl FnOnce(&mut Self, &mut LoopContext) -> TurnResult,
     ) -> TurnResult {
         self.outbox.attach(&mut context.scratch.output);
+        let before = context.activity.commands;
         let worked = work(self, context);
-        self.end_turn(worked, context)
+        let result = self.end_turn(worked, context);
+        self.take_times(context.activity.commands - before, context);
+        result
+    }
+
+    /// Takes the times of a turn that has ended, in which so many commands were executed.
+    fn take_times(&mut self, executed: u64, context: &mut LoopContext) {
+        let session = &self.session;
+        let is_waiting = session.accepts_command() || session.is_transferring();
+        let is_served = (is_waiting || session.is_closing()) && !self.has_output();
+        context.times.turned(|| context.io.network.now());
+        context.times.served(&mut self.serving, executed, is_served);
     }
 
     /// The rest of a turn, which is the same for all kinds of work.

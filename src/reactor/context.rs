@@ -19,9 +19,10 @@ use crate::auth::{Account, Throttle};
 use crate::event_loop::{Key, Semaphore};
 use crate::file_task::FileTask;
 use crate::limits::{CHUNK_BYTES, INPUT_BYTES, OUTBOX_BYTES};
+use crate::metrics::LoopTimes;
 use crate::net::tls::Acceptor;
 use crate::net::{Cidr, Network, PassiveAddresses};
-use crate::observe::Records;
+use crate::observe::{Records, TransferRecord};
 use crate::protocol::line::LineBuffer;
 use crate::session::{Action, Context, Deadlines, Outbox, Settings};
 use crate::storage::Storage;
@@ -34,6 +35,7 @@ pub(super) struct LoopContext {
     pub(super) limiters: Limiters,
     pub(super) scratch: TurnScratch,
     pub(super) activity: Activity,
+    pub(super) times: LoopTimes,
     /// The monotonic clock, read once an iteration.
     pub(super) now: Instant,
     /// The wall clock, read once an iteration.
@@ -113,6 +115,7 @@ impl LoopContext {
                 slice: Scratch::new(CHUNK_BYTES),
             },
             activity: Activity::default(),
+            times: LoopTimes::new(now),
             now,
             unix_time,
             certificate_checked: day_of(unix_time),
@@ -122,6 +125,7 @@ impl LoopContext {
     pub(super) fn tick(&mut self) {
         self.now = self.io.network.now();
         self.unix_time = self.io.network.unix_time();
+        self.times.woke(self.now);
     }
 
     /// Warns of a certificate that is about to expire or has expired: once a day on which TLS is used.
@@ -173,12 +177,18 @@ impl LoopContext {
         });
     }
 
+    /// Leaves the record of a transfer of a file that is in `storage`.
+    pub(super) fn leave(&mut self, record: Box<TransferRecord>, storage: &Arc<dyn Storage>) {
+        self.activity.count_transfer(&record);
+        self.io.records.leave(record, storage);
+    }
+
     /// The connection is closing: drops its pending actions, but logs a finished transfer, whose files are in
     /// `storage`, and what was changed.
     pub(super) fn drop_actions(&mut self, storage: &Arc<dyn Storage>) {
-        for action in self.scratch.actions.drain(..) {
+        while let Some(action) = self.scratch.actions.pop_front() {
             match action {
-                Action::Record(record) => self.io.records.leave(record, storage),
+                Action::Record(record) => self.leave(record, storage),
                 Action::Audit(record) => self.io.records.audit(record),
                 _ => {}
             }

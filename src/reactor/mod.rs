@@ -47,10 +47,12 @@ mod port_queue;
 mod proxied;
 mod proxy_header;
 mod refusal_log;
+
 mod review;
 mod securing;
 mod socket_role;
 mod stopping;
+mod summary;
 mod turn;
 mod unidentified;
 mod upload_decision;
@@ -62,7 +64,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
 use std::time::{Duration, Instant};
 
-pub use activity::Activity;
+pub use activity::{Activity, Transfers};
 use admission::Admission;
 pub use admission::Protocol;
 use busy_poll::BusyPoll;
@@ -197,6 +199,7 @@ impl Reactor {
             match event {
                 Event::StopSignal => self.stop(),
                 Event::ReloadSignal => self.reload_requested = true,
+                Event::ReportSignal => self.log_summary(),
                 Event::Ready(token, readiness) => match SocketRole::from_token(token) {
                     SocketRole::Listener(number) => {
                         if let Some(socket) = self.listen_sockets.get_mut(number) {

@@ -45,6 +45,11 @@ impl Reactor {
                 .next()
                 .is_none_or(|next| next > self.context.now);
             self.context.activity.early += u64::from(is_early);
+            if !is_early {
+                self.context
+                    .times
+                    .fired(self.context.now.saturating_duration_since(at));
+            }
             self.run_turn(key, Connection::expire);
         }
         let connections = &mut self.connections;

@@ -285,6 +285,11 @@ impl Server {
         self.reactor.activity()
     }
 
+    /// Logs what it has served so far, and how long its event loop took.
+    pub fn log_summary(&self) {
+        self.reactor.log_summary();
+    }
+
     /// A handle that stops it.
     pub fn handle(&self) -> Handle {
         self.handle.clone()

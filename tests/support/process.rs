@@ -19,6 +19,11 @@ impl Server {
         kill_process(self.pid(), Signal::HUP).unwrap();
     }
 
+    /// Sends SIGUSR1.
+    pub fn ask_for_summary(&self) {
+        kill_process(self.pid(), Signal::USR1).unwrap();
+    }
+
     /// Sends SIGSTOP: the process stops until [`resume`](Self::resume).
     pub fn pause(&self) {
         kill_process(self.pid(), Signal::STOP).unwrap();
