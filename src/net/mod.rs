@@ -16,6 +16,9 @@ mod passive_ports;
 mod sockets;
 mod stream;
 mod system;
+/// The size of the box of a stream, for the memory of a connection.
+#[cfg(test)]
+pub(crate) const STREAM_BYTES: usize = size_of::<stream::SystemStream>();
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg_attr(not(feature = "tls"), path = "no_tls.rs")]

@@ -93,7 +93,7 @@ impl Session {
 
     fn status_lines(&self) -> String {
         let login = match &self.login {
-            Login::LoggedIn(name, ..) => format!("Logged in as {}", Visible(name)),
+            Login::LoggedIn { .. } => format!("Logged in as {}", Visible(self.login.name())),
             Login::LoggedOut | Login::Claimed(_) => "Not logged in".to_owned(),
         };
         let representation = self.params.representation;

@@ -6,7 +6,9 @@
 //! address. Commands before a login are rate-limited.
 
 use std::fmt;
+use std::mem;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Instant;
 
 use log::Level;
@@ -34,7 +36,12 @@ use crate::protocol::visible::{QuotedName, Visible};
 pub(super) enum Login {
     LoggedOut,
     Claimed(Box<[u8]>),
-    LoggedIn(Box<[u8]>, AuthenticatedUser, ProvenBy),
+    LoggedIn {
+        user: AuthenticatedUser,
+        /// The name as the client sent it, if it is not the account's.
+        alias: Option<Box<[u8]>>,
+        by: ProvenBy,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,16 +56,35 @@ impl fmt::Display for Login {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::LoggedOut | Self::Claimed(_) => f.write_str("(not logged in)"),
-            Self::LoggedIn(name, ..) => write!(f, "{}", Visible(name)),
+            Self::LoggedIn { .. } => write!(f, "{}", Visible(self.name())),
         }
     }
 }
 
 impl Login {
+    /// A login with the name that the client sent.
+    pub(super) fn new(user: AuthenticatedUser, name: Box<[u8]>, by: ProvenBy) -> Self {
+        let alias = alias(name, &user.account);
+        Self::LoggedIn { user, alias, by }
+    }
+
+    /// Replaces the account of a logged-in client, whose name stays, and returns the one before.
+    pub(super) fn renew(&mut self, account: Arc<Account>) -> Option<Arc<Account>> {
+        let name = self.name().into();
+        let Self::LoggedIn {
+            user, alias: kept, ..
+        } = self
+        else {
+            return None;
+        };
+        *kept = alias(name, &account);
+        Some(mem::replace(&mut user.account, account))
+    }
+
     /// The name as the client sent it; empty before the login.
     pub(super) fn name(&self) -> &[u8] {
         match self {
-            Self::LoggedIn(name, ..) => name,
+            Self::LoggedIn { user, alias, .. } => alias.as_deref().unwrap_or(&user.account.name),
             Self::LoggedOut | Self::Claimed(_) => b"",
         }
     }
@@ -67,7 +93,7 @@ impl Login {
     pub(super) fn claimed_name(&self) -> Option<&[u8]> {
         match self {
             Self::Claimed(name) => Some(name),
-            Self::LoggedOut | Self::LoggedIn(..) => None,
+            Self::LoggedOut | Self::LoggedIn { .. } => None,
         }
     }
 
@@ -77,12 +103,12 @@ impl Login {
     }
 
     pub(super) const fn is_logged_in(&self) -> bool {
-        matches!(self, Self::LoggedIn(..))
+        matches!(self, Self::LoggedIn { .. })
     }
 
     pub(super) fn account(&self) -> Option<&Account> {
         match self {
-            Self::LoggedIn(_, user, _) => Some(&user.account),
+            Self::LoggedIn { user, .. } => Some(&user.account),
             Self::LoggedOut | Self::Claimed(_) => None,
         }
     }
@@ -130,7 +156,7 @@ impl Session {
                     password: Password::from(password),
                 }));
             }
-            Login::LoggedIn(..) => cx.reply(&Reply::fixed(230, "Already logged in.")),
+            Login::LoggedIn { .. } => cx.reply(&Reply::fixed(230, "Already logged in.")),
             Login::LoggedOut => cx.reply(&Reply::fixed(503, "Send USER first.")),
         }
     }
@@ -143,7 +169,7 @@ impl Session {
         let Progress::Verifying(proof) = self.progress else {
             return;
         };
-        let Login::Claimed(name) = std::mem::replace(&mut self.login, Login::LoggedOut) else {
+        let Login::Claimed(name) = mem::replace(&mut self.login, Login::LoggedOut) else {
             return;
         };
         self.progress = Progress::Idle;
@@ -188,13 +214,13 @@ impl Session {
             (None, _) => Reply::logged_in(),
         });
         self.umask = user.account.umask;
-        self.login = Login::LoggedIn(name, user, by);
+        self.login = Login::new(user, name, by);
         cx.deadlines.clear(Deadline::Login);
         self.watch_expiry(cx);
     }
 
     pub(super) fn penalty_expired(&mut self, cx: &mut Context<'_>) {
-        match std::mem::replace(&mut self.progress, Progress::Idle) {
+        match mem::replace(&mut self.progress, Progress::Idle) {
             Progress::LoginDelayed(denial) => self.reply_denied(denial, cx),
             Progress::Throttled => {}
             other => self.progress = other,
@@ -275,6 +301,11 @@ impl Session {
             cx.deadlines.set(Deadline::Penalty, next);
         }
     }
+}
+
+/// The name that the client sent, unless it is the account's.
+fn alias(name: Box<[u8]>, account: &Account) -> Option<Box<[u8]>> {
+    (*name != *account.name).then_some(name)
 }
 
 /// The log line of a failed login, which `src/guide/fail2ban.conf` matches. The client chooses the name: it

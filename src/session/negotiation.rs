@@ -14,7 +14,7 @@ impl Session {
     /// HOST is allowed before the login only, since it may select the set of accounts (RFC 7151 §3.1).
     pub(super) fn host(&self, name: &[u8], cx: &mut Context<'_>) {
         cx.reply(&match &self.login {
-            Login::LoggedIn(..) => Reply::fixed(503, "HOST comes before the login."),
+            Login::LoggedIn { .. } => Reply::fixed(503, "HOST comes before the login."),
             _ if is_host(name) => cx.settings.greeting_reply(),
             _ => Reply::fixed(501, "HOST takes a name or an address in brackets."),
         });

@@ -27,9 +27,10 @@ impl Session {
         is_certified: bool,
         now: i64,
     ) -> Result<Option<Arc<Account>>, Revocation> {
-        let Login::LoggedIn(name, user, by) = &self.login else {
+        let Login::LoggedIn { user, by, .. } = &self.login else {
             return Ok(None);
         };
+        let name = self.login.name();
         if self.protection.lacks_tls(name, settings) {
             return Err(Revocation::Clear);
         }
@@ -44,16 +45,15 @@ impl Session {
     /// Replaces the account. Its permissions apply from the next command on; work in progress whose
     /// permission is lost ends.
     pub fn renew(&mut self, account: Arc<Account>, cx: &mut Context<'_>) {
-        let Login::LoggedIn(_, user, _) = &mut self.login else {
+        let Some(before) = self.login.renew(Arc::clone(&account)) else {
             return;
         };
-        let before = std::mem::replace(&mut user.account, account);
-        let lost = before.permissions.without(user.account.permissions);
+        let lost = before.permissions.without(account.permissions);
         // A umask from SITE UMASK stays.
         if self.umask == before.umask {
-            self.umask = user.account.umask;
+            self.umask = account.umask;
         }
-        let lost_fxp = before.allow_fxp && !user.account.allow_fxp;
+        let lost_fxp = before.allow_fxp && !account.allow_fxp;
         self.end_revoked(lost, lost_fxp, cx);
         self.audit_if_answered(cx);
         self.watch_expiry(cx);

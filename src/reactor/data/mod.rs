@@ -239,7 +239,9 @@ impl DataChannel {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event_loop::Key;
     use crate::limits::CONNECTION_BYTES;
+    use crate::net::STREAM_BYTES;
     use crate::protocol::line::LineBuffer;
     use crate::reactor::connection::{Connection, PassiveMode};
     use crate::reactor::proxy_header::ProxyHeader;
@@ -257,5 +259,13 @@ mod tests {
         let other = 256;
         let bytes = 2 * size_of::<Connection>() + boxed + other;
         assert!(bytes <= CONNECTION_BYTES, "{bytes}");
+    }
+
+    /// After its login an idle connection has nothing boxed but its stream.
+    #[test]
+    fn idle_connection_is_small() {
+        let timer = size_of::<(std::time::Instant, Key)>();
+        let bytes = size_of::<(Key, Connection)>() + STREAM_BYTES + timer;
+        assert!(bytes <= 584, "{bytes}");
     }
 }

@@ -151,3 +151,16 @@ fn lost_permission_aborts_file_task() {
         test.play("@task-dropped\n @ready");
     }
 }
+
+#[test]
+fn name_of_the_login_outlives_its_account() {
+    let mut test = TestSession::logged_in();
+    for (name, is_alias) in [("anonymous", true), ("ftp", false), ("*", true)] {
+        test.renew(|account| account.name = name.into());
+        assert_eq!(test.session.login.name(), b"ftp");
+        let Login::LoggedIn { alias, .. } = &test.session.login else {
+            panic!("the client is not logged in any more");
+        };
+        assert_eq!(alias.is_some(), is_alias, "{name}");
+    }
+}
