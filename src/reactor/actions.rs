@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use super::close_reason::CloseReason;
 use super::connection::{Connection, Switch};
 use super::context::LoopContext;
 use super::data::{Link, TransferState};
@@ -12,7 +13,7 @@ use super::turn::{Request, TurnResult};
 use crate::auth::Verified;
 use crate::file_task::{FileTask, TaskSpec, TaskStep};
 use crate::limits::STAT_LISTING_BYTES;
-use crate::session::{Action, Deadline, Ending, Session, SessionEvent};
+use crate::session::{Action, Deadline, Ending, SessionEvent};
 use crate::storage::{Error, Operation, Wait};
 use crate::transfer::{Need, Opened, Plan, SliceOutcome, Transfer, TransferSource};
 use crate::workers::{Completion, Job, JobId, JobResult, Work};
@@ -152,8 +153,9 @@ impl Connection {
     }
 
     /// The connection is being closed: ends its session and drops its data side.
-    pub(super) fn depart(&mut self, context: &mut LoopContext) {
-        self.converse(context, Session::leave);
+    pub(super) fn depart(&mut self, reason: CloseReason, context: &mut LoopContext) {
+        let ending = reason.ending();
+        self.converse(context, |session, cx| session.leave(ending, cx));
         context.drop_actions(&self.storage);
         self.hang_up(context);
     }

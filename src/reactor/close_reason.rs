@@ -5,6 +5,8 @@
 use std::fmt;
 use std::io;
 
+use crate::session::Ending;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum CloseReason {
     /// The last reply was flushed, and the client has closed or its time for that is over.
@@ -23,6 +25,16 @@ pub(super) enum CloseReason {
     Panicked,
     /// The server has stopped.
     Stopped,
+}
+
+impl CloseReason {
+    /// How a transfer ends that is in progress then.
+    pub(super) const fn ending(self) -> Ending {
+        match self {
+            Self::Stopped => Ending::Stopped,
+            _ => Ending::Abandoned,
+        }
+    }
 }
 
 impl fmt::Display for CloseReason {

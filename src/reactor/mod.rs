@@ -383,7 +383,7 @@ impl Reactor {
         };
         let context = &mut self.context;
         // After a panic the connection's state is not reliable, so this may panic again.
-        let _ = catch_unwind(AssertUnwindSafe(|| connection.depart(context)));
+        let _ = catch_unwind(AssertUnwindSafe(|| connection.depart(reason, context)));
         connection.data = None;
         connection.return_port(context);
         // Only TLS has steps.

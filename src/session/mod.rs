@@ -381,7 +381,7 @@ impl Session {
 
     /// Closes the session without a reply.
     pub fn close_silently(&mut self, cx: &mut Context<'_>) {
-        self.leave(cx);
+        self.leave(Ending::Abandoned, cx);
         cx.deadlines.clear_all();
         cx.action(Action::CloseDataConnection);
     }

@@ -219,16 +219,16 @@ impl Session {
         cx.reply(&ending.reply(kept));
     }
 
-    /// The connection closes. Records a transfer in progress, since no event will report its end.
-    pub fn leave(&mut self, cx: &mut Context<'_>) {
+    /// The connection closes. Records a transfer in progress with this ending, since no event will report it.
+    pub fn leave(&mut self, ending: Ending, cx: &mut Context<'_>) {
         self.log.log_totals(self.peer);
         let progress = std::mem::replace(&mut self.progress, Progress::Closing);
         if let Progress::Transferring(transfer) = progress {
             let RunningTransfer { purpose, phase } = *transfer;
             let (bytes, took) = (phase.moved(), phase.elapsed(cx.now));
-            self.record(&purpose, Ending::Abandoned, bytes, took, cx);
+            self.record(&purpose, ending, bytes, took, cx);
             // There is no client to send this reply to.
-            self.audit_without_reply(&Ending::Abandoned.reply(None), cx);
+            self.audit_without_reply(&ending.reply(None), cx);
         }
     }
 

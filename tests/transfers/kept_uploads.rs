@@ -203,3 +203,18 @@ fn kept_upload_is_logged_as_incomplete() {
         line.matches(&fs::read(log.path()).unwrap()).then_some(())
     });
 }
+
+/// The grace period is over at once. The cause is the stop, and not the client.
+#[test]
+fn second_stop_cuts_an_upload_and_says_why() {
+    let mut server = Server::writable(|_| ());
+    let content = content();
+    let mut control = server.login();
+    let _data = begun(&mut control, "STOR f", &content);
+    server.terminate();
+    server.wait_for_log("stopping] Stopping");
+    server.terminate();
+    assert_eq!(server.wait().code(), Some(0));
+    server.wait_for_log("STOR 426 Server is stopping; transfer aborted.");
+    assert!(fs::read(server.file("f")).unwrap() == content);
+}

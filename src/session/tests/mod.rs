@@ -222,7 +222,7 @@ impl TestSession {
             "stop" => return self.call(Session::stop),
             "stop-now" => return self.call(Session::stop_now),
             "input-ended" => return self.call(Session::input_ended),
-            "leave" => return self.call(Session::leave),
+            "leave" => return self.call(|session, cx| session.leave(Ending::Abandoned, cx)),
             "too-long" => return self.call(|session, cx| session.execute(&Line::TooLong, cx)),
             "revoke" => {
                 let reason = named(&EVERY_REVOCATION, argument);

@@ -84,12 +84,12 @@ fn transfer_is_recorded_once_with_duration() {
 fn transfer_in_progress_is_recorded_at_disconnect() {
     let mut test = TestSession::with_upload_open();
     test.play("@connected\n @moved 7");
-    test.with(Session::leave);
-    test.with(Session::leave);
+    test.with(|session, cx| session.leave(Ending::Stopped, cx));
+    test.with(|session, cx| session.leave(Ending::Abandoned, cx));
     let records = records(&mut test);
     assert_eq!(records.len(), 1);
     assert_eq!(records[0].bytes, 7);
-    assert_eq!(records[0].outcome, Outcome::Incomplete("abandoned"));
+    assert_eq!(records[0].outcome, Outcome::Incomplete("stopped"));
 }
 
 #[test]

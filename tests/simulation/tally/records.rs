@@ -96,7 +96,7 @@ impl World {
     }
 }
 
-/// Whether it was abandoned at a close: a worker may have moved more than the loop knows.
+/// Whether it may have been left at a close: a worker may have moved more than the loop knows.
 fn is_left(record: &TransferRecord) -> bool {
-    record.outcome == Outcome::Incomplete("abandoned")
+    matches!(record.outcome, Outcome::Incomplete("abandoned" | "stopped"))
 }
