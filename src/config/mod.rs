@@ -344,6 +344,7 @@ pub(crate) fn directory_of(file: &Path) -> PathBuf {
 }
 
 /// The directories that the path of a directory is an entry of: the path as given, and where its links lead.
+/// The sandbox has to allow them to `reopen`, as it takes no account of a directory that is mounted over.
 fn directories_above(path: &Path) -> impl Iterator<Item = PathBuf> {
     let found = [std::path::absolute(path), fs::canonicalize(path)];
     let found = found.into_iter().flatten();

@@ -117,6 +117,8 @@ pub(super) const ROWS: &[Row] = rows! {
     "storage.durability", "storage.free-space-floor", "storage.replace", "storage.remove-unfinished",
         UNCLEAN_UPLOADS, COMMAND, SOCKET, "umask", COMBINE NoEffectWithout [WRITER], "nothing is stored";
     "storage.recount" NoEffectWithout [QUOTA], "only directories with a quota are counted";
+    REOPEN DiscouragedWith [BELOW_SLASH],
+        "the sandbox then allows the server every file; serve a directory further down";
 
     // Secrets and logs below a served directory.
     KEY DiscouragedWith [KEY_SERVED], "clients may read the private key";

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use super::{Facts, Holds, Term};
 use crate::auth::{Account, Permissions, Secret};
+use crate::config::directories_above;
 use crate::net::{Cidr, PassiveHost};
 use crate::protocol::unicast::is_unicast;
 use crate::session::TlsRequired;
@@ -162,6 +163,12 @@ terms! {
     SHORT_LOGIN: "timings.login", |f| {
         let (timings, longest) = (&f.config.timings, f.config.throttling.longest_penalty);
         timings.penalty.min(longest) >= timings.login
+    };
+
+    REOPEN: "storage.reopen = true", |f| f.config.reopen;
+    BELOW_SLASH: "a directory that is directly below /", |f| {
+        let mut roots = f.config.roots().into_iter().flat_map(|(_, root)| directories_above(root));
+        f.config.sandbox && roots.any(|above| above == Path::new("/"))
     };
 
     // Secrets and logs below a served directory.

@@ -165,6 +165,8 @@ pub(super) const SAMPLES: &[Sample] = samples! {
     "tls.unclean-uploads is overridden by addresses.allow": WRITER_TLS,
         ["tls.unclean-uploads = '10.0.0.0/8'", "addresses.allow = '192.168.0.0/16'"];
     "storage.recount has no": WRITER, ["storage.recount = 1"];
+    "storage.reopen = true should not be used with a directory that is directly below": [ACCOUNT],
+        ["directory = '/none'", "storage.reopen = true"], "sandbox = false";
     "events.command has no effect without an": READER, ["events.command = '/c'"];
     "events.socket has no effect without an": READER, ["events.socket = 's'"];
     "umask has no effect without an": READER, ["umask = '077'"];
