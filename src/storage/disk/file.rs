@@ -81,10 +81,8 @@ pub(super) enum SyncState {
 pub(super) enum PriorContents {
     /// None: the file was created.
     Created,
-    /// Kept, except where it is overwritten.
-    Kept,
-    /// Kept: this many bytes, behind which the upload begins.
-    Extended(u64),
+    /// This many bytes, kept except where they are overwritten.
+    Kept(u64),
     /// Truncated at the first write or the commit; true until then.
     Truncated(Cell<bool>),
 }
@@ -100,7 +98,7 @@ impl PriorContents {
             Self::Truncated(is_pending) if is_pending.replace(false) => {
                 Ok(retry_on_intr(|| rustix::fs::ftruncate(file, 0))?)
             }
-            Self::Created | Self::Kept | Self::Extended(_) | Self::Truncated(_) => Ok(()),
+            Self::Created | Self::Kept(_) | Self::Truncated(_) => Ok(()),
         }
     }
 
@@ -109,11 +107,12 @@ impl PriorContents {
     fn discard(&self, file: BorrowedFd<'_>) {
         let size = match self {
             Self::Created | Self::Truncated(_) => 0,
-            Self::Extended(size) => *size,
-            Self::Kept => return,
+            Self::Kept(size) => *size,
         };
-        // The upload has failed already.
-        let _ = retry_on_intr(|| rustix::fs::ftruncate(file, size));
+        // Another program may have truncated it meanwhile. The upload has failed already.
+        if super::stat(file).is_ok_and(|found| found.size > size) {
+            let _ = retry_on_intr(|| rustix::fs::ftruncate(file, size));
+        }
     }
 }
 

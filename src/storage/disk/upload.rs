@@ -79,7 +79,7 @@ impl UploadRequest<'_> {
         let flags = OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | HARMLESS;
         let (directory, name) = (&target.directory, &*target.name);
         let open = || rustix::fs::openat(directory, name, flags, Mode::empty());
-        let prior = PriorContents::truncate_on_write();
+        let prior = |_| PriorContents::truncate_on_write();
         let upload = self.in_place(retry_on_intr(open)?, Some(0), prior)?;
         let in_place = Some(why);
         Ok(Upload { in_place, ..upload })
@@ -106,7 +106,7 @@ impl UploadRequest<'_> {
                 if let Some(mode) = self.new_mode() {
                     rustix::fs::fchmod(&descriptor, mode)?;
                 }
-                self.in_place(descriptor, None, PriorContents::Created)
+                self.in_place(descriptor, None, |_| PriorContents::Created)
             }
             existing => self.in_place(existing?, None, PriorContents::Kept),
         }
@@ -150,13 +150,13 @@ impl UploadRequest<'_> {
         })
     }
 
-    /// An upload in place from an offset, or else at the end. Until the file is closed, no other upload may
-    /// write it in place: each would get a 226 for a mixture.
+    /// An upload in place from an offset, or else at the end; `prior` takes the size of the file. Until the
+    /// file is closed, no other upload may write it in place: each would get a 226 for a mixture.
     fn in_place(
         &self,
         descriptor: OwnedFd,
         offset: Option<u64>,
-        prior: PriorContents,
+        prior: impl FnOnce(u64) -> PriorContents,
     ) -> Result<Upload> {
         // Any other error: a file system without locks.
         if lock(descriptor.as_fd()) == Ok(false) {
@@ -171,11 +171,7 @@ impl UploadRequest<'_> {
             return Err(Error::BeyondEnd);
         }
         self.refuse_full(&descriptor)?;
-        let prior = match prior {
-            PriorContents::Kept if offset == metadata.size => PriorContents::Extended(offset),
-            prior => prior,
-        };
-        let state = UploadState::InPlace(prior);
+        let state = UploadState::InPlace(prior(metadata.size));
         Ok(Upload {
             file: Box::new(DiskUpload::new(descriptor, state, self.policy)),
             offset,

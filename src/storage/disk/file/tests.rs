@@ -179,9 +179,13 @@ fn in_place_file_is_synced_with_fsync_only() {
     let directory = tempfile::tempdir().unwrap();
     let root = Root::open(directory.path(), None).unwrap();
     for (durability, prior, committed) in [
-        (Durability::None, PriorContents::Kept, Ok(())),
+        (Durability::None, PriorContents::Kept(3), Ok(())),
         (Durability::Rename, PriorContents::Created, Ok(())),
-        (Durability::Fsync, PriorContents::Kept, Err(Error::Device)),
+        (
+            Durability::Fsync,
+            PriorContents::Kept(3),
+            Err(Error::Device),
+        ),
         (
             Durability::Fsync,
             PriorContents::Created,
@@ -204,8 +208,10 @@ fn failed_sync_in_place_leaves_only_what_was_there_before() {
     for (prior, left) in [
         (PriorContents::Created, &b""[..]),
         (PriorContents::truncate_on_write(), b""),
-        (PriorContents::Extended(3), b"old"),
-        (PriorContents::Kept, b"oldnew"),
+        // Behind it, and across its end.
+        (PriorContents::Kept(3), b"old"),
+        (PriorContents::Kept(5), b"oldne"),
+        (PriorContents::Kept(7), b"oldnew"),
     ] {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), "oldnew").unwrap();
