@@ -30,7 +30,7 @@ const CONNECTIONS_PER_PERMIT: usize = 16;
 pub const HASHES_OF_AVAILABLE: (u64, u64) = (2, 3);
 
 /// A connection with its session and transfer, and its entries in the reactor's tables.
-pub const CONNECTION_BYTES: usize = 2 * 1024 + 464;
+pub const CONNECTION_BYTES: usize = 2 * 1024 + 344;
 
 /// TLS of a control connection: two records of 16 KiB, incomplete or unread, and the keys.
 const TLS_CONTROL_BYTES: usize = 40 * 1024;

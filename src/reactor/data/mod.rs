@@ -261,11 +261,12 @@ mod tests {
         assert!(bytes <= CONNECTION_BYTES, "{bytes}");
     }
 
-    /// After its login an idle connection has nothing boxed but its stream.
+    /// After its login an idle connection has nothing boxed but its stream. Here with all features, and with
+    /// what mio adds to a socket in a debug build.
     #[test]
     fn idle_connection_is_small() {
         let timer = size_of::<(std::time::Instant, Key)>();
         let bytes = size_of::<(Key, Connection)>() + STREAM_BYTES + timer;
-        assert!(bytes <= 584, "{bytes}");
+        assert!(bytes <= 600, "{bytes}");
     }
 }
