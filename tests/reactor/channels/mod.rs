@@ -14,6 +14,7 @@ mod closing;
 mod computing;
 mod handshakes;
 mod late_completions;
+mod late_ends;
 mod markers;
 mod peer;
 mod server;

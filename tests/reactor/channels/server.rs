@@ -9,7 +9,9 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use mioftpd::internals::net::tls::Acceptor;
-use mioftpd::internals::net::{Event, Listener, Network, Readiness, Stream, Token, Waker};
+use mioftpd::internals::net::{
+    EndWatch, Ends, Event, Listener, Network, Readiness, Stream, Token, Waker,
+};
 use mioftpd::internals::reactor::{Parts, Protocol, Reactor};
 use mioftpd::internals::session::Settings;
 use mioftpd::internals::storage::Memory;
@@ -60,6 +62,10 @@ struct State {
     connected: Option<Token>,
     /// Whether the last poll would have blocked.
     is_asleep: bool,
+    /// The connections that have ended, in this order; `None`: the network cannot tell it.
+    ended: Option<Vec<Token>>,
+    /// The connections whose ends are watched.
+    watched: Vec<Token>,
 }
 
 /// A client's connection.
@@ -91,6 +97,8 @@ impl Server {
             connect_target: None,
             connected: None,
             is_asleep: false,
+            ended: None,
+            watched: Vec::new(),
         })));
         let account = Account {
             allow_fxp: true,
@@ -120,6 +128,13 @@ impl Server {
             workers,
             memory,
         }
+    }
+
+    /// As [`new`](Self::new), with a network that tells which connections have ended, and in which order.
+    pub(crate) fn with_end_order(protocol: Protocol) -> Self {
+        let server = Self::new(protocol);
+        server.scene.lock().ended = Some(Vec::new());
+        server
     }
 
     /// A client connects.
@@ -158,8 +173,7 @@ impl Server {
 
     /// Delivers a FIN from the client.
     pub(crate) fn deliver_fin(&mut self, client: &Client) {
-        client.wire.lock().end = End::Fin;
-        self.notify(client);
+        self.deliver_fins(&[client]);
     }
 
     /// Sets the free space in the send buffer.
@@ -214,6 +228,11 @@ impl Server {
     pub(crate) fn deliver_fins(&mut self, clients: &[&Client]) {
         for client in clients {
             client.wire.lock().end = End::Fin;
+            let mut state = self.scene.lock();
+            state
+                .ended
+                .iter_mut()
+                .for_each(|ended| ended.push(client.token));
         }
         self.notify_all(clients);
     }
@@ -298,6 +317,26 @@ impl Network for Scene {
         }
         state.is_asleep = events.is_empty() && timeout != Some(Duration::ZERO);
         Ok(())
+    }
+
+    fn watch_ends(&mut self, pair: [(&dyn Stream, Token); 2]) -> io::Result<EndWatch> {
+        let mut state = self.lock();
+        if state.ended.is_none() {
+            return Err(io::ErrorKind::Unsupported.into());
+        }
+        state.watched = pair.map(|(_, token)| token).to_vec();
+        Ok(EndWatch(0))
+    }
+
+    fn ends(&mut self, _: &EndWatch) -> Ends {
+        let state = self.lock();
+        let ended = state.ended.iter().flatten();
+        let mut ended = ended.filter(|token| state.watched.contains(token));
+        match (ended.next(), ended.next()) {
+            (None, _) => Ends::Neither,
+            (Some(only), None) => Ends::Only(*only),
+            (Some(first), Some(_)) => Ends::Both(*first),
+        }
     }
 
     fn waker(&self) -> Waker {

@@ -10,7 +10,7 @@ use crate::channels::server::{Client, Server};
 use crate::channels::wire::Close;
 
 /// A logged-in client that has sent a part of a file.
-fn uploading(server: &mut Server) -> (Client, Client) {
+pub(super) fn uploading(server: &mut Server) -> (Client, Client) {
     let control = server.connect();
     server.deliver(&control, b"USER ftp\r\nPASS x\r\n");
     let data = server.start_upload(&control);
@@ -20,7 +20,7 @@ fn uploading(server: &mut Server) -> (Client, Client) {
     (control, data)
 }
 
-fn is_undone(server: &Server) {
+pub(super) fn is_undone(server: &Server) {
     assert_eq!(server.memory.read("/f").unwrap(), b"old");
     let left = (
         server.memory.open_handles(),
