@@ -21,31 +21,30 @@ const COUNTS: usize = EXACT + (LONGEST.ilog2() - EXACT.ilog2()) as usize * RANGE
 #[derive(Clone, Debug)]
 pub(crate) struct Histogram {
     counts: Box<[u64]>,
-    longest: Duration,
+    longest: u64,
 }
 
 impl Default for Histogram {
     fn default() -> Self {
         Self {
             counts: vec![0; COUNTS].into(),
-            longest: Duration::ZERO,
+            longest: 0,
         }
     }
 }
 
 impl Histogram {
     /// Counts a duration.
-    pub(crate) fn record(&mut self, duration: Duration) {
-        self.record_many(duration, 1);
+    pub(crate) fn record(&mut self, nanoseconds: u64) {
+        self.record_many(nanoseconds, 1);
     }
 
     /// Counts a duration that has occurred so often.
-    pub(crate) fn record_many(&mut self, duration: Duration, times: u64) {
-        let nanoseconds = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+    pub(crate) fn record_many(&mut self, nanoseconds: u64, times: u64) {
         if let Some(count) = self.counts.get_mut(range_of(nanoseconds)) {
             *count += times;
         }
-        self.longest = self.longest.max(duration);
+        self.longest = self.longest.max(nanoseconds);
     }
 
     /// How many durations were counted.
@@ -55,7 +54,7 @@ impl Histogram {
 
     /// The longest of them, exactly.
     pub(crate) const fn longest(&self) -> Duration {
-        self.longest
+        Duration::from_nanos(self.longest)
     }
 
     /// The duration that this part of all, in per mille, did not exceed; `None` if there are none.
@@ -70,7 +69,7 @@ impl Histogram {
             before += u128::from(*of_range);
             before >= rank
         })?;
-        Some(middle_of(found).min(self.longest))
+        Some(middle_of(found).min(self.longest()))
     }
 }
 
@@ -142,7 +141,7 @@ mod tests {
             let mut theirs = hdrhistogram::Histogram::<u64>::new(2).unwrap();
             for (power, bits) in durations {
                 let nanoseconds = bits % (1 << power);
-                ours.record(Duration::from_nanos(nanoseconds));
+                ours.record(nanoseconds);
                 theirs.record(nanoseconds).unwrap();
             }
             prop_assert_eq!(ours.count(), theirs.len());

@@ -5,21 +5,23 @@
 
 mod histogram;
 
+use std::num::NonZeroU64;
 use std::time::{Duration, Instant};
 
 use histogram::Histogram;
 
-/// Times of one event loop.
+/// Times of one event loop, in nanoseconds since it began: a number is subtracted sooner than an `Instant`.
 #[derive(Debug)]
 pub(crate) struct LoopTimes {
+    began: Instant,
     /// When the last poll returned.
-    woke: Instant,
+    woke: u64,
     /// When the clock was last read.
-    read: Instant,
+    read: u64,
     /// In all polls.
-    asleep: Duration,
+    asleep: u64,
     /// In all iterations behind their polls.
-    awake: Duration,
+    awake: u64,
     iterations: Histogram,
     turns: Histogram,
     lags: Histogram,
@@ -28,16 +30,17 @@ pub(crate) struct LoopTimes {
 
 /// When the command that a connection serves was received; none if it serves none.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Serving(Option<Instant>);
+pub(crate) struct Serving(Option<NonZeroU64>);
 
 impl LoopTimes {
     /// Of a loop that begins now.
     pub(crate) fn new(now: Instant) -> Self {
         Self {
-            woke: now,
-            read: now,
-            asleep: Duration::ZERO,
-            awake: Duration::ZERO,
+            began: now,
+            woke: 0,
+            read: 0,
+            asleep: 0,
+            awake: 0,
             iterations: Histogram::default(),
             turns: Histogram::default(),
             lags: Histogram::default(),
@@ -47,24 +50,25 @@ impl LoopTimes {
 
     /// A poll has returned. What the iteration before did behind its last turn counts as sleep.
     pub(crate) fn woke(&mut self, now: Instant) {
-        let awake = self.read.saturating_duration_since(self.woke);
+        let now = self.nanoseconds(now);
+        let awake = self.read - self.woke;
         self.iterations.record(awake);
         self.awake += awake;
-        self.asleep += now.saturating_duration_since(self.read);
+        self.asleep += now - self.read;
         (self.woke, self.read) = (now, now);
     }
 
     /// A deadline has come so late.
     pub(crate) fn fired(&mut self, late: Duration) {
-        self.lags.record(late);
+        let late = u64::try_from(late.as_nanos());
+        self.lags.record(late.unwrap_or(u64::MAX));
     }
 
     /// A turn has ended. It began when the one before ended, or the poll.
     pub(crate) fn turned(&mut self, clock: impl FnOnce() -> Instant) {
-        let now = clock();
-        self.lags
-            .record(self.read.saturating_duration_since(self.woke));
-        self.turns.record(now.saturating_duration_since(self.read));
+        let now = self.nanoseconds(clock());
+        self.lags.record(self.read - self.woke);
+        self.turns.record(now - self.read);
         self.read = now;
     }
 
@@ -72,15 +76,29 @@ impl LoopTimes {
     /// all of them are written. The time of a command begins when its line is complete, and ends when its
     /// reply is handed to the kernel: that of a transfer with the 150.
     pub(crate) fn served(&mut self, serving: &mut Serving, executed: u64, is_served: bool) {
-        let started = u64::from(serving.0.is_some()) + executed;
-        let since = serving.0.unwrap_or(self.woke);
-        let unfinished = u64::from(!is_served).min(started);
-        serving.0 = (unfinished > 0).then_some(if started > 1 { self.woke } else { since });
-        let finished = started - unfinished;
-        if finished > 0 {
-            let took = self.read.saturating_duration_since(since);
-            self.services.record_many(took, finished);
+        let before = serving.0.take();
+        let started = executed + u64::from(before.is_some());
+        if started == 0 {
+            return;
         }
+        let since = before.map_or(self.woke, NonZeroU64::get);
+        if !is_served {
+            let last = if started > 1 { self.woke } else { since };
+            // One nanosecond more than zero is no difference.
+            serving.0 = NonZeroU64::new(last.max(1));
+        }
+        let finished = started - u64::from(!is_served);
+        if finished > 0 {
+            self.services.record_many(self.read - since, finished);
+        }
+    }
+
+    /// Never before the last time that was read.
+    fn nanoseconds(&self, now: Instant) -> u64 {
+        let time = now.saturating_duration_since(self.began);
+        let seconds = time.as_secs().wrapping_mul(1_000_000_000);
+        self.read
+            .max(seconds.wrapping_add(time.subsec_nanos().into()))
     }
 
     /// Lines about it for the log.
@@ -94,8 +112,8 @@ impl LoopTimes {
         let described = histograms
             .into_iter()
             .filter_map(|(what, times)| Some(format!("{what}: {}", described(times)?)));
-        let in_all = self.asleep + self.awake;
-        let share = self.asleep.as_nanos().saturating_mul(1000) / in_all.as_nanos().max(1);
+        let in_all = (u128::from(self.asleep) + u128::from(self.awake)).max(1);
+        let share = u128::from(self.asleep) * 1000 / in_all;
         let sleep = format!("Asleep for {}.{} % of the time", share / 10, share % 10);
         described.chain([sleep]).collect()
     }
@@ -136,8 +154,7 @@ mod tests {
             }
         }
         times.woke(now);
-        assert_eq!(times.asleep, 30 * MICROSECOND);
-        assert_eq!(times.awake, 10 * MICROSECOND);
+        assert_eq!((times.asleep, times.awake), (30_000, 10_000));
         assert_eq!(longest(&times.turns), (4, 5 * MICROSECOND));
         // The second turn of an iteration waits for the first.
         assert_eq!(longest(&times.lags), (4, 5 * MICROSECOND));
