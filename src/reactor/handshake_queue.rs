@@ -92,6 +92,8 @@ impl HandshakeQueue {
 
 #[cfg(test)]
 mod tests {
+    #![cfg(feature = "tls")]
+
     use super::*;
 
     fn end_of(id: JobId) -> Completion {

@@ -150,6 +150,7 @@ fn pipelined_session_is_answered_in_order() {
     assert_eq!(server.names(), ["d"]);
 }
 
+#[cfg(all(feature = "config", feature = "quotas"))]
 #[test]
 fn upload_beyond_the_quota_has_one_552() {
     let here = tempfile::tempdir().unwrap();

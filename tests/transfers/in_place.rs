@@ -251,6 +251,7 @@ fn immutable_and_append_only_files_are_refused_before_150() {
     assert_eq!(fs::read(server.file("added/f")).unwrap(), b"new");
 }
 
+#[cfg(all(feature = "config", feature = "quotas"))]
 #[test]
 fn in_place_upload_is_charged_to_quota() {
     let directory = tempfile::tempdir().unwrap();

@@ -7,8 +7,7 @@ use std::fs;
 use std::io::Write;
 use std::net::TcpStream;
 
-use crate::support::pattern::Pattern;
-use crate::support::{Control, Server, Starter, abort_connection, until};
+use crate::support::{Control, Server, abort_connection, until};
 
 fn content() -> Vec<u8> {
     (0..200_000_u32)
@@ -96,19 +95,22 @@ fn upload_is_kept_when_session_or_server_ends() {
 }
 
 /// A server with these lines of configuration.
+#[cfg(feature = "config")]
 pub(crate) fn configured(lines: &str) -> Server {
     configured_for(lines, "all")
 }
 
 /// As [`configured`], with these permissions of the account.
+#[cfg(feature = "config")]
 fn configured_for(lines: &str, permissions: &str) -> Server {
-    let server = Starter::default().serving(|_| ());
+    let server = crate::support::Starter::default().serving(|_| ());
     let config = tempfile::NamedTempFile::new().unwrap();
     let account = format!("[[account]]\nname = \"anonymous\"\npermissions = {permissions:?}\n");
     fs::write(config.path(), format!("{lines}{account}")).unwrap();
     server.argument("--config").argument(config.path()).start()
 }
 
+#[cfg(feature = "config")]
 #[test]
 fn stalled_upload_is_kept_with_each_durability() {
     let begun = ["none", "rename", "fsync"].map(|durability| {
@@ -127,6 +129,7 @@ fn stalled_upload_is_kept_with_each_durability() {
     }
 }
 
+#[cfg(feature = "config")]
 #[test]
 fn upload_that_cannot_be_resumed_is_not_kept() {
     let server = configured_for("", "upload-only");
@@ -190,6 +193,7 @@ fn mode_b_upload_keeps_decoded_bytes() {
     assert_eq!(fs::read(server.file("f")).unwrap(), b"abcdefg");
 }
 
+#[cfg(all(feature = "config", feature = "records"))]
 #[test]
 fn kept_upload_is_logged_as_incomplete() {
     let log = tempfile::NamedTempFile::new().unwrap();
@@ -198,7 +202,7 @@ fn kept_upload_is_logged_as_incomplete() {
     control.command("TYPE I", 200);
     abort_connection(begun(&mut control, "STOR f", b"some bytes"));
     expect_kept(&mut control, 10);
-    let line = Pattern::new("* 10 /f b _ i a * i\n");
+    let line = crate::support::pattern::Pattern::new("* 10 /f b _ i a * i\n");
     until("the line", || {
         line.matches(&fs::read(log.path()).unwrap()).then_some(())
     });

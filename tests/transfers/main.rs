@@ -19,4 +19,5 @@ mod representations;
 #[path = "../support/mod.rs"]
 mod support;
 mod upload_ends;
+#[cfg(feature = "config")]
 mod writers;

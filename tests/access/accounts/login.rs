@@ -143,6 +143,7 @@ fn rate_limit_keeps_content_and_allows_abor() {
     control.command("NOOP", 200);
 }
 
+#[cfg(feature = "quotas")]
 #[test]
 fn quota_counts_existing_files_and_uploads() {
     let home = tempfile::tempdir().unwrap();
