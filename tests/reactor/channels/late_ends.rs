@@ -14,7 +14,8 @@ use crate::channels::without_end_order::{is_undone, uploading};
 /// The resolution of the timers.
 const INSTANT: Duration = Duration::from_millis(1);
 
-const LATE: Duration = Duration::from_millis(11);
+const SOON: Duration = UPLOAD_END_PAUSE.saturating_sub(INSTANT);
+const LATE: Duration = UPLOAD_END_PAUSE.saturating_add(INSTANT);
 
 /// An upload whose data connection has ended after this pause.
 fn ended_after(pause: Duration) -> (Server, Client) {
@@ -44,7 +45,7 @@ fn end_within_the_pause_completes_the_upload_at_once() {
 #[test]
 fn late_end_completes_the_upload_if_the_control_connection_stays_open() {
     let (mut server, control) = ended_after(LATE);
-    wait(&mut server, UPLOAD_END_PAUSE - INSTANT);
+    wait(&mut server, SOON);
     assert_eq!(control.wire.take(), b"");
     wait(&mut server, 2 * INSTANT);
     assert!(control.wire.take().starts_with(b"226 ") && is_stored(&server));
@@ -52,7 +53,7 @@ fn late_end_completes_the_upload_if_the_control_connection_stays_open() {
 
 #[test]
 fn late_end_is_a_cut_if_the_control_connection_ends_soon_after() {
-    for after in [Duration::ZERO, INSTANT, UPLOAD_END_PAUSE - INSTANT] {
+    for after in [Duration::ZERO, INSTANT, SOON] {
         let (mut server, control) = ended_after(LATE);
         wait(&mut server, after);
         server.deliver_fin(&control);
