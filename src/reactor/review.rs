@@ -68,7 +68,7 @@ impl Connection {
             Ok(Some(account)) => match context.policy.storage_of(&account).cloned() {
                 Some(storage) => {
                     self.storage = storage;
-                    self.converse(context, |session, cx| session.renew(account, cx));
+                    self.converse(context, |session, cx| session.renew(&account, cx));
                 }
                 None => self.revoke(Revocation::Denied(Denial::Disabled), context),
             },

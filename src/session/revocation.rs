@@ -44,8 +44,8 @@ impl Session {
 
     /// Replaces the account. Its permissions apply from the next command on; work in progress whose
     /// permission is lost ends.
-    pub fn renew(&mut self, account: Arc<Account>, cx: &mut Context<'_>) {
-        let Some(before) = self.login.renew(Arc::clone(&account)) else {
+    pub fn renew(&mut self, account: &Arc<Account>, cx: &mut Context<'_>) {
+        let Some(before) = self.login.renew(Arc::clone(account)) else {
             return;
         };
         let lost = before.permissions.without(account.permissions);

@@ -265,7 +265,7 @@ mod tests {
     /// what mio adds to a socket in a debug build.
     #[test]
     fn idle_connection_is_small() {
-        let timer = size_of::<(std::time::Instant, Key)>();
+        let timer = size_of::<(Instant, Key)>();
         let bytes = size_of::<(Key, Connection)>() + STREAM_BYTES + timer;
         assert!(bytes <= 600, "{bytes}");
     }

@@ -268,7 +268,7 @@ impl TestSession {
     fn renew(&mut self, change: impl FnOnce(&mut Account)) -> String {
         let mut account = Account::anonymous(Permissions::ALL);
         change(&mut account);
-        self.call(|session, cx| session.renew(Arc::new(account), cx))
+        self.call(|session, cx| session.renew(&Arc::new(account), cx))
     }
 
     /// Lets the session act, and takes its replies.
