@@ -91,9 +91,8 @@ impl HandshakeQueue {
 }
 
 #[cfg(test)]
+#[cfg(feature = "tls")]
 mod tests {
-    #![cfg(feature = "tls")]
-
     use super::*;
 
     fn end_of(id: JobId) -> Completion {
