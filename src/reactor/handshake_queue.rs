@@ -90,8 +90,8 @@ impl HandshakeQueue {
     }
 }
 
-#[cfg(test)]
 #[cfg(feature = "tls")]
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -9,17 +9,32 @@ use std::io;
 use std::mem;
 use std::sync::Arc;
 
+use super::Reactor;
 use super::close_reason::CloseReason;
 use super::connection::{AwaitedStep, Connection, Phase, Switch};
 use super::context::LoopContext;
 use super::turn::TurnResult;
 use crate::auth::ClientPrefix;
+use crate::event_loop::Key;
 use crate::net::Channel;
 use crate::net::tls::Security;
 use crate::workers::{Job, JobId, Work};
 
 /// What a worker returns: the TLS state, and whether the step has succeeded; `None` after a panic.
 type Computed = Option<(Box<Security>, io::Result<()>)>;
+
+impl Reactor {
+    /// Gives workers the steps of TLS handshakes that had to wait for others of the same client prefix.
+    pub(super) fn start_handshakes(&mut self, prefix: ClientPrefix) {
+        while let Some(id) = self.context.limiters.handshakes.next(prefix) {
+            let connection = self.connections.get_mut(Key::from_bits(id.owner));
+            let is_wanted = connection.is_some_and(|one| one.lend(id, &mut self.context));
+            if !is_wanted {
+                self.context.limiters.handshakes.end(id);
+            }
+        }
+    }
+}
 
 impl Connection {
     /// The control connection waits for a step. Its time is the server's: the client's time-out is paused.

@@ -251,17 +251,6 @@ impl Reactor {
         count
     }
 
-    /// Gives workers the steps of TLS handshakes that had to wait for others of the same client prefix.
-    fn start_handshakes(&mut self, prefix: ClientPrefix) {
-        while let Some(id) = self.context.limiters.handshakes.next(prefix) {
-            let connection = self.connections.get_mut(Key::from_bits(id.owner));
-            let is_wanted = connection.is_some_and(|one| one.lend(id, &mut self.context));
-            if !is_wanted {
-                self.context.limiters.handshakes.end(id);
-            }
-        }
-    }
-
     /// One turn for each connection that is runnable; one that is runnable afterwards waits for the next
     /// pass.
     fn run_pass(&mut self) {
