@@ -91,7 +91,7 @@ impl Capacity {
         if connections == 0 {
             let least = worst_case_bytes(1, profile);
             log::warn!(
-                "There are {bytes} bytes by {bound}, but one connection can take {least}: one is allowed"
+                "{bound} leaves {bytes} bytes, but one connection can take {least}: one is allowed"
             );
         }
         let connections = connections.max(1);

@@ -89,7 +89,8 @@ impl LoopTimes {
         }
         let finished = started - u64::from(!is_served);
         if finished > 0 {
-            self.services.record_many(self.read - since, finished);
+            let took = self.read.saturating_sub(since);
+            self.services.record_many(took, finished);
         }
     }
 
@@ -193,5 +194,18 @@ mod tests {
         assert_eq!(longest(&times.services), (6, 30 * MICROSECOND));
         turn(&mut times, &mut serving, 0, true);
         assert_eq!(times.services.count(), 6);
+    }
+
+    /// A host program, or a simulation, may have a clock that stands.
+    #[test]
+    fn service_at_the_beginning_takes_no_time() {
+        let now = Instant::now();
+        let (mut times, mut serving) = (LoopTimes::new(now), Serving::default());
+        for (executed, is_served) in [(1, false), (0, true)] {
+            times.woke(now);
+            times.turned(|| now);
+            times.served(&mut serving, executed, is_served);
+        }
+        assert_eq!(longest(&times.services), (1, Duration::ZERO));
     }
 }

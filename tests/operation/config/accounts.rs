@@ -83,7 +83,7 @@ fn shadow_key_takes_the_hash_of_the_system_user() {
     );
 }
 
-/// `account.shadow`: what systems write, each of `secret` by crypt(3); and of `gost-yescrypt` a refusal.
+/// `account.shadow`: what systems write, each of them of one password by crypt(3); gost-yescrypt is refused.
 #[test]
 #[cfg(feature = "hashed-passwords")]
 fn shadow_key_takes_the_schemes_of_systems() {

@@ -121,7 +121,7 @@ fn memory_limit_lowers_number_of_connections() {
     );
     assert!(1 < few && few < more && more < 1000, "{few} {more}");
     let server = world.start("[limits]\nmemory = \"1MiB\"");
-    server.wait_for_log("limits.memory is 1048576");
+    server.wait_for_log("limits.memory leaves 1048576 bytes");
     let _session = server.connect();
     from(THERE, server.address()).expect(421);
     server.wait_for_log("): there are as many connections as limits.memory allows");
