@@ -8,31 +8,35 @@ use rustix::process::{Resource, getrlimit};
 use crate::config::Config;
 use crate::limits::{
     CHUNK_BYTES, CONNECTIONS, ConnectionLimit, DESCRIPTORS_PER_CONNECTION, DESCRIPTORS_RESERVED,
-    EVENTS_QUEUED, HANDSHAKE_WORKERS, LimitCause, MemoryProfile, ONE_WORKER_BELOW, RECORDS_QUEUED,
-    WORKER_CHUNK_BYTES, connections_within, worst_case_bytes,
+    EVENTS_QUEUED, HANDSHAKE_WORKERS, LOGIN_WORKERS, LimitCause, MemoryProfile, ONE_WORKER_BELOW,
+    RECORDS_QUEUED, WORKER_CHUNK_BYTES, connections_within, worst_case_bytes,
 };
-use crate::process_memory;
+use crate::process_memory::ProcessMemory;
 use crate::session::ServerMode;
+
+/// The loop, the log, a reload, the sweeper, and those of records.
+const OTHER_THREADS: usize = 6;
 
 /// What the process had at its start to plan with.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Capacity {
-    /// The bytes that its resource limits left; `None` without a limit.
-    memory: Option<u64>,
+    memory: ProcessMemory,
 }
 
 impl Capacity {
     /// Blocking. To be measured before the server takes memory.
     pub(crate) fn measure() -> Self {
         Self {
-            memory: process_memory::left(),
+            memory: ProcessMemory::measure(),
         }
     }
 
     /// The memory for clients, if it is limited, and by what.
     fn memory(self, config: &Config) -> Option<(u64, LimitCause)> {
         let configured = config.max_memory.map(|bytes| (bytes, LimitCause::Memory));
-        let process = self.memory.map(|bytes| (bytes, LimitCause::Process));
+        let threads = config.workers + HANDSHAKE_WORKERS + LOGIN_WORKERS + OTHER_THREADS;
+        let process = self.memory.for_threads(threads);
+        let process = process.map(|bytes| (bytes, LimitCause::Process));
         configured
             .into_iter()
             .chain(process)
@@ -158,8 +162,15 @@ fn within_descriptors(limit: Option<u64>, mode: ServerMode) -> usize {
 mod tests {
     use super::*;
 
+    fn of_process(data: Option<u64>) -> Capacity {
+        let addresses = None;
+        Capacity {
+            memory: ProcessMemory { addresses, data },
+        }
+    }
+
     fn profile(config: &Config, memory: Option<u64>) -> MemoryProfile {
-        Capacity { memory }.profile(config, ServerMode::Serving)
+        of_process(memory).profile(config, ServerMode::Serving)
     }
 
     #[test]
@@ -229,14 +240,14 @@ mod tests {
             (worst_case_bytes(1, profile) as u64, 1),
             (0, 1),
         ] {
-            for (configured, of_process, cause) in [
+            for (configured, left, cause) in [
                 (Some(bytes), None, LimitCause::Memory),
                 (None, Some(bytes), LimitCause::Process),
                 (Some(bytes), Some(u64::MAX), LimitCause::Memory),
                 (Some(u64::MAX), Some(bytes), LimitCause::Process),
             ] {
                 config.max_memory = configured;
-                let limit = Capacity { memory: of_process }.connections(&config, mode, profile);
+                let limit = of_process(left).connections(&config, mode, profile);
                 assert_eq!(limit.connections, expected, "{bytes}");
                 let bound = if expected == 10 {
                     LimitCause::Number

@@ -10,7 +10,7 @@ use std::path::Path;
 use crate::auth::{Account, HashScheme};
 use crate::config::{Config, Words};
 use crate::limits::{HASHES_OF_AVAILABLE, MemoryProfile, worst_case_bytes};
-use crate::process_memory::{self, bytes_in};
+use crate::process_memory::{ProcessMemory, bytes_in};
 
 /// The files with the limit of a control group, by version, and the folders of the groups.
 const GROUP_LIMITS: [(&str, &str); 2] = [
@@ -38,7 +38,7 @@ impl HashMemory {
                 bytes_of(system.totalram, system.mem_unit) / 2
             });
         let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
-        let limits = group_limits(&groups).chain(process_memory::left());
+        let limits = group_limits(&groups).chain(ProcessMemory::measure().for_one_thread());
         Self {
             available: limits.fold(machine, u64::min),
         }

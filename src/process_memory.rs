@@ -8,22 +8,49 @@ use std::fs;
 
 use rustix::process::{Resource, getrlimit};
 
-/// The limits, and what the process has of each in `/proc/self/status`.
-const LIMITS: [(Resource, &str); 2] = [(Resource::As, "VmSize:"), (Resource::Data, "VmData:")];
+/// The address space that glibc reserves for each thread that allocates, where there is room for it.
+const ARENA_BYTES: u64 = if cfg!(all(target_env = "gnu", target_pointer_width = "64")) {
+    64 * 1024 * 1024
+} else {
+    0
+};
 
-/// The bytes that the process may still take; `None` without a limit. Without `/proc` those that it has
-/// count as none.
-pub(crate) fn left() -> Option<u64> {
-    let limits = LIMITS.map(|(resource, used)| (getrlimit(resource).current, used));
-    if limits.iter().all(|(limit, _)| limit.is_none()) {
-        return None;
+/// The bytes that the process may still take by each of its limits; `None` without the limit.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct ProcessMemory {
+    pub(crate) addresses: Option<u64>,
+    pub(crate) data: Option<u64>,
+}
+
+impl ProcessMemory {
+    /// Reads the limits. Without `/proc` what the process has already counts as nothing.
+    pub(crate) fn measure() -> Self {
+        let [addresses, data] = [Resource::As, Resource::Data].map(|one| getrlimit(one).current);
+        if addresses.or(data).is_none() {
+            return Self::default();
+        }
+        let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let left = |limit: u64, used| limit.saturating_sub(bytes_in(&status, used).unwrap_or(0));
+        Self {
+            addresses: addresses.map(|limit| left(limit, "VmSize:")),
+            data: data.map(|limit| left(limit, "VmData:")),
+        }
     }
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let left = limits.iter().filter_map(|(limit, used)| {
-        let used = bytes_in(&status, used).unwrap_or(0);
-        Some(limit.as_ref()?.saturating_sub(used))
-    });
-    left.min()
+
+    /// What a single thread may take.
+    pub(crate) fn for_one_thread(self) -> Option<u64> {
+        self.addresses.into_iter().chain(self.data).min()
+    }
+
+    /// What so many threads may take together: each may have reserved addresses that the others lack.
+    pub(crate) fn for_threads(self, threads: usize) -> Option<u64> {
+        let beside_arenas = |bytes: u64| {
+            let fit = bytes.checked_div(ARENA_BYTES).unwrap_or(0);
+            bytes - fit.min(threads as u64) * ARENA_BYTES
+        };
+        let addresses = self.addresses.map(beside_arenas);
+        addresses.into_iter().chain(self.data).min()
+    }
 }
 
 /// The bytes that a line of `/proc/meminfo` or `/proc/self/status` says behind this name, in KiB.
@@ -36,6 +63,20 @@ pub(crate) fn bytes_in(text: &str, name: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn arenas_of_threads_are_no_memory_for_clients() {
+        const MIB: u64 = 1024 * 1024;
+        let memory = |addresses, data| ProcessMemory { addresses, data };
+        for (mib, threads, expected) in [(60, 5, 60), (140, 5, 12), (140, 1, 76), (1000, 5, 680)] {
+            let expected = if ARENA_BYTES == 0 { mib } else { expected };
+            let found = memory(Some(mib * MIB), None).for_threads(threads);
+            assert_eq!(found, Some(expected * MIB), "{mib}");
+        }
+        assert_eq!(memory(None, Some(140)).for_threads(5), Some(140));
+        assert_eq!(memory(Some(50), Some(40)).for_one_thread(), Some(40));
+        assert_eq!(memory(None, None).for_threads(5), None);
+    }
 
     #[test]
     fn bytes_of_a_name_are_read() {

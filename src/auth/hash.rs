@@ -16,6 +16,9 @@ pub const IS_BUILT_IN: bool = true;
 /// Rounds of new SHA-512-crypt hashes: about the time of the argon2id hashes.
 const ROUNDS: u32 = 50_000;
 
+/// The longest password that is hashed, as of crypt(3): the time of SHA-512-crypt grows with it.
+const PASSWORD_BYTES: usize = 512;
+
 /// Bytes of the salt of SHA-512-crypt, which has 16 characters at the most.
 const CRYPT_SALT: usize = 12;
 
@@ -62,6 +65,9 @@ pub(super) fn validate(text: &str) -> Result<(), HashError> {
 /// # Errors
 /// [`HashError::NoMemory`]: the memory cannot be allocated, so that it is not known.
 pub(super) fn verify(password: &Password, text: &str) -> Result<bool, HashError> {
+    if password.as_bytes().len() > PASSWORD_BYTES {
+        return Ok(false);
+    }
     let password = password.as_bytes();
     Ok(match Scheme::of(text) {
         Some(Scheme::Argon2id) => match argon2id::Parsed::of(text) {
@@ -113,6 +119,9 @@ pub fn hash_within(
     scheme: Option<HashScheme>,
     bytes: u64,
 ) -> Result<String, HashError> {
+    if password.as_bytes().len() > PASSWORD_BYTES {
+        return Err(HashError::TooLong);
+    }
     let fits = |(kib, _): &(u32, u32)| u64::from(*kib) * 1024 <= bytes;
     let parameters = argon2id::PARAMETERS.into_iter().find(fits);
     match (scheme, parameters) {
@@ -201,6 +210,16 @@ mod tests {
     ];
 
     const YESCRYPT: &str = "$y$j75$saltsalt$0gBD67sgmJgRX3RZ6wHHO7sHimQEWGCWN85o4Twogh2";
+
+    #[test]
+    fn password_that_is_too_long_is_neither_hashed_nor_verified() {
+        let password = |bytes| Password::from("x".repeat(bytes).as_str());
+        let hash = |bytes| hash_within(&password(bytes), Some(HashScheme::Sha512Crypt), u64::MAX);
+        let longest = hash(PASSWORD_BYTES).unwrap();
+        assert_eq!(verify(&password(PASSWORD_BYTES), &longest), Ok(true));
+        assert_eq!(verify(&password(PASSWORD_BYTES + 1), &longest), Ok(false));
+        assert_eq!(hash(PASSWORD_BYTES + 1), Err(HashError::TooLong));
+    }
 
     #[test]
     fn hashes_of_other_programs_verify() {

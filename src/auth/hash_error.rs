@@ -27,6 +27,8 @@ pub enum HashError {
     Malformed,
     /// The system's random number generator failed, so there is no salt for a new hash.
     NoRandomness,
+    /// The password is longer than hashes are made of.
+    TooLong,
     /// The memory of the hash cannot be allocated.
     NoMemory,
     /// The machine has too little memory for any argon2id hash.
@@ -48,6 +50,7 @@ impl fmt::Display for HashError {
                  one with --hash-password"
             }
             Self::NoRandomness => "cannot make a hash: the system's random number generator failed",
+            Self::TooLong => "a password that is hashed has 512 bytes at the most; choose a shorter one",
             Self::NoMemory => "there is not enough memory for the password hash",
             Self::TooLittleMemory => {
                 "this machine has too little memory for argon2id; use --hash-password=sha512-crypt"

@@ -40,6 +40,10 @@ enum WhenRemoved {
 }
 use WhenRemoved::{Refused, RefusedUnless, Warned};
 
+/// What `account.shadow` sets, too: the file of the system says there when a user is locked or expires, and
+/// changes of it are as deliberate as those of the configuration.
+const OF_SHADOW: [&str; 2] = ["account.enabled", "account.expires"];
+
 fn is_emptied(old: &[Cidr], new: &[Cidr]) -> bool {
     !old.is_empty() && new.is_empty()
 }
@@ -149,7 +153,11 @@ pub(crate) fn losses(old: &Config, new: &Config) -> Vec<Loss> {
         let Some(before) = before.or_else(|| old.accounts.former(&after.name)) else {
             continue;
         };
-        let is_removed = |row: &&Row<Account>| !new.origins.is_set(Some(&after.name), row.key);
+        let is_present = old.accounts.get(&after.name).is_some();
+        let is_removed = |row: &&Row<Account>| {
+            let is_set = |config: &Config| config.origins.is_set(Some(&after.name), row.key);
+            !is_set(new) && (is_set(old) || !is_present || !OF_SHADOW.contains(&row.key))
+        };
         let opened = ACCOUNT_ROWS.iter().filter(|row| (row.opens)(before, after));
         for row in opened.filter(is_removed) {
             let name = String::from_utf8_lossy(&after.name);

@@ -104,7 +104,6 @@ pub(super) const ROWS: &[Row] = rows! {
     UNCLEAN_UPLOADS OverriddenBy [UNCLEAN_NOT_ALLOWED], "those clients may not connect";
 
     // Limits and time-outs.
-    "limits.connections" OverriddenBy [FEWER_PORTS], "each passive data connection needs a port";
     "limits.connections-per-address" OverriddenBy [FEWER_CONNECTIONS],
         "that is the limit of all addresses together";
     "throttling.connection-burst" OverriddenBy [NO_CONNECTION_INTERVAL], NO_LIMIT;

@@ -146,10 +146,6 @@ terms! {
         |f| f.config.proxies.iter().any(Cidr::is_everything);
 
     // Limits and time-outs.
-    FEWER_PORTS: "fewer passive.ports" | "fewer --passive-ports", |f| {
-        let ports = f.config.passive_ports.as_ref().map(ExactSizeIterator::len);
-        ports.is_some_and(|ports| ports < f.config.connections)
-    };
     FEWER_CONNECTIONS: "fewer limits.connections",
         |f| f.config.connections_per_address > f.config.connections;
     NO_CONNECTION_INTERVAL: "throttling.connection-interval = 0",

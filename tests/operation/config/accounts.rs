@@ -6,6 +6,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::{Duration, Instant};
 
+use crate::config::reloading::{READ, change};
 use crate::config::world::{World, text};
 use crate::support::{Control, Server, connect_from, epsv_port, host_port, until};
 
@@ -117,6 +118,35 @@ fn shadow_key_takes_the_schemes_of_systems() {
         "{message}"
     );
     assert_eq!(output.status.code(), Some(2));
+}
+
+/// As by `passwd -l` and `passwd -u`, and by `chage -d 0` and a new password. Neither is a key of the
+/// configuration that was lost.
+#[test]
+#[cfg(feature = "hashed-passwords")]
+fn shadow_user_may_be_locked_and_unlocked() {
+    const HASH: &str = "$5$saltsalt$0IyaXrmV7.sGNS6tirgqHLqX/G.FBvgkYA.lpPdS5sA";
+    let world = World::new();
+    let write = |line: &str| fs::write(world.path("shadow"), format!("bob:{line}\n")).unwrap();
+    write(&format!("{HASH}:19000:0:99999:7::20000:"));
+    let both =
+        "[[account]]\nname = \"bob\"\nshadow = \"shadow\"\n[[account]]\nname = \"anonymous\"\n";
+    let server = world.start(both);
+    assert_login_refused(&server, "bob", "secret");
+    for (line, is_open) in [
+        (format!("!{HASH}:19000:0:99999:7:::"), false),
+        (format!("{HASH}:19000:0:99999:7:::"), true),
+        (format!("{HASH}:0:0:99999:7:::"), false),
+        (format!("{HASH}:19000::::::"), true),
+    ] {
+        write(&line);
+        change(&world, &server, both, READ);
+        if is_open {
+            server.connect().log_in("bob", "secret");
+        } else {
+            assert_login_refused(&server, "bob", "secret");
+        }
+    }
 }
 
 /// `account.password`

@@ -134,8 +134,6 @@ pub(super) const SAMPLES: &[Sample] = samples! {
         ["passive.ports = '20-30'", "listen = '[::]:21'"];
     "passive.address-by-network is overridden by an earlier": WRITER,
         ["passive.address-by-network = ['10.0.0.0/8 10.0.0.1', '10.1.0.0/16 10.1.0.1']"];
-    "limits.connections is overridden by fewer passive.ports": WRITER,
-        ["limits.connections = 100", "passive.ports = '50000-50098'"];
     "limits.connections-per-address is overridden": WRITER,
         ["limits.connections-per-address = 9", "limits.connections = 8"];
     "connection-burst is overridden": WRITER,
