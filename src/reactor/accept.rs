@@ -94,6 +94,7 @@ impl Reactor {
                 }
                 io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted => true,
                 _ => {
+                    self.context.io.passive_pool.close_idle(now);
                     if socket.backlog.back_off(now) {
                         log::warn!("Cannot accept connections: {}", of_accepting(&error));
                     }

@@ -228,6 +228,18 @@ impl PassivePool {
         self.sweep_at = next;
     }
 
+    /// Closes the listeners that are idle: there is a lack of descriptors.
+    pub(super) fn close_idle(&mut self, now: Instant) {
+        self.index.retain(|key| {
+            let listener = self.listeners.get_mut(key);
+            let is_idle = listener.is_none_or(|one| one.idle_since(now).is_some());
+            if is_idle {
+                self.listeners.remove(key);
+            }
+            !is_idle
+        });
+    }
+
     fn sweep_by(&mut self, at: Instant) {
         self.sweep_at = Some(self.sweep_at.map_or(at, |sweep_at| sweep_at.min(at)));
     }
@@ -342,35 +354,4 @@ impl PassivePool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::net::SystemNetwork;
-
-    #[test]
-    fn loop_stays_awake_until_the_owner_of_a_wanted_port_knows() {
-        // An address of its own, so that no other test is given the port.
-        let here = SocketAddr::from(([127, 0, 0, 79], 0));
-        let mut network = SystemNetwork::new().unwrap();
-        let mut ports = PassivePorts::new(None);
-        let token = crate::event_loop::Token(1);
-        let listener = ports.open(here, |_| false, |address| network.listen(address, token));
-        let port = listener.unwrap().local_address().port();
-
-        let mut pool = PassivePool::new(PassivePorts::new(Some(port..=port)));
-        let [owner, waiting] = [1, 2].map(|index| Borrower {
-            key: Key::new(0, index),
-            claimant: Claimant::only([10, 0, 0, 1].into()),
-            held: None,
-            has_waited: false,
-        });
-        let now = Instant::now();
-        let lent = pool.lend(here, owner, &mut network).unwrap();
-        assert!(matches!(lent, Lending::Port(..)));
-        assert_eq!(pool.wakes_at(now), None);
-        let queued = pool.lend(here, waiting, &mut network).unwrap();
-        assert!(matches!(queued, Lending::Queued));
-        assert_eq!(pool.wakes_at(now), Some(now));
-        assert_eq!(pool.queue.next_wanted(), Some(owner.key));
-        assert_eq!(pool.wakes_at(now), None);
-    }
-}
+mod tests;

@@ -63,6 +63,7 @@ impl LoopContext {
                 }
                 Arrival::Failed(error) => {
                     log::warn!("Cannot accept data connections: {}", of_accepting(&error));
+                    self.io.passive_pool.close_idle(self.now);
                     return;
                 }
             };
