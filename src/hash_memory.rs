@@ -38,7 +38,7 @@ impl HashMemory {
                 bytes_of(system.totalram, system.mem_unit) / 2
             });
         let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
-        let limits = group_limits(&groups).chain(ProcessMemory::measure().for_one_thread());
+        let limits = group_limits(&groups).chain(ProcessMemory::measure().for_threads(0));
         Self {
             available: limits.fold(machine, u64::min),
         }

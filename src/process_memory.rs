@@ -37,12 +37,7 @@ impl ProcessMemory {
         }
     }
 
-    /// What a single thread may take.
-    pub(crate) fn for_one_thread(self) -> Option<u64> {
-        self.addresses.into_iter().chain(self.data).min()
-    }
-
-    /// What so many threads may take together: each may have reserved addresses that the others lack.
+    /// What may be taken beside so many other threads: each may have reserved addresses.
     pub(crate) fn for_threads(self, threads: usize) -> Option<u64> {
         let beside_arenas = |bytes: u64| {
             let fit = bytes.checked_div(ARENA_BYTES).unwrap_or(0);
@@ -74,7 +69,7 @@ mod tests {
             assert_eq!(found, Some(expected * MIB), "{mib}");
         }
         assert_eq!(memory(None, Some(140)).for_threads(5), Some(140));
-        assert_eq!(memory(Some(50), Some(40)).for_one_thread(), Some(40));
+        assert_eq!(memory(Some(140 * MIB), Some(40)).for_threads(0), Some(40));
         assert_eq!(memory(None, None).for_threads(5), None);
     }
 

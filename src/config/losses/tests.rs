@@ -169,7 +169,7 @@ fn key_of_an_account_that_was_not_set_is_no_loss() {
         let mut account = closed().accounts.get(b"ann").unwrap().as_ref().clone();
         open(&mut account);
         new.accounts.add(account);
-        let is_of_shadow = OF_SHADOW.contains(&key);
+        let is_of_shadow = OF_SHADOW.contains(key);
         assert_eq!(losses(&closed(), &new).is_empty(), is_of_shadow, "{key}");
     }
 }

@@ -46,7 +46,7 @@ fn only_listeners_without_claims_are_closed_for_their_descriptors() {
         };
         match pool.lend(here, borrower, &mut network).unwrap() {
             Lending::Port(lease, _) => (lease, borrower.key),
-            _ => panic!("no port was lent"),
+            Lending::Queued => panic!("no port was lent"),
         }
     });
     let (lease, owner) = leases[0];
