@@ -6,7 +6,7 @@
     reason = "the surface of what it replaces"
 )]
 
-use std::time::{Duration, Instant};
+use crate::clock::Instant;
 
 /// Times of one event loop.
 #[derive(Debug)]
@@ -23,7 +23,7 @@ impl LoopTimes {
 
     pub(crate) const fn woke(&mut self, _: Instant) {}
 
-    pub(crate) const fn fired(&mut self, _: Duration) {}
+    pub(crate) const fn fired(&mut self, _: u64) {}
 
     pub(crate) fn turned(&mut self, _: impl FnOnce() -> Instant) {}
 

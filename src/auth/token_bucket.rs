@@ -3,8 +3,7 @@
 //! The bucket stores one time instead of a number of tokens (the generic cell rate algorithm of ITU-T I.371),
 //! so it needs no refill timer. The time is an argument.
 
-use std::time::Instant;
-
+use crate::clock::Instant;
 use crate::limits::Rate;
 
 /// The state of a token bucket, which is full by default; its size and refill interval are a [`Rate`].
@@ -21,14 +20,14 @@ impl TokenBucket {
             return false;
         }
         let from = self.full_at.map_or(now, |full_at| full_at.max(now));
-        self.full_at = from.checked_add(rate.interval);
+        self.full_at = Some(from + rate.interval);
         true
     }
 
     /// When the next token will be there; `None`: there is one now.
     pub fn next_at(&self, rate: Rate, now: Instant) -> Option<Instant> {
         let ahead = rate.interval.saturating_mul(rate.burst.saturating_sub(1));
-        let next = self.full_at?.checked_sub(ahead)?;
+        let next = self.full_at? - ahead;
         (next > now).then_some(next)
     }
 

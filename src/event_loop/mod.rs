@@ -30,9 +30,10 @@
 //! ```
 //! use std::io::{self, Read, Write};
 //! use std::net::Shutdown;
-//! use std::time::{Duration, Instant};
+//! use std::time::Duration;
 //!
 //! use mio::net::{TcpListener, TcpStream};
+//! use mioftpd::internals::clock::Instant;
 //! use mioftpd::internals::event_loop::{Key, Latch, Queued, Readiness, RunQueue, Slots, Timers, Token};
 //!
 //! const IDLE: Duration = Duration::from_secs(60);
@@ -89,7 +90,7 @@
 //!     let mut timers = Timers::default();
 //!     while clients > 0 {
 //!         let now = Instant::now();
-//!         let until_next = timers.next().map(|at| at.saturating_duration_since(now));
+//!         let until_next = timers.next().map(|at| at - now);
 //!         let sleep = if queue.is_empty() { until_next } else { Some(Duration::ZERO) };
 //!         poll.poll(&mut events, sleep)?;
 //!         let now = Instant::now();

@@ -7,9 +7,9 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::time::Instant;
 
 use super::key::Key;
+use crate::clock::Instant;
 
 /// Stale entries are swept out when they outnumber the owners by more than this.
 const SLACK: usize = 64;

@@ -5,19 +5,17 @@
 
 mod histogram;
 
-use std::num::NonZeroU64;
-use std::time::{Duration, Instant};
-
 use histogram::Histogram;
 
-/// Times of one event loop, in nanoseconds since it began: a number is subtracted sooner than an `Instant`.
+use crate::clock::Instant;
+
+/// Times of one event loop. Those that add up are in nanoseconds.
 #[derive(Debug)]
 pub(crate) struct LoopTimes {
-    began: Instant,
     /// When the last poll returned.
-    woke: u64,
+    woke: Instant,
     /// When the clock was last read.
-    read: u64,
+    read: Instant,
     /// In all polls.
     asleep: u64,
     /// In all iterations behind their polls.
@@ -30,15 +28,14 @@ pub(crate) struct LoopTimes {
 
 /// When the command that a connection serves was received; none if it serves none.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Serving(Option<NonZeroU64>);
+pub(crate) struct Serving(Option<Instant>);
 
 impl LoopTimes {
     /// Of a loop that begins now.
     pub(crate) fn new(now: Instant) -> Self {
         Self {
-            began: now,
-            woke: 0,
-            read: 0,
+            woke: now,
+            read: now,
             asleep: 0,
             awake: 0,
             iterations: Histogram::default(),
@@ -50,25 +47,23 @@ impl LoopTimes {
 
     /// A poll has returned. What the iteration before did behind its last turn counts as sleep.
     pub(crate) fn woke(&mut self, now: Instant) {
-        let now = self.nanoseconds(now);
-        let awake = self.read - self.woke;
+        let awake = self.read.nanoseconds_since(self.woke);
         self.iterations.record(awake);
         self.awake += awake;
-        self.asleep += now - self.read;
+        self.asleep += now.nanoseconds_since(self.read);
         (self.woke, self.read) = (now, now);
     }
 
-    /// A deadline has come so late.
-    pub(crate) fn fired(&mut self, late: Duration) {
-        let late = u64::try_from(late.as_nanos());
-        self.lags.record(late.unwrap_or(u64::MAX));
+    /// A deadline has come so many nanoseconds late.
+    pub(crate) fn fired(&mut self, late: u64) {
+        self.lags.record(late);
     }
 
     /// A turn has ended. It began when the one before ended, or the poll.
     pub(crate) fn turned(&mut self, clock: impl FnOnce() -> Instant) {
-        let now = self.nanoseconds(clock());
-        self.lags.record(self.read - self.woke);
-        self.turns.record(now - self.read);
+        let now = clock();
+        self.lags.record(self.read.nanoseconds_since(self.woke));
+        self.turns.record(now.nanoseconds_since(self.read));
         self.read = now;
     }
 
@@ -81,25 +76,15 @@ impl LoopTimes {
         if started == 0 {
             return;
         }
-        let since = before.map_or(self.woke, NonZeroU64::get);
+        let since = before.unwrap_or(self.woke);
         if !is_served {
-            let last = if started > 1 { self.woke } else { since };
-            // One nanosecond more than zero is no difference.
-            serving.0 = NonZeroU64::new(last.max(1));
+            serving.0 = Some(if started > 1 { self.woke } else { since });
         }
         let finished = started - u64::from(!is_served);
         if finished > 0 {
-            let took = self.read.saturating_sub(since);
+            let took = self.read.nanoseconds_since(since);
             self.services.record_many(took, finished);
         }
-    }
-
-    /// Never before the last time that was read.
-    fn nanoseconds(&self, now: Instant) -> u64 {
-        let time = now.saturating_duration_since(self.began);
-        let seconds = time.as_secs().wrapping_mul(1_000_000_000);
-        self.read
-            .max(seconds.wrapping_add(time.subsec_nanos().into()))
     }
 
     /// Lines about it for the log.
@@ -133,6 +118,8 @@ fn described(times: &Histogram) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     const MICROSECOND: Duration = Duration::from_micros(1);
@@ -160,7 +147,7 @@ mod tests {
         // The second turn of an iteration waits for the first.
         assert_eq!(longest(&times.lags), (4, 5 * MICROSECOND));
         assert_eq!(longest(&times.iterations), (3, 6 * MICROSECOND));
-        times.fired(7 * MICROSECOND);
+        times.fired(7_000);
         assert_eq!(longest(&times.lags), (5, 7 * MICROSECOND));
         assert!(
             times

@@ -28,7 +28,7 @@ use std::io::{self, IoSlice};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
@@ -39,6 +39,7 @@ pub use passive_address::{LOOKS_UP_NAMES, PassiveAddresses, PassiveHost, Passive
 pub use passive_ports::PassivePorts;
 pub use system::SystemNetwork;
 
+use crate::clock::Instant;
 use crate::event_loop::Interest;
 pub use crate::event_loop::{Readiness, Token};
 pub use crate::protocol::cidr::{Cidr, CidrError};

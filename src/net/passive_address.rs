@@ -9,9 +9,9 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 use std::str::FromStr;
-use std::time::Instant;
 
 use super::Cidr;
+use crate::clock::Instant;
 use crate::limits::{NAME_RETRY_DELAY, NAME_TTL};
 use crate::protocol::unicast::is_unicast;
 

@@ -7,7 +7,7 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use mio::{Interest, Poll, Registry};
 use rustix::io::Errno;
@@ -20,6 +20,7 @@ use super::listener::{AcceptedOptions, SystemListener};
 use super::sockets::{canonical, connecting_socket, listening_socket, set_inherited_options};
 use super::stream::SystemStream;
 use super::{EndWatch, Ends, Event, Listener, Network, Readiness, Stream, Token, Waker};
+use crate::clock::Instant;
 use crate::clock::wall_clock_of_tick;
 
 const WAKER: mio::Token = mio::Token(usize::MAX);

@@ -5,10 +5,10 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
-use std::time::Instant;
 
 use super::refusal_log::RefusalLog;
 use crate::auth::{ClientPrefix, Throttle, ThrottleError};
+use crate::clock::Instant;
 use crate::limits::{ConnectionLimit, LimitCause, Throttling};
 use crate::net::AddressRules;
 

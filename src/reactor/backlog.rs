@@ -2,8 +2,7 @@
 //!
 //! Events are edges: an edge is remembered until accept would block. It knows no socket.
 
-use std::time::Instant;
-
+use crate::clock::Instant;
 use crate::limits::ACCEPT_PAUSE;
 
 /// What is known of the connections that a listener holds.

@@ -3,9 +3,10 @@
 //! Waking up a thread that sleeps in `epoll_wait` takes longer than the rest of a command. A loop that keeps
 //! asking spares that, at the price of a processor that is busy for as long.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::Reactor;
+use crate::clock::Instant;
 
 pub(super) struct BusyPoll {
     /// How long after the last work; zero: not at all.
@@ -21,7 +22,7 @@ impl BusyPoll {
 
     /// There was something to do in the iteration at `now`.
     fn worked(&mut self, now: Instant) {
-        self.until = now.checked_add(self.time);
+        self.until = Some(now + self.time);
     }
 
     /// Whether a poll behind the iteration at `now` must not sleep.

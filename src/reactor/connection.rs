@@ -8,7 +8,7 @@
 use std::fmt::Arguments;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use log::Level;
 
@@ -18,6 +18,7 @@ use super::count_wait::CountWait;
 use super::data::{DataChannel, PassivePort, TransferState};
 use super::proxy_header::ProxyHeader;
 use super::turn::{Turn, TurnResult};
+use crate::clock::Instant;
 use crate::event_loop::{Key, Latch, Queued};
 use crate::limits::INPUT_BYTES;
 use crate::metrics::Serving;

@@ -7,7 +7,6 @@
 use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Instant;
 
 use super::activity::Activity;
 use super::handshake_queue::HandshakeQueue;
@@ -16,6 +15,7 @@ use super::parts::{Parts, StorageByAccount};
 use super::passive_pool::PassivePool;
 use super::refusal_log::RefusalLog;
 use crate::auth::{Account, Throttle};
+use crate::clock::Instant;
 use crate::event_loop::{Key, Semaphore};
 use crate::file_task::FileTask;
 use crate::limits::{CHUNK_BYTES, INPUT_BYTES, OUTBOX_BYTES};

@@ -7,11 +7,10 @@
 //!
 //! [`JobResult::NotCounted`]: crate::workers::JobResult
 
-use std::time::Instant;
-
 use super::connection::{Connection, Phase};
 use super::context::LoopContext;
 use super::count_wait::CountWait;
+use crate::clock::Instant;
 use crate::event_loop::Interest;
 use crate::limits::COUNT_POLL_INTERVAL;
 use crate::session::{Deadline, SessionEvent};

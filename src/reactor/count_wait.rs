@@ -1,7 +1,6 @@
 //! The state of a command that waits until the files of a quota have been counted.
 
-use std::time::Instant;
-
+use crate::clock::Instant;
 use crate::workers::Work;
 
 /// Until when a command waits, and for what.

@@ -2,7 +2,9 @@
 //!
 //! A pure state machine over time; the reactor carries out its steps.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use crate::clock::Instant;
 
 /// The stages of a graceful shutdown.
 ///

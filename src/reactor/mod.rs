@@ -62,7 +62,7 @@ mod waking;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 pub use activity::{Activity, Transfers};
 use admission::Admission;
@@ -79,6 +79,7 @@ use socket_role::SocketRole;
 use turn::{Request, Turn, TurnQueue, TurnResult};
 
 use crate::auth::ClientPrefix;
+use crate::clock::Instant;
 use crate::event_loop::{Key, MAX_SLOTS, Semaphore, Slots, Timers};
 use crate::limits::{self, SESSIONS_SHOWN};
 use crate::net::Event;

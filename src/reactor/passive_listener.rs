@@ -7,11 +7,11 @@
 
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr};
-use std::time::Instant;
 
 use super::backlog::Backlog;
 use super::claimant::Claimant;
 use super::unidentified::{Callers, Identity, Unidentified, UnidentifiedQueue, reset};
+use crate::clock::Instant;
 use crate::event_loop::{Key, Token};
 use crate::limits::SESSIONS_PER_PORT;
 use crate::net::{Listener, Stream};

@@ -9,7 +9,6 @@
 use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
-use std::time::Instant;
 
 use super::backlog::Backlog;
 use super::claimant::Claimant;
@@ -19,6 +18,7 @@ use super::passive_listener::{Arrival, PassiveListener};
 use super::port_queue::{Place, PortQueue};
 use super::socket_role::SocketRole;
 use super::unidentified::{Callers, reset};
+use crate::clock::Instant;
 use crate::event_loop::{Key, Slots};
 use crate::limits::{
     ACCEPT_PAUSE, LATE_PER_ADDRESS, LATE_PER_SESSION, PASSIVE_IDLE, PASSIVE_PROBES,

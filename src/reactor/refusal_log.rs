@@ -4,11 +4,11 @@
 //! It counts what it leaves out, and knows nothing of why a connection is turned away.
 
 use std::fmt::Arguments;
-use std::time::Instant;
 
 use log::Level;
 
 use crate::auth::LogRateLimiter;
+use crate::clock::Instant;
 use crate::limits::REFUSALS_LOGGED;
 use crate::observe::target;
 

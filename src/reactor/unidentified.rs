@@ -7,10 +7,10 @@
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
 use std::net::IpAddr;
-use std::time::Instant;
 
 use super::admission::Protocol;
 use super::proxy_header::ProxyHeader;
+use crate::clock::Instant;
 use crate::limits::{HELLO_BYTES, UNIDENTIFIED};
 use crate::net::tls::{Acceptor, SessionTag};
 use crate::net::{Registration, Stream};

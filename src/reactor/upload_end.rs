@@ -3,8 +3,9 @@
 //! [`upload_decision`](super::upload_decision) has the rules. This is plain state of the data channel: it
 //! knows no connection and no network.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use crate::clock::Instant;
 use crate::limits::UPLOAD_END_PAUSE;
 use crate::net::EndWatch;
 
@@ -52,7 +53,7 @@ impl UploadEnd {
         if let Self::Watched(_, pause) = self
             && let Pause::Since(moved, since) = *pause
         {
-            *pause = Pause::Over(moved, now.saturating_duration_since(since));
+            *pause = Pause::Over(moved, now - since);
         }
     }
 

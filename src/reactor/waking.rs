@@ -28,7 +28,7 @@ impl Reactor {
             .chain(self.context.io.passive_pool.wakes_at(now))
             .chain(self.drain.wakes_at())
             .min();
-        let until_wake = wake.map(|at| at.saturating_duration_since(now));
+        let until_wake = wake.map(|at| at - now);
         until_wake.into_iter().chain(timeout).min()
     }
 
@@ -48,7 +48,7 @@ impl Reactor {
             if !is_early {
                 self.context
                     .times
-                    .fired(self.context.now.saturating_duration_since(at));
+                    .fired(self.context.now.nanoseconds_since(at));
             }
             self.run_turn(key, Connection::expire);
         }

@@ -4,7 +4,9 @@
 #![allow(clippy::unused_self, reason = "the surface of what it replaces")]
 
 use std::fmt::Display;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use crate::clock::Instant;
 
 #[derive(Default)]
 pub(super) struct ServiceManager(());

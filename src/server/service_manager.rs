@@ -12,9 +12,10 @@ use std::io;
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::cause::cause;
+use crate::clock::Instant;
 use crate::clock::monotonic_clock;
 
 /// Queued messages; the oldest is dropped beyond it. A start, a reload and a stop send fewer.
@@ -116,7 +117,7 @@ impl ServiceManager {
     /// The time until [`keep_alive`](Self::keep_alive) has to be called; `None`: no need to wake.
     pub(super) fn next_keepalive(&self, now: Instant) -> Option<Duration> {
         let next = self.watchdog.as_ref().and_then(|watchdog| watchdog.next);
-        let keepalive = next.map(|next| next.saturating_duration_since(now));
+        let keepalive = next.map(|next| next - now);
         let retry = (!self.queue.is_empty()).then_some(RETRY);
         keepalive.into_iter().chain(retry).min()
     }

@@ -3,7 +3,9 @@
 //! There are no callbacks: the event loop asks for the earliest deadline, sleeps until then, and takes
 //! those that are due. The table reads no clock; each call is given the time.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use crate::clock::Instant;
 
 /// A condition with a time limit, or a time to wait for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,7 +124,7 @@ impl Deadlines {
         PausedTimeout(of_work.into_iter().find_map(|deadline| {
             let at = self.get(deadline)?;
             self.clear(deadline);
-            Some((deadline, at.saturating_duration_since(now)))
+            Some((deadline, at - now))
         }))
     }
 

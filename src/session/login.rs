@@ -9,7 +9,6 @@ use std::fmt;
 use std::mem;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
 
 use log::Level;
 
@@ -19,6 +18,7 @@ use crate::auth::{
     Account, AuthenticatedUser, Denial, LoginCredentials, LoginFailure, Password, Permissions,
     ProvenBy,
 };
+use crate::clock::Instant;
 use crate::limits::LOGIN_FAILURES;
 use crate::observe::target;
 use crate::protocol::path::VirtualPath;

@@ -40,7 +40,7 @@ mod uploads;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 pub use actions::{Action, Ending, NoListener, SessionEvent};
 pub use deadlines::{Deadline, Deadlines, PausedTimeout};
@@ -50,6 +50,7 @@ pub use session_log::Repeated;
 pub use settings::{ServerMode, Settings};
 
 use crate::auth::{Denial, TokenBucket};
+use crate::clock::Instant;
 #[cfg(test)]
 use crate::protocol::byte_range::ByteRange;
 use crate::protocol::line::Line;

@@ -7,11 +7,11 @@
 
 use std::fmt::Arguments;
 use std::net::SocketAddr;
-use std::time::Instant;
 
 use log::Level;
 
 use crate::auth::LogRateLimiter;
+use crate::clock::Instant;
 use crate::limits::{LINES_LOGGED, LOGINS_LOGGED, REFUSALS_AUDITED, Rate};
 use crate::observe::target;
 

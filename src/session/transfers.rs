@@ -5,13 +5,14 @@
 //! usable. The final reply is sent after the file and the data connection are closed. No byte of a file
 //! passes through here.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use log::Level;
 
 use super::channel::{DataMode, no_data_connection};
 use super::{Action, Context, Deadline, Ending, Progress, Repeated, Session};
 use crate::auth::Permissions;
+use crate::clock::Instant;
 use crate::observe::{TransferRecord, Verb};
 use crate::protocol::reply::Reply;
 use crate::storage::{InPlace, Result, VirtualPath};
@@ -358,9 +359,7 @@ impl Phase {
 
     fn elapsed(&self, now: Instant) -> Duration {
         match self {
-            Self::Moving(_, since) | Self::Cutting(_, Some(since)) => {
-                now.saturating_duration_since(*since)
-            }
+            Self::Moving(_, since) | Self::Cutting(_, Some(since)) => now - *since,
             Self::Connecting | Self::Cutting(_, None) => Duration::ZERO,
         }
     }

@@ -23,8 +23,8 @@ mod walk_source;
 mod worker_turn;
 
 use std::io::ErrorKind;
-use std::time::Instant;
 
+use crate::clock::Instant;
 use crate::event_loop::{Interest, Permit};
 use crate::net::{Channel, Stream};
 use crate::storage::{self, Wait};

@@ -4,7 +4,9 @@
 //! the event loop ten times a second and not for each byte. When more than three portions are unused,
 //! counting restarts: a slow network saves nothing up. Time is passed in; nothing here waits.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use crate::clock::Instant;
 
 /// The time between two grants: short compared with the seconds over which a rate is measured, and
 /// long compared with the cost of a slice.
@@ -35,15 +37,14 @@ impl RateLimiter {
     /// # Errors
     /// The time of the next grant.
     pub(super) fn grant(&mut self, moved: u64, now: Instant) -> Result<u64, Instant> {
+        // Counting starts so that the first portion is due now.
         let portion = self.due(PORTION).max(1);
-        let (since, before) = *self
-            .since
-            .get_or_insert_with(|| (portion_before(now), moved));
-        let due = self.due(now.saturating_duration_since(since));
+        let (since, before) = *self.since.get_or_insert_with(|| (now - PORTION, moved));
+        let due = self.due(now - since);
         let used = moved.saturating_sub(before);
         let left = due.saturating_sub(used);
         if left > portion.saturating_mul(SAVED_PORTIONS) {
-            self.since = Some((portion_before(now), moved));
+            self.since = Some((now - PORTION, moved));
             return Ok(portion);
         }
         if left >= portion {
@@ -52,9 +53,8 @@ impl RateLimiter {
         // Computed from the start and not from now, so that rounding errors do not add up.
         let wanted = u128::from(used.saturating_add(portion)) * 1_000_000_000;
         let nanoseconds = wanted.div_ceil(u128::from(self.rate));
-        // Saturates after 584 years, and the clock may end before.
-        let after = Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(u64::MAX));
-        Err(since.checked_add(after).unwrap_or(now + PORTION))
+        let after = u64::try_from(nanoseconds).unwrap_or(u64::MAX);
+        Err(since + Duration::from_nanos(after))
     }
 
     /// The bytes that accrue in this time.
@@ -63,12 +63,6 @@ impl RateLimiter {
         // Saturates for a rate and a time that are absurdly large.
         u64::try_from(bytes).unwrap_or(u64::MAX)
     }
-}
-
-/// The start for which the first portion is due at `now`.
-fn portion_before(now: Instant) -> Instant {
-    // Fails within 100 ms after the clock has started, at boot.
-    now.checked_sub(PORTION).unwrap_or(now)
 }
 
 #[cfg(test)]

@@ -100,7 +100,7 @@ mod tests {
         assert_eq!(transfer.moved(), slice_bytes());
 
         let mut transfer = download(Some(1 << 30));
-        transfer.grant(std::time::Instant::now()).unwrap();
+        transfer.grant(crate::clock::Instant::now()).unwrap();
         assert_eq!(turn(&mut transfer, &mut || true), SliceOutcome::Again);
         assert!(transfer.moved() <= slice_bytes());
     }

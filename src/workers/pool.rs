@@ -8,10 +8,11 @@ use std::collections::VecDeque;
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::{Completion, Job, Runner, lower_priority};
 use crate::cause::cause;
+use crate::clock::Instant;
 use crate::limits::{CHUNK_BYTES, THREAD_STACK_BYTES, WORKER_NICENESS, WORKER_TURN};
 use crate::net::Waker;
 use crate::transfer::Scratch;

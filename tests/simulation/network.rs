@@ -8,8 +8,9 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use mioftpd::internals::clock::Instant;
 use mioftpd::internals::net::{
     EndWatch, Ends, Event, Listener, Network, Registration, Stream, Token, Waker,
 };

@@ -236,9 +236,9 @@ mod tests {
             return;
         };
         let pid = Pid::from_raw(pid).unwrap();
-        let end = std::time::Instant::now() + TIME;
+        let end = crate::clock::Instant::now() + TIME;
         while is_alive(pid) {
-            assert!(std::time::Instant::now() < end, "{pid:?} is still alive");
+            assert!(crate::clock::Instant::now() < end, "{pid:?} is still alive");
             thread::yield_now();
         }
     }

@@ -218,7 +218,7 @@ mod tests {
     fn drop_before_start_does_not_wait() {
         let directory = tempfile::tempdir().unwrap();
         let (outputs, _observers) = open(&directory.path().join("log"));
-        let begin = std::time::Instant::now();
+        let begin = crate::clock::Instant::now();
         drop(outputs);
         assert!(begin.elapsed() < RECORDS_FLUSH_TIMEOUT);
     }

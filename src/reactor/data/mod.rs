@@ -13,12 +13,12 @@ mod registered;
 mod transitions;
 
 use std::net::SocketAddr;
-use std::time::Instant;
 
 pub(super) use transitions::Join;
 
 use super::passive_lease::PassiveLease;
 use super::upload_end::UploadEnd;
+use crate::clock::Instant;
 use crate::event_loop::{Interest, Latch};
 use crate::net::{Channel, Stream};
 use crate::session::{Ending, PausedTimeout};

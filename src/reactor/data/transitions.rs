@@ -5,9 +5,9 @@
 
 use std::mem;
 use std::net::SocketAddr;
-use std::time::Instant;
 
 use super::{Cancelled, ControlProbe, DataChannel, Link, TransferState};
+use crate::clock::Instant;
 use crate::event_loop::Interest;
 use crate::net::Channel;
 use crate::session::{Ending, PausedTimeout};

@@ -14,12 +14,13 @@ mod transfers;
 use std::collections::VecDeque;
 use std::fmt::Debug;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::*;
 use crate::auth::{
     Account, AuthenticatedUser, Denial, EVERY_REVOCATION, LoginFailure, Permissions,
 };
+use crate::clock::Instant;
 use crate::file_task::TaskResult;
 use crate::observe::AuditRecord;
 use crate::protocol::line::Line;

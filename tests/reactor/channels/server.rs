@@ -6,8 +6,9 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use mioftpd::internals::clock::Instant;
 use mioftpd::internals::net::tls::Acceptor;
 use mioftpd::internals::net::{
     EndWatch, Ends, Event, Listener, Network, Readiness, Stream, Token, Waker,
