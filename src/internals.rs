@@ -29,6 +29,9 @@ pub mod hash_memory {
 pub mod limits {
     pub use crate::limits::*;
 }
+pub mod metrics {
+    pub use crate::metrics::*;
+}
 pub mod net {
     pub use crate::net::*;
 }

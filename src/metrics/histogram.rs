@@ -6,6 +6,8 @@
 
 use std::time::Duration;
 
+use super::family::Distribution;
+
 /// Ranges of a power of two.
 const RANGES: usize = 64;
 
@@ -15,12 +17,16 @@ const EXACT: usize = 2 * RANGES;
 /// Durations from here on, 18 minutes, are counted as the last range.
 const LONGEST: u64 = 1 << 40;
 
+/// The powers of two, in nanoseconds, that are bounds of what is shown: 1 µs to 17 s.
+const SHOWN: std::ops::RangeInclusive<u32> = 10..=34;
+
 const COUNTS: usize = EXACT + (LONGEST.ilog2() - EXACT.ilog2()) as usize * RANGES;
 
 /// How often durations have occurred.
 #[derive(Clone, Debug)]
 pub(crate) struct Histogram {
     counts: Box<[u64]>,
+    sum: u64,
     longest: u64,
 }
 
@@ -28,6 +34,7 @@ impl Default for Histogram {
     fn default() -> Self {
         Self {
             counts: vec![0; COUNTS].into(),
+            sum: 0,
             longest: 0,
         }
     }
@@ -44,6 +51,7 @@ impl Histogram {
         if let Some(count) = self.counts.get_mut(range_of(nanoseconds)) {
             *count += times;
         }
+        self.sum = self.sum.wrapping_add(nanoseconds.wrapping_mul(times));
         self.longest = self.longest.max(nanoseconds);
     }
 
@@ -70,6 +78,32 @@ impl Histogram {
             before >= rank
         })?;
         Some(middle_of(found).min(self.longest()))
+    }
+
+    /// All that is shown of them.
+    pub(crate) fn distribution(&self) -> Distribution {
+        let mut before = 0;
+        let mut ranges = self.counts.iter().copied();
+        let mut passed = 0;
+        let up_to = SHOWN.map(|power| {
+            let end = range_of(1 << power);
+            let within = ranges.by_ref().take(end - passed);
+            before += within.sum::<u64>();
+            passed = end;
+            ((1 << power) - 1, before)
+        });
+        let up_to = up_to.collect();
+        let percentile = |per_mille| {
+            let time = self.percentile(per_mille).unwrap_or_default();
+            u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+        };
+        Distribution {
+            up_to,
+            count: self.count(),
+            sum: self.sum,
+            percentiles: [500, 990, 999].map(percentile),
+            longest: self.longest,
+        }
     }
 }
 
@@ -139,10 +173,10 @@ mod tests {
         ) {
             let mut ours = Histogram::default();
             let mut theirs = hdrhistogram::Histogram::<u64>::new(2).unwrap();
-            for (power, bits) in durations {
-                let nanoseconds = bits % (1 << power);
-                ours.record(nanoseconds);
-                theirs.record(nanoseconds).unwrap();
+            let all: Vec<_> = durations.iter().map(|(power, bits)| bits % (1 << power)).collect();
+            for nanoseconds in &all {
+                ours.record(*nanoseconds);
+                theirs.record(*nanoseconds).unwrap();
             }
             prop_assert_eq!(ours.count(), theirs.len());
             for per_mille in [0, 1, 500, 900, 990, 999, 1000] {
@@ -152,6 +186,11 @@ mod tests {
                 prop_assert!(found.abs_diff(expected) <= expected / 50 + 1, "{found} {expected}");
             }
             prop_assert!(ours.percentile(1000).unwrap() <= ours.longest());
+            let shown = ours.distribution();
+            for (bound, count) in shown.up_to {
+                prop_assert_eq!(count, all.iter().filter(|one| **one <= bound).count() as u64);
+            }
+            prop_assert_eq!(shown.sum, all.iter().sum::<u64>());
         }
     }
 }

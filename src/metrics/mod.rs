@@ -3,8 +3,10 @@
 //! It owns the histograms and the time at which the clock was last read. The loop reads the clock when a poll
 //! returns and when a turn ends, and tells it here; nothing else does. It must not know connections.
 
+mod family;
 mod histogram;
 
+pub use family::{Distribution, Family, Kind, Sample, Value};
 use histogram::Histogram;
 
 use crate::clock::Instant;
@@ -85,6 +87,59 @@ impl LoopTimes {
             let took = self.read.nanoseconds_since(since);
             self.services.record_many(took, finished);
         }
+    }
+
+    /// All of it, to be shown.
+    pub(crate) fn families(&self) -> Vec<Family> {
+        let one = |kind, value| {
+            let sample = Sample {
+                labels: Vec::new(),
+                value,
+            };
+            (kind, vec![sample])
+        };
+        let histogram = |times: &Histogram| {
+            one(
+                Kind::Histogram,
+                Value::Durations(Box::new(times.distribution())),
+            )
+        };
+        let time = |nanoseconds| one(Kind::Counter, Value::Time(nanoseconds));
+        [
+            (
+                "command_seconds",
+                "From the line of a command to its reply",
+                histogram(&self.services),
+            ),
+            (
+                "turn_seconds",
+                "Turns of connections",
+                histogram(&self.turns),
+            ),
+            (
+                "lag_seconds",
+                "How late a turn or a deadline came",
+                histogram(&self.lags),
+            ),
+            (
+                "iteration_seconds",
+                "Iterations of the event loop, without their sleep",
+                histogram(&self.iterations),
+            ),
+            (
+                "asleep_seconds",
+                "Time in which the event loop waited for events",
+                time(self.asleep),
+            ),
+        ]
+        .into_iter()
+        .map(|(name, help, (kind, samples))| Family {
+            name,
+            help,
+            kind,
+            samples,
+        })
+        .collect()
     }
 
     /// Lines about it for the log.

@@ -47,10 +47,11 @@ mod port_queue;
 mod proxied;
 mod proxy_header;
 mod refusal_log;
-
 mod review;
 mod securing;
 mod socket_role;
+#[cfg(feature = "status")]
+mod statistics;
 mod stopping;
 mod summary;
 mod turn;
