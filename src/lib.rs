@@ -233,7 +233,7 @@ pub use observe::{
 pub use protocol::charset::{Charset, UnknownCharset};
 pub use protocol::path::{BadPath, VirtualPath};
 pub use protocol::zone::{BadZone, Zone};
-pub use reactor::{Activity, Transfers};
+pub use reactor::Activity;
 pub use server::{ConfigSource, Error, Finding, Handle, Server, check, report_failure};
 pub use session::{Deadline, SecurityPolicy, TlsRequired};
 pub use storage::{BadUmask, CutUploads, Durability, ReplaceFiles, Umask};

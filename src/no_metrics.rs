@@ -1,4 +1,5 @@
-//! Replaces `metrics` without the Cargo feature `status`: the loop reads no clock for its times.
+//! Replaces `metrics` without the Cargo feature `status`: nothing is counted, and the loop reads no clock for
+//! its times.
 
 #![allow(
     clippy::needless_pass_by_ref_mut,
@@ -6,15 +7,54 @@
     reason = "the surface of what it replaces"
 )]
 
+use std::time::Duration;
+
 use crate::clock::Instant;
+use crate::protocol::command::Command;
 
 /// Times of one event loop.
 #[derive(Debug)]
 pub(crate) struct LoopTimes;
 
-/// When the command that a connection serves was received.
+/// When something began.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Serving(());
+pub(crate) struct Since(());
+
+/// Counters of one event loop.
+#[derive(Debug, Default)]
+pub struct Counts(());
+
+/// Times of a job.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct JobTimes(());
+
+/// The threads that a job is for.
+#[allow(missing_docs, reason = "as in what it replaces")]
+pub enum Pool {
+    Storage,
+    Handshakes,
+    Logins,
+}
+
+/// Which way bytes went.
+#[allow(missing_docs, reason = "as in what it replaces")]
+pub enum Way {
+    Sent,
+    Received,
+}
+
+/// Over which connection.
+#[allow(missing_docs, reason = "as in what it replaces")]
+pub enum Channel {
+    Control,
+    Data,
+}
+
+impl Since {
+    pub(crate) const fn at(_: Instant) -> Self {
+        Self(())
+    }
+}
 
 impl LoopTimes {
     pub(crate) const fn new(_: Instant) -> Self {
@@ -27,10 +67,48 @@ impl LoopTimes {
 
     pub(crate) fn turned(&mut self, _: impl FnOnce() -> Instant) {}
 
-    pub(crate) const fn served(&mut self, _: &mut Serving, _: u64, _: bool) {}
+    pub(crate) const fn served(&mut self, _: &mut Since, _: u64, _: bool) {}
 
-    /// None.
-    pub(crate) const fn lines(&self) -> Vec<String> {
-        Vec::new()
+    pub(crate) const fn asked(&self, serving: Since) -> Since {
+        serving
     }
+
+    pub(crate) const fn first_byte(&mut self, _: &mut Since) {}
+
+    pub(crate) const fn secured(&mut self, _: &mut Since) {}
+}
+
+#[allow(missing_docs, reason = "as in what it replaces")]
+impl Counts {
+    pub const fn command(&mut self, _: Option<Command>) {}
+
+    pub const fn reply(&mut self, _: u16) {}
+
+    pub const fn moved(&mut self, _: Way, _: Channel, _: bool, _: u64) {}
+
+    pub const fn polled(&mut self, _: usize, _: usize) {}
+
+    pub const fn refused(&mut self, _: &'static str) {}
+
+    pub const fn closed(&mut self, _: &'static str) {}
+
+    pub const fn logged_in(&mut self, _: Option<Duration>) {}
+
+    pub const fn login_failed(&mut self, _: &'static str) {}
+
+    pub const fn submitted(&mut self, _: JobTimes) {}
+
+    pub const fn done(&mut self, _: JobTimes) {}
+
+    pub const fn transferred(&mut self, _: &'static str, _: &'static str, _: u64, _: Duration) {}
+}
+
+#[allow(missing_docs, reason = "as in what it replaces")]
+impl JobTimes {
+    #[allow(clippy::needless_pass_by_value, reason = "as in what it replaces")]
+    pub const fn submitted(_: Pool, _: Instant) -> Self {
+        Self(())
+    }
+
+    pub const fn ran_since(&mut self, _: Instant) {}
 }

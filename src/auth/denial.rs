@@ -28,6 +28,20 @@ pub enum Denial {
 }
 
 impl Denial {
+    /// A word for it, for counters.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::WrongCredentials => "wrong credentials",
+            Self::Disabled => "disabled",
+            Self::Expired => "expired",
+            Self::Address => "address",
+            Self::SessionLimit => "session limit",
+            Self::Busy => "busy",
+            Self::NoMemory => "no memory",
+            Self::Banned => "banned",
+        }
+    }
+
     /// Whether the reason is other than a wrong name or password.
     pub const fn is_proven(self) -> bool {
         !matches!(self, Self::WrongCredentials)

@@ -30,10 +30,14 @@ impl Semaphore {
         }
     }
 
+    /// The permits that are in use, and all.
+    pub fn count(&self) -> (usize, usize) {
+        (Arc::strong_count(&self.issued) - 1, self.permits)
+    }
+
     /// Takes a permit; `None` if all are in use.
     pub fn try_acquire(&mut self) -> Option<Permit> {
-        let in_use = Arc::strong_count(&self.issued) - 1;
-        (in_use < self.permits).then(|| Permit {
+        (self.count().0 < self.permits).then(|| Permit {
             _issued: Arc::clone(&self.issued),
         })
     }
@@ -48,6 +52,7 @@ mod tests {
         let mut semaphore = Semaphore::new(2);
         let one = semaphore.try_acquire();
         let other = semaphore.try_acquire();
+        assert_eq!(semaphore.count(), (2, 2));
         assert!(one.is_some() && other.is_some() && semaphore.try_acquire().is_none());
         std::thread::spawn(|| drop(one)).join().unwrap();
         assert!(semaphore.try_acquire().is_some());

@@ -1,6 +1,6 @@
 //! What was counted, in the form in which it is shown: a list of families of samples.
 //!
-//! The reactor makes the list from its counters, and each output (OpenMetrics, JSON) writes the same list,
+//! The reactor makes the list from its counters, and each output (Prometheus, JSON) writes the same list,
 //! so no output knows a counter and no counter an output. Names and units are those of Prometheus: counters
 //! end in `_total`, times are in seconds. <https://prometheus.io/docs/practices/naming/>
 
@@ -24,7 +24,7 @@ pub enum Kind {
     Counter,
     /// It goes up and down.
     Gauge,
-    /// Durations.
+    /// Durations or rates.
     Histogram,
 }
 
@@ -44,22 +44,24 @@ pub enum Value {
     Number(u64),
     /// A time in nanoseconds, shown in seconds.
     Time(u64),
-    /// How often durations occurred.
+    /// How often durations occurred, in nanoseconds.
     Durations(Box<Distribution>),
+    /// How often rates occurred, in bytes per second.
+    Rates(Box<Distribution>),
 }
 
-/// A histogram as it is shown. All times are in nanoseconds.
+/// A histogram as it is shown.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Distribution {
-    /// Inclusive upper bounds, ascending, and how many durations are not longer. Each power of two from a
-    /// microsecond to some seconds; the number of all is [`count`](Self::count).
+    /// Inclusive upper bounds, ascending, and how many values are not above them. Each is one below a power
+    /// of two, from 2^10 to 2^34.
     pub up_to: Vec<(u64, u64)>,
-    /// How many durations there are.
+    /// How many values there are.
     pub count: u64,
     /// All of them together.
     pub sum: u64,
     /// What half of them, 99 % and 99.9 % of them do not exceed, within one per cent.
     pub percentiles: [u64; 3],
-    /// The longest of them, exactly.
-    pub longest: u64,
+    /// The greatest of them, exactly.
+    pub greatest: u64,
 }

@@ -1,12 +1,12 @@
 //! Counts durations so that percentiles can be read with two significant digits.
 //!
 //! Log-linear: each power of two is divided into 64 ranges of equal width, so that the middle of a range
-//! differs from each value in it by less than one per cent. The memory is fixed, and of its pages only those
-//! are touched in whose ranges durations lie. It does not know what it counts, and reads no clock.
+//! differs from each value in it by less than one per cent. The memory has a bound, 18 KiB, and is as large
+//! as the longest duration needs. It does not know what it counts, and reads no clock.
 
 use std::time::Duration;
 
-use super::family::Distribution;
+use super::family::{Distribution, Value};
 
 /// Ranges of a power of two.
 const RANGES: usize = 64;
@@ -23,21 +23,12 @@ const SHOWN: std::ops::RangeInclusive<u32> = 10..=34;
 const COUNTS: usize = EXACT + (LONGEST.ilog2() - EXACT.ilog2()) as usize * RANGES;
 
 /// How often durations have occurred.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Histogram {
-    counts: Box<[u64]>,
+    /// Up to the power of two of the longest duration.
+    counts: Vec<u64>,
     sum: u64,
     longest: u64,
-}
-
-impl Default for Histogram {
-    fn default() -> Self {
-        Self {
-            counts: vec![0; COUNTS].into(),
-            sum: 0,
-            longest: 0,
-        }
-    }
 }
 
 impl Histogram {
@@ -48,11 +39,35 @@ impl Histogram {
 
     /// Counts a duration that has occurred so often.
     pub(crate) fn record_many(&mut self, nanoseconds: u64, times: u64) {
-        if let Some(count) = self.counts.get_mut(range_of(nanoseconds)) {
-            *count += times;
+        let range = range_of(nanoseconds);
+        match self.counts.get_mut(range) {
+            Some(count) => *count += times,
+            None => self.grow(range, times),
         }
         self.sum = self.sum.wrapping_add(nanoseconds.wrapping_mul(times));
         self.longest = self.longest.max(nanoseconds);
+    }
+
+    #[cold]
+    fn grow(&mut self, range: usize, times: u64) {
+        self.counts.resize((range / RANGES + 1) * RANGES, 0);
+        if let Some(count) = self.counts.get_mut(range) {
+            *count = times;
+        }
+    }
+
+    /// Those of both.
+    pub(crate) fn with(&self, other: &Self) -> Self {
+        let mut both = self.clone();
+        if both.counts.len() < other.counts.len() {
+            both.counts.resize(other.counts.len(), 0);
+        }
+        for (count, more) in both.counts.iter_mut().zip(&other.counts) {
+            *count += more;
+        }
+        both.sum = both.sum.wrapping_add(other.sum);
+        both.longest = both.longest.max(other.longest);
+        both
     }
 
     /// How many durations were counted.
@@ -80,8 +95,17 @@ impl Histogram {
         Some(middle_of(found).min(self.longest()))
     }
 
-    /// All that is shown of them.
-    pub(crate) fn distribution(&self) -> Distribution {
+    /// The durations, to be shown.
+    pub(crate) fn value(&self) -> Value {
+        Value::Durations(Box::new(self.distribution()))
+    }
+
+    /// The same, if rates in bytes per second were counted as if they were nanoseconds.
+    pub(crate) fn rates(&self) -> Value {
+        Value::Rates(Box::new(self.distribution()))
+    }
+
+    fn distribution(&self) -> Distribution {
         let mut before = 0;
         let mut ranges = self.counts.iter().copied();
         let mut passed = 0;
@@ -102,7 +126,7 @@ impl Histogram {
             count: self.count(),
             sum: self.sum,
             percentiles: [500, 990, 999].map(percentile),
-            longest: self.longest,
+            greatest: self.longest,
         }
     }
 }

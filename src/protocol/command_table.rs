@@ -240,6 +240,9 @@ impl Row {
 }
 
 impl Command {
+    /// How many there are. The last variant has the last number.
+    pub const COUNT: usize = Self::Xsha512 as usize + 1;
+
     /// The row of its primary name.
     pub fn row(self) -> &'static Row {
         // Every command has a row, as a test verifies: the fallback to the first row is never used

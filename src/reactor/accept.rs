@@ -165,7 +165,7 @@ impl Reactor {
         protocol: Protocol,
         refusal: Refusal,
     ) {
-        self.context.activity.refused += 1;
+        self.context.counts.refused(refusal.label());
         self.admission.log(refusal, peer, self.context.now);
         if !refusal.is_said() || protocol == Protocol::Ftps {
             return;

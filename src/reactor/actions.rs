@@ -16,7 +16,7 @@ use crate::limits::STAT_LISTING_BYTES;
 use crate::session::{Action, Deadline, Ending, SessionEvent};
 use crate::storage::{Error, Operation, Wait};
 use crate::transfer::{Need, Opened, Plan, SliceOutcome, Transfer, TransferSource};
-use crate::workers::{Completion, Job, JobId, JobResult, Work};
+use crate::workers::{Completion, JobId, JobResult, Work};
 
 impl Connection {
     /// Applies the queued actions, and those that follow from their results, until none is left. Returns what
@@ -57,7 +57,7 @@ impl Connection {
         completion: Completion,
         context: &mut LoopContext,
     ) -> TurnResult {
-        let Completion { id, outcome } = completion;
+        let Completion { id, outcome, .. } = completion;
         match outcome {
             JobResult::Handshake(computed) => self.take_back(id, computed, context),
             outcome if id.ticket == self.ticket => {
@@ -120,11 +120,7 @@ impl Connection {
     /// Submits a job. Its completion is the one that is awaited now.
     pub(super) fn submit(&mut self, work: Work, context: &mut LoopContext) {
         self.ticket = self.ticket.wrapping_add(1);
-        context.io.runner.submit(Job {
-            id: self.job_id(),
-            storage: Arc::clone(&self.storage),
-            work,
-        });
+        context.submit(self.job_id(), Arc::clone(&self.storage), work);
     }
 
     pub(super) const fn job_id(&self) -> JobId {
@@ -236,7 +232,8 @@ impl Connection {
     /// The 150 is in the outbox: the data connection may be made.
     fn begin(&mut self, context: &mut LoopContext) {
         let now = context.now;
-        match self.data().begin(now) {
+        let asked = context.times.asked(self.serving);
+        match self.data().begin(now, asked) {
             Some(address) => self.dial(address, context),
             // The listener failed when the client connected: out of descriptors.
             None if matches!(self.data().link(), Link::Absent) => self.fail_to_connect(context),

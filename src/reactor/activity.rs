@@ -4,7 +4,6 @@
 //! grow. In a healthy loop no iteration is without a cause and no timer fires early without end.
 
 use super::turn::Turn;
-use crate::observe::TransferRecord;
 use crate::session::Deadline;
 
 /// Counters of one loop.
@@ -18,12 +17,6 @@ pub struct Activity {
     pub commands: u64,
     /// Connections of clients, open ones included; a proxy's count once its header names a client.
     pub connections: u64,
-    /// Connections that were refused.
-    pub refused: u64,
-    /// Files sent to clients.
-    pub downloads: Transfers,
-    /// Files received.
-    pub uploads: Transfers,
     /// Completions of jobs.
     pub completions: u64,
     /// Expired deadlines by kind.
@@ -37,32 +30,7 @@ pub struct Activity {
     pub timers: usize,
 }
 
-/// Transfers of files that have ended.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Transfers {
-    /// Those of whole files.
-    pub complete: u64,
-    /// Those that failed, were aborted or cut.
-    pub cut: u64,
-    /// Payload bytes of all of them.
-    pub bytes: u64,
-}
-
 impl Activity {
-    pub(super) const fn count_transfer(&mut self, record: &TransferRecord) {
-        let transfers = if record.is_upload() {
-            &mut self.uploads
-        } else {
-            &mut self.downloads
-        };
-        if record.is_complete() {
-            transfers.complete += 1;
-        } else {
-            transfers.cut += 1;
-        }
-        transfers.bytes = transfers.bytes.saturating_add(record.bytes);
-    }
-
     /// How often deadlines of this kind have expired.
     pub fn expired(&self, deadline: Deadline) -> u64 {
         let count = self.expired.get(deadline as usize);

@@ -16,7 +16,7 @@ use crate::net::AddressRules;
 #[derive(Debug)]
 pub(super) struct Admission {
     rules: AddressRules,
-    limit: ConnectionLimit,
+    pub(super) limit: ConnectionLimit,
     limit_per_address: usize,
     admitted: usize,
     by_address: HashMap<ClientPrefix, usize>,
@@ -44,6 +44,20 @@ pub(super) enum Refusal {
 }
 
 impl Refusal {
+    /// A word for it, for counters.
+    pub(super) const fn label(self) -> &'static str {
+        match self {
+            Self::Denied => "denied",
+            Self::Banned => "banned",
+            Self::RateLimited => "rate limited",
+            Self::Full(_) => "full",
+            Self::FullForAddress => "full for address",
+            Self::Overloaded => "overloaded",
+            Self::NoProxyHeader => "no proxy header",
+            Self::NotProxy => "not a proxy",
+        }
+    }
+
     /// Whether the client is sent 421. One that must not connect at all learns nothing; any other may retry
     /// later.
     pub(super) const fn is_said(self) -> bool {

@@ -28,6 +28,20 @@ pub(super) enum CloseReason {
 }
 
 impl CloseReason {
+    /// A word for it, for counters.
+    pub(super) const fn label(self) -> &'static str {
+        match self {
+            Self::Finished => "finished",
+            Self::ClientLeft => "client left",
+            Self::Cut(_) => "cut",
+            Self::RepliesUnread => "replies unread",
+            Self::NotSecured => "not secured",
+            Self::NoProxyHeader => "no proxy header",
+            Self::Panicked => "panicked",
+            Self::Stopped => "stopped",
+        }
+    }
+
     /// How a transfer ends that is in progress then.
     pub(super) const fn ending(self) -> Ending {
         match self {

@@ -16,6 +16,7 @@ use super::close_reason::CloseReason;
 use super::connection::{Connection, Phase, Switch};
 use super::context::LoopContext;
 use crate::event_loop::Interest;
+use crate::metrics::{Channel, Way};
 use crate::net::Stream as _;
 use crate::session::Deadline;
 
@@ -36,7 +37,7 @@ enum Close {
 
 impl Connection {
     /// Writes what there is room for. What is left gets a deadline.
-    pub(super) fn write_replies(&mut self, context: &LoopContext) -> Result<(), CloseReason> {
+    pub(super) fn write_replies(&mut self, context: &mut LoopContext) -> Result<(), CloseReason> {
         if matches!(
             self.phase,
             Phase::Handshaking(_) | Phase::Computing(_) | Phase::ProxyHeader(_)
@@ -55,6 +56,10 @@ impl Connection {
                 Ok(None) => progress = true,
                 Ok(Some(0)) => return Err(CloseReason::Cut(io::ErrorKind::WriteZero)),
                 Ok(Some(count)) => {
+                    let is_secured = self.stream.security().is_some();
+                    context
+                        .counts
+                        .moved(Way::Sent, Channel::Control, is_secured, count as u64);
                     self.outbox.wrote(count);
                     progress = true;
                 }

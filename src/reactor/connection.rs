@@ -21,7 +21,7 @@ use super::turn::{Turn, TurnResult};
 use crate::clock::Instant;
 use crate::event_loop::{Key, Latch, Queued};
 use crate::limits::INPUT_BYTES;
-use crate::metrics::Serving;
+use crate::metrics::Since;
 use crate::net::Channel;
 use crate::net::tls::SessionTag;
 use crate::observe::target;
@@ -110,7 +110,8 @@ pub(super) struct Connection {
     pub(super) input: LineBuffer,
     pub(super) outbox: Outbox,
     pub(super) session: Session,
-    serving: Serving,
+    pub(super) serving: Since,
+    pub(super) securing: Since,
     pub(super) deadlines: Deadlines,
     pub(super) data: Option<Box<DataChannel>>,
     /// Set once passive mode was asked for.
@@ -150,7 +151,8 @@ impl Connection {
             data: None,
             passive: None,
             tag: None,
-            serving: Serving::default(),
+            serving: Since::default(),
+            securing: Since::default(),
             storage: Arc::clone(&context.policy.storage),
             ticket: 0,
             count_wait: None,
@@ -196,7 +198,8 @@ impl Connection {
     fn take_times(&mut self, executed: u64, context: &mut LoopContext) {
         let session = &self.session;
         let is_waiting = session.accepts_command() || session.is_transferring();
-        let is_served = (is_waiting || session.is_closing()) && !self.has_output();
+        let is_over = is_waiting || session.is_switching() || session.is_closing();
+        let is_served = is_over && !self.has_output();
         context.times.turned(|| context.io.network.now());
         context.times.served(&mut self.serving, executed, is_served);
     }

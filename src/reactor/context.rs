@@ -19,7 +19,7 @@ use crate::clock::Instant;
 use crate::event_loop::{Key, Semaphore};
 use crate::file_task::FileTask;
 use crate::limits::{CHUNK_BYTES, INPUT_BYTES, OUTBOX_BYTES};
-use crate::metrics::LoopTimes;
+use crate::metrics::{Counts, JobTimes, LoopTimes};
 use crate::net::tls::Acceptor;
 use crate::net::{Cidr, Network, PassiveAddresses};
 use crate::observe::{Records, TransferRecord};
@@ -36,6 +36,7 @@ pub(super) struct LoopContext {
     pub(super) scratch: TurnScratch,
     pub(super) activity: Activity,
     pub(super) times: LoopTimes,
+    pub(super) counts: Counts,
     /// The monotonic clock, read once an iteration.
     pub(super) now: Instant,
     /// The wall clock, read once an iteration.
@@ -116,6 +117,7 @@ impl LoopContext {
             },
             activity: Activity::default(),
             times: LoopTimes::new(now),
+            counts: Counts::default(),
             now,
             unix_time,
             certificate_checked: day_of(unix_time),
@@ -153,6 +155,7 @@ impl LoopContext {
             outbox,
             actions: &mut self.scratch.actions,
             deadlines,
+            counts: &mut self.counts,
         }
     }
 
@@ -167,19 +170,26 @@ impl LoopContext {
     }
 
     fn submit_detached(&mut self, work: Work) {
+        let id = JobId {
+            owner: Key::NONE.to_bits(),
+            ticket: 0,
+        };
+        self.submit(id, Arc::clone(&self.policy.storage), work);
+    }
+
+    pub(super) fn submit(&mut self, id: JobId, storage: Arc<dyn Storage>, work: Work) {
+        let times = JobTimes::submitted(work.pool(), self.now);
+        self.counts.submitted(times);
         self.io.runner.submit(Job {
-            id: JobId {
-                owner: Key::NONE.to_bits(),
-                ticket: 0,
-            },
-            storage: Arc::clone(&self.policy.storage),
+            id,
+            storage,
             work,
+            times,
         });
     }
 
     /// Leaves the record of a transfer of a file that is in `storage`.
-    pub(super) fn leave(&mut self, record: Box<TransferRecord>, storage: &Arc<dyn Storage>) {
-        self.activity.count_transfer(&record);
+    pub(super) fn leave(&self, record: Box<TransferRecord>, storage: &Arc<dyn Storage>) {
         self.io.records.leave(record, storage);
     }
 

@@ -11,6 +11,7 @@ use super::connection::{Connection, Phase};
 use super::context::LoopContext;
 use super::turn::{Request, TurnResult};
 use crate::limits::COMMANDS_PER_TURN;
+use crate::metrics::{Channel, Way};
 use crate::net::Stream as _;
 use crate::session::{Action, Session};
 
@@ -90,6 +91,10 @@ impl Connection {
         match self.stream.read(room) {
             Ok(0) if asked > 0 => self.end_input(context),
             Ok(count) => {
+                let is_secured = self.stream.security().is_some();
+                context
+                    .counts
+                    .moved(Way::Received, Channel::Control, is_secured, count as u64);
                 self.input.filled(count);
                 // A short read: the next bytes will be a new edge, unless their event was this one.
                 if count < asked && !self.ready.drain && !self.stream.has_unread() {

@@ -111,6 +111,9 @@ impl Connection {
 
     fn report_progress(&mut self, transfer: &Transfer, context: &mut LoopContext) {
         let moved = transfer.moved();
+        if moved > 0 && !transfer.is_inbound() {
+            context.times.first_byte(&mut self.data().asked);
+        }
         if transfer.is_connected() {
             self.converse(context, |session, cx| {
                 session.handle(SessionEvent::Connected, cx);

@@ -94,11 +94,13 @@ impl HandshakeQueue {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metrics::JobTimes;
 
     fn end_of(id: JobId) -> Completion {
         Completion {
             id,
             outcome: JobResult::Handshake(None),
+            times: JobTimes::default(),
         }
     }
 

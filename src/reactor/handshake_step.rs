@@ -18,7 +18,7 @@ use crate::auth::ClientPrefix;
 use crate::event_loop::Key;
 use crate::net::Channel;
 use crate::net::tls::Security;
-use crate::workers::{Job, JobId, Work};
+use crate::workers::{JobId, Work};
 
 /// What a worker returns: the TLS state, and whether the step has succeeded; `None` after a panic.
 type Computed = Option<(Box<Security>, io::Result<()>)>;
@@ -76,11 +76,7 @@ impl Connection {
         let Some(security) = channel.and_then(Channel::lend) else {
             return false;
         };
-        context.io.runner.submit(Job {
-            id,
-            storage: Arc::clone(&self.storage),
-            work: Work::Handshake(security),
-        });
+        context.submit(id, Arc::clone(&self.storage), Work::Handshake(security));
         true
     }
 

@@ -50,7 +50,7 @@ mod refusal_log;
 mod review;
 mod securing;
 mod socket_role;
-#[cfg(feature = "status")]
+#[cfg_attr(not(feature = "status"), path = "no_statistics.rs")]
 mod statistics;
 mod stopping;
 mod summary;
@@ -65,7 +65,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
 use std::time::Duration;
 
-pub use activity::{Activity, Transfers};
+pub use activity::Activity;
 use admission::Admission;
 pub use admission::Protocol;
 use busy_poll::BusyPoll;
@@ -236,6 +236,7 @@ impl Reactor {
         let count = completions.len();
         for completion in completions.drain(..) {
             self.context.activity.completions += 1;
+            self.context.counts.done(completion.times);
             self.context.limiters.login_queue.leave(&completion);
             if let Some(prefix) = self.context.limiters.handshakes.leave(&completion) {
                 self.start_handshakes(prefix);
@@ -382,6 +383,7 @@ impl Reactor {
             let prefix = ClientPrefix::of(connection.peer().ip());
             context.limiters.handshakes.withdraw(key, prefix);
         }
+        context.counts.closed(reason.label());
         log::debug!("{}: Closed: {reason}", connection.peer());
         if connection.is_known() {
             self.admission.leave(Some(connection.peer().ip()));

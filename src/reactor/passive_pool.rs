@@ -27,7 +27,7 @@ use crate::net::{Network, PassivePorts, Stream};
 
 pub(super) struct PassivePool {
     ports: PassivePorts,
-    listeners: Slots<PassiveListener>,
+    pub(super) listeners: Slots<PassiveListener>,
     index: PassiveIndex,
     /// Listeners whose backlog is not empty.
     ready: VecDeque<Key>,

@@ -14,6 +14,7 @@ use super::context::LoopContext;
 use super::turn::TurnResult;
 use crate::auth::Revocation;
 use crate::cause::cause;
+use crate::metrics::Since;
 use crate::net::tls::Acceptor;
 use crate::net::{Channel, ClientCertStatus, HandshakeStep};
 use crate::observe::target;
@@ -60,6 +61,7 @@ impl Connection {
         })?;
         self.stream.secure(security);
         self.tag = Some(tag);
+        self.securing = Since::at(context.now);
         self.await_handshake(Switch::Secure, context);
         Ok(())
     }
@@ -168,6 +170,7 @@ impl Connection {
         let event = match (switch, security) {
             (Switch::Secure, Some(security)) => {
                 log::info!("{}: Secured by {}", self.peer(), security.protocol());
+                context.times.secured(&mut self.securing);
                 SessionEvent::Secured(security.client_name())
             }
             _ => SessionEvent::Cleared,

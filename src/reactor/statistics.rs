@@ -1,49 +1,176 @@
-//! What the loop has counted, as a list to be shown. RFC 959 knows nothing of it.
+//! What the loop has counted and what it has now, as a list to be shown.
 //!
-//! It names each counter, its unit and its labels, in one place; it counts nothing itself. What outputs make
-//! of the list it must not know.
+//! It names each number of the reactor, with its labels, in one place; it counts nothing itself. What is
+//! there now is found by looking at each connection. What outputs make of the list it must not know.
 
 use super::Reactor;
-use crate::metrics::{Family, Kind, Sample, Value};
+use super::data::{DataChannel, Link, TransferState};
+use super::turn::Turn;
+use crate::metrics::{Family, Kind, Sample, Value, lines};
+use crate::session::Deadline;
 
 impl Reactor {
     /// All counters and histograms, as they are now.
     pub fn families(&self) -> Vec<Family> {
+        let mut families = self.context.counts.families();
+        families.extend(self.context.times.families());
+        families.extend(self.counters());
+        families.extend(self.gauges());
+        families
+    }
+
+    fn counters(&self) -> [Family; 5] {
         let activity = self.activity();
-        let mut families = self.context.times.families();
-        families.extend([
+        let turns = Turn::ALL.map(|turn| match turn {
+            Turn::Control => ("control", activity.control_turns),
+            Turn::Data => ("data", activity.data_turns),
+        });
+        let deadlines = Deadline::ALL.map(|one| (label(one), activity.expired(one)));
+        let counter = |name, help, samples| family(Kind::Counter, name, help, samples);
+        [
             counter(
                 "connections",
                 "Connections of clients, open ones included",
-                activity.connections,
+                one(activity.connections),
+            ),
+            counter("turns", "Turns of connections", labelled("kind", &turns)),
+            counter(
+                "deadlines",
+                "Deadlines that were due",
+                labelled("deadline", &deadlines),
+            ),
+            counter(
+                "timers_early",
+                "Timers that fired although nothing was due",
+                one(activity.early),
+            ),
+            counter(
+                "completions",
+                "Jobs whose results the event loop has taken",
+                one(activity.completions),
+            ),
+        ]
+    }
+
+    fn gauges(&self) -> [Family; 6] {
+        let (mut sockets, mut transfers, mut logged_in, mut secured) = (0, 0, 0, 0);
+        for connection in self.connections.iter() {
+            let has_link = connection.data.as_deref().is_some_and(has_socket);
+            sockets += 1 + u64::from(has_link);
+            transfers += u64::from(connection.session.is_transferring());
+            logged_in += u64::from(connection.session.account_name().is_some());
+            secured += u64::from(connection.tag.is_some());
+        }
+        let listeners = self.context.io.passive_pool.listeners.len() as u64;
+        let own = self.listen_sockets.len() as u64;
+        let sockets = [("client", sockets), ("passive", listeners), ("listen", own)];
+        let states = [
+            ("open", self.connections() as u64),
+            ("logged in", logged_in),
+            ("secured", secured),
+            ("transferring", transfers),
+            ("most", self.admission.limit.connections as u64),
+        ];
+        let (in_use, all) = self.context.limiters.permits.count();
+        let permits = [("used", in_use as u64), ("all", all as u64)];
+        let gauge = |name, help, samples| family(Kind::Gauge, name, help, samples);
+        let queued = self.queue.len(Turn::Control as usize) + self.queue.len(Turn::Data as usize);
+        [
+            gauge(
+                "sessions",
+                "Connections by state, and how many may be open",
+                labelled("state", &states),
+            ),
+            gauge("sockets", "Sockets that are open", labelled("of", &sockets)),
+            gauge(
+                "permits",
+                "Permits for work that needs much memory",
+                labelled("state", &permits),
             ),
             gauge(
-                "connections_open",
-                "Connections that are open now",
-                self.connections() as u64,
+                "timers_armed",
+                "Entries of the timers, stale ones included",
+                one(self.timers.entries() as u64),
             ),
-        ]);
-        families
+            gauge(
+                "turns_waiting",
+                "Turns in the run queue",
+                one(queued as u64),
+            ),
+            gauge(
+                "draining",
+                "1 during a graceful shutdown",
+                one(u64::from(self.is_stopping())),
+            ),
+        ]
+    }
+
+    /// The same as lines of the log.
+    pub(super) fn summary_lines(&self) -> Vec<String> {
+        lines(&self.families())
     }
 }
 
-fn counter(name: &'static str, help: &'static str, number: u64) -> Family {
-    single(Kind::Counter, name, help, number)
+/// Whether there is a data connection, by itself or in a transfer.
+const fn has_socket(data: &DataChannel) -> bool {
+    let is_open = matches!(
+        data.link(),
+        Link::Connecting(_) | Link::Open(_) | Link::Computing(..)
+    );
+    let has_transfer = matches!(
+        data.state(),
+        TransferState::OnLoop(..)
+            | TransferState::Paused(..)
+            | TransferState::OnWorker(..)
+            | TransferState::AwaitingCommit(..)
+            | TransferState::ConfirmingEnd(_)
+            | TransferState::AwaitingClose(_)
+            | TransferState::CancelRequested(_)
+    );
+    is_open || has_transfer
 }
 
-fn gauge(name: &'static str, help: &'static str, number: u64) -> Family {
-    single(Kind::Gauge, name, help, number)
+const fn label(deadline: Deadline) -> &'static str {
+    match deadline {
+        Deadline::Login => "login",
+        Deadline::Expiry => "expiry",
+        Deadline::Idle => "idle",
+        Deadline::Penalty => "penalty",
+        Deadline::Arrival => "arrival",
+        Deadline::DataConnect => "data connect",
+        Deadline::DataStall => "data stall",
+        Deadline::Resume => "resume",
+        Deadline::ReplyStall => "reply stall",
+        Deadline::Handshake => "handshake",
+        Deadline::Linger => "linger",
+    }
 }
 
-fn single(kind: Kind, name: &'static str, help: &'static str, number: u64) -> Family {
-    let sample = Sample {
+fn one(number: u64) -> Vec<Sample> {
+    vec![Sample {
         labels: Vec::new(),
         value: Value::Number(number),
+    }]
+}
+
+fn labelled(label: &'static str, numbers: &[(&'static str, u64)]) -> Vec<Sample> {
+    let sample = |&(value, number): &(&'static str, u64)| Sample {
+        labels: vec![(label, value)],
+        value: Value::Number(number),
     };
+    numbers.iter().map(sample).collect()
+}
+
+const fn family(
+    kind: Kind,
+    name: &'static str,
+    help: &'static str,
+    samples: Vec<Sample>,
+) -> Family {
     Family {
         name,
         help,
         kind,
-        samples: vec![sample],
+        samples,
     }
 }

@@ -13,7 +13,9 @@ impl Session {
         let (verb, _) = split_word(line);
         let row = command::lookup(verb).filter(|row| row.standard == Standard::Rfc959);
         self.log_line(line, cx);
-        let Some(row) = row.filter(|_| line.is_ascii()) else {
+        let row = row.filter(|_| line.is_ascii());
+        cx.counts.command(row.map(|row| row.command));
+        let Some(row) = row else {
             return self.unrecognized(verb, cx);
         };
         match row.command {

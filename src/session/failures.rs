@@ -85,6 +85,24 @@ impl Purpose {
 }
 
 impl Ending {
+    /// A word for it, for counters.
+    pub(super) const fn label(self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::NotConnected => "not connected",
+            Self::NotSecured => "not secured",
+            Self::Cut => "cut",
+            Self::Malformed => "malformed",
+            Self::Bounded => "bounded",
+            Self::Stalled => "stalled",
+            Self::Aborted => "aborted",
+            Self::Abandoned => "abandoned",
+            Self::Stopped => "stopped",
+            Self::Revoked => "revoked",
+            Self::Failed(_) => "failed",
+        }
+    }
+
     /// The final reply; with the size of a partial file, from which the client can resume with REST.
     pub(super) fn reply(self, kept: Option<u64>) -> Reply {
         let mut reply = match self {

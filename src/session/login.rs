@@ -213,6 +213,10 @@ impl Session {
             (Some(text), code) => Reply::new(code, text),
             (None, _) => Reply::logged_in(),
         });
+        cx.counts.logged_in(match proof {
+            Proof::Password { since } => Some(cx.now - since),
+            Proof::Certificate => None,
+        });
         self.umask = user.account.umask;
         self.login = Login::new(user, name, by);
         cx.deadlines.clear(Deadline::Login);
@@ -274,6 +278,7 @@ impl Session {
         cx: &mut Context<'_>,
     ) {
         let LoginFailure { denial, failures } = refusal;
+        cx.counts.login_failed(denial.label());
         self.failures = self.failures.saturating_add(1);
         // The server's shortage is logged as such: this line may have a client banned.
         if denial != Denial::NoMemory {

@@ -51,6 +51,7 @@ pub use settings::{ServerMode, Settings};
 
 use crate::auth::{Denial, TokenBucket};
 use crate::clock::Instant;
+use crate::metrics::Counts;
 #[cfg(test)]
 use crate::protocol::byte_range::ByteRange;
 use crate::protocol::line::Line;
@@ -82,10 +83,13 @@ pub struct Context<'a> {
     pub actions: &'a mut VecDeque<Action>,
     /// The connection's deadlines.
     pub deadlines: &'a mut Deadlines,
+    /// The counters that all sessions share.
+    pub counts: &'a mut Counts,
 }
 
 impl Context<'_> {
     fn reply(&mut self, reply: &Reply) {
+        self.counts.reply(reply.code);
         self.outbox.reply(reply);
     }
 

@@ -13,6 +13,7 @@ use super::channel::{DataMode, no_data_connection};
 use super::{Action, Context, Deadline, Ending, Progress, Repeated, Session};
 use crate::auth::Permissions;
 use crate::clock::Instant;
+use crate::metrics::{Channel, Way};
 use crate::observe::{TransferRecord, Verb};
 use crate::protocol::reply::Reply;
 use crate::storage::{InPlace, Result, VirtualPath};
@@ -39,6 +40,21 @@ impl Purpose {
             Self::Append(path) => (Verb::Append, path),
             Self::List | Self::MachineList => return None,
         })
+    }
+
+    const fn way(&self) -> Way {
+        match self {
+            Self::Retrieve(_) | Self::List | Self::MachineList => Way::Sent,
+            Self::Store(_) | Self::StoreUnique(_) | Self::Append(_) => Way::Received,
+        }
+    }
+
+    const fn kind(&self) -> &'static str {
+        match self {
+            Self::Retrieve(_) => "download",
+            Self::Store(_) | Self::StoreUnique(_) | Self::Append(_) => "upload",
+            Self::List | Self::MachineList => "listing",
+        }
     }
 }
 
@@ -192,11 +208,15 @@ impl Session {
     }
 
     pub(super) fn moved(&mut self, bytes: u64, cx: &mut Context<'_>) {
+        let is_secured = self.protects_data();
         if let Progress::Transferring(transfer) = &mut self.progress
             && let Phase::Moving(moved, _) = &mut transfer.phase
             && *moved != bytes
         {
+            let more = bytes.saturating_sub(*moved);
             *moved = bytes;
+            cx.counts
+                .moved(transfer.purpose.way(), Channel::Data, is_secured, more);
             Self::restart_stall_timer(cx);
         }
     }
@@ -213,6 +233,10 @@ impl Session {
             other => return self.progress = other,
         };
         let took = transfer.phase.elapsed(cx.now);
+        let more = bytes.saturating_sub(transfer.phase.moved());
+        let way = transfer.purpose.way();
+        cx.counts
+            .moved(way, Channel::Data, self.protects_data(), more);
         self.params.data_mode = DataMode::Unset;
         cx.deadlines.clear(Deadline::DataConnect);
         cx.deadlines.clear(Deadline::DataStall);
@@ -319,6 +343,8 @@ impl Session {
         cx: &mut Context<'_>,
     ) {
         self.audit.notes().moved = Some((bytes, took));
+        cx.counts
+            .transferred(purpose.kind(), ending.label(), bytes, took);
         let Some((verb, path)) = purpose.file() else {
             return;
         };

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use crate::auth::{Verification, Verified};
 use crate::event_loop::Permit;
 use crate::file_task::{FileTask, TaskStep};
+use crate::metrics::{JobTimes, Pool};
 use crate::net::tls::Security;
 use crate::protocol::entry::Entry;
 use crate::storage::{Answer, Error, Operation, Result, Storage, VirtualPath, Wait};
@@ -32,6 +33,8 @@ pub struct Job {
     pub storage: Arc<dyn Storage>,
     /// What to do.
     pub work: Work,
+    /// Returned in the [`Completion`].
+    pub times: JobTimes,
 }
 
 /// The kinds of work.
@@ -98,6 +101,8 @@ pub struct Completion {
     pub id: JobId,
     /// The result of its work.
     pub outcome: JobResult,
+    /// Those of the [`Job`], and what its thread took.
+    pub times: JobTimes,
 }
 
 impl Job {
@@ -107,16 +112,31 @@ impl Job {
     /// slices, says no. Only while it says yes a client is waited for, and for
     /// [`NETWORK_PATIENCE`](crate::limits::NETWORK_PATIENCE) at most.
     pub fn run(self, scratch: &mut Scratch, may_go_on: &mut dyn FnMut() -> bool) -> Completion {
-        let Self { id, storage, work } = self;
+        let Self {
+            id,
+            storage,
+            work,
+            times,
+        } = self;
         let outcome = catch_unwind(AssertUnwindSafe(|| work.run(&storage, scratch, may_go_on)));
         Completion {
             id,
             outcome: outcome.unwrap_or(JobResult::Panicked),
+            times,
         }
     }
 }
 
 impl Work {
+    /// The threads that it is for.
+    pub const fn pool(&self) -> Pool {
+        match self {
+            Self::Verify(_) => Pool::Logins,
+            Self::Handshake(_) => Pool::Handshakes,
+            _ => Pool::Storage,
+        }
+    }
+
     fn run(
         self,
         storage: &Arc<dyn Storage>,

@@ -182,7 +182,8 @@ fn work(queue: &JobQueue, threads: &PoolThreads) {
     while let Some(job) = queue.take(threads.idle) {
         let begun = Instant::now();
         let mut may_go_on = || queue.is_idle() && begun.elapsed() < WORKER_TURN;
-        let completion = job.run(&mut scratch, &mut may_go_on);
+        let mut completion = job.run(&mut scratch, &mut may_go_on);
+        completion.times.ran_since(begun);
         // Before the loop knows: its next job may be the client's next command, and needs no second thread.
         let mut state = queue.lock();
         state.idle += 1;
@@ -222,8 +223,12 @@ impl Runner for Inline {
 
     fn collect(&mut self, into: &mut Vec<Completion>) {
         // It has the event loop's thread, which must not stay.
-        let next = self.jobs.pop_front();
-        into.extend(next.map(|job| job.run(&mut self.scratch, &mut || false)));
+        if let Some(job) = self.jobs.pop_front() {
+            let begun = Instant::now();
+            let mut completion = job.run(&mut self.scratch, &mut || false);
+            completion.times.ran_since(begun);
+            into.push(completion);
+        }
     }
 
     fn outstanding(&self) -> usize {
@@ -238,6 +243,7 @@ impl Runner for Inline {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metrics::JobTimes;
     use crate::storage::{Memory, Operation, VirtualPath};
     use crate::workers::{JobId, Work};
     use std::sync::Barrier;
@@ -250,6 +256,7 @@ mod tests {
             id: JobId { owner: 0, ticket },
             storage: Arc::new(Memory::new()),
             work: Work::Operate(Operation::Metadata(path)),
+            times: JobTimes::default(),
         }
     }
 

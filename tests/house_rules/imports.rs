@@ -11,9 +11,10 @@ use crate::sources::{Source, assert_none, sources};
 const BELOW: &str = "clock";
 
 /// The modules that a layer may import besides itself and [`BELOW`]. Modules without an entry may import all.
-const LAYERS: [(&str, &[&str]); 12] = [
+const LAYERS: [(&str, &[&str]); 13] = [
     ("event_loop", &[]),
     ("protocol", &[]),
+    ("metrics", &["protocol"]),
     (
         "auth",
         &["cause", "limits", "privsep", "protocol", "storage"],
@@ -38,6 +39,7 @@ const LAYERS: [(&str, &[&str]); 12] = [
             "auth",
             "file_task",
             "limits",
+            "metrics",
             "observe",
             "protocol",
             "storage",
@@ -52,6 +54,7 @@ const LAYERS: [(&str, &[&str]); 12] = [
             "event_loop",
             "file_task",
             "limits",
+            "metrics",
             "net",
             "protocol",
             "storage",

@@ -23,25 +23,32 @@ fn summary_counts_what_was_served() {
     }
     let other = Control::connect(server.address());
     server.ask_for_summary();
-    server.wait_for_log("Asleep for ");
+    server.wait_for_log("Connections by state");
     let log = server.log();
     for line in [
-        "2 connections (2 of them open), 0 refused, ",
-        "1 complete downloads and 0 others, of 7 bytes together",
-        "1 complete uploads and 1 others, of 5 bytes together",
-        "Commands, from the line to the reply: p50 ",
+        "2 connections (2 of them open), ",
+        "Transfers that have ended: download complete 1, upload complete 1, upload aborted 1",
+        "Lines received: ",
+        ", NOOP 8, ",
+        "data clear 7, ",
+        "data clear 5",
+        "Logins: ok 1",
+        "From the line of a command to its reply: p50 ",
+        "From the line of a command to the first byte of its file or listing: p50 ",
         "Turns of connections: p50 ",
-        "Lateness of turns and deadlines: p50 ",
-        "Iterations of the event loop: p50 ",
+        "How late a turn or a deadline came: p50 ",
+        "Iterations of the event loop, without their sleep: p50 ",
     ] {
         assert!(log.contains(line), "{line}: {log}");
     }
     // Each command has a time.
-    let (_, executed) = log.split_once("0 refused, ").unwrap();
+    let (_, executed) = log.split_once("of them open), ").unwrap();
     let (executed, _) = executed.split_once(" commands").unwrap();
     let executed: usize = executed.parse().unwrap();
     assert!(executed > commands.len(), "{log}");
-    let (_, times) = log.split_once("Commands, from the line").unwrap();
+    let (_, times) = log
+        .split_once("From the line of a command to its reply")
+        .unwrap();
     let times = times.lines().next().unwrap();
     assert!(times.ends_with(&format!("({executed})")), "{log}");
 
@@ -51,5 +58,5 @@ fn summary_counts_what_was_served() {
     assert!(server.wait().success());
     let log = server.log();
     assert!(log.contains("2 connections (0 of them open)"), "{log}");
-    assert_eq!(log.matches("Asleep for ").count(), 2, "{log}");
+    assert_eq!(log.matches("Connections by state").count(), 2, "{log}");
 }

@@ -20,6 +20,7 @@ use super::passive_lease::PassiveLease;
 use super::upload_end::UploadEnd;
 use crate::clock::Instant;
 use crate::event_loop::{Interest, Latch};
+use crate::metrics::Since;
 use crate::net::{Channel, Stream};
 use crate::session::{Ending, PausedTimeout};
 use crate::transfer::{Cancellation, Transfer, TransferSource};
@@ -153,6 +154,8 @@ pub(super) struct DataChannel {
     pub(super) end: UploadEnd,
     /// When the 150 was sent.
     begun: Option<Instant>,
+    /// When the command of a transfer was received, until the first byte moves.
+    pub(super) asked: Since,
 }
 
 impl DataChannel {

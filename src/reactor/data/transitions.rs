@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use super::{Cancelled, ControlProbe, DataChannel, Link, TransferState};
 use crate::clock::Instant;
 use crate::event_loop::Interest;
+use crate::metrics::Since;
 use crate::net::Channel;
 use crate::session::{Ending, PausedTimeout};
 use crate::transfer::{Cancellation, Transfer, TransferSource};
@@ -55,8 +56,9 @@ impl DataChannel {
     }
 
     /// The 150 is sent. Returns the address to connect to, if the server connects.
-    pub(in crate::reactor) fn begin(&mut self, now: Instant) -> Option<SocketAddr> {
+    pub(in crate::reactor) fn begin(&mut self, now: Instant, asked: Since) -> Option<SocketAddr> {
         self.begun = Some(now);
+        self.asked = asked;
         match mem::take(&mut self.state) {
             TransferState::FileOpen(source) => self.state = TransferState::AwaitingLink(source),
             other => {

@@ -22,6 +22,7 @@ use crate::auth::{
 };
 use crate::clock::Instant;
 use crate::file_task::TaskResult;
+use crate::metrics::Counts;
 use crate::observe::AuditRecord;
 use crate::protocol::line::Line;
 use crate::storage::{Answer, Error};
@@ -34,6 +35,7 @@ struct TestSession {
     outbox: Outbox,
     actions: VecDeque<Action>,
     deadlines: Deadlines,
+    counts: Counts,
     now: Instant,
     unix_time: i64,
 }
@@ -117,6 +119,7 @@ impl TestSession {
             outbox: Outbox::default(),
             actions: VecDeque::new(),
             deadlines: Deadlines::default(),
+            counts: Counts::default(),
             now: Instant::now(),
             unix_time: 0,
         };
@@ -163,6 +166,7 @@ impl TestSession {
             outbox: &mut self.outbox,
             actions: &mut self.actions,
             deadlines: &mut self.deadlines,
+            counts: &mut self.counts,
         };
         call(&mut self.session, &mut cx)
     }

@@ -169,6 +169,7 @@ fn step_that_panics_closes_its_connection_and_no_other() {
         scene.workers.complete(|job| Completion {
             id: job.id,
             outcome: JobResult::Handshake(None),
+            times: job.times,
         });
         socket.set_read_timeout(Some(DEADLINE)).unwrap();
         let end = socket.read_to_end(&mut Vec::new());

@@ -80,6 +80,7 @@ fn verification_that_panics_is_a_failed_login() {
         scene.workers.complete(|job| Completion {
             id: job.id,
             outcome: JobResult::Panicked,
+            times: job.times,
         });
         control.expect(530);
         control.command("USER ann", 331);

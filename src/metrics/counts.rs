@@ -1,0 +1,271 @@
+//! What has happened: commands, replies, bytes, logins, transfers, refusals, ends of connections, jobs.
+//!
+//! It owns the numbers, plain integers of one thread. Each is counted where the thing happens and nowhere
+//! else, by the calls below. What happens seldom is found by its label; what each command does has an array.
+
+use std::time::Duration;
+
+use super::family::{Family, Kind, Sample, Value};
+use super::histogram::Histogram;
+use super::jobs::{JobTimes, Jobs};
+use crate::protocol::command::{Command, TABLE};
+
+/// Counters of one event loop, and times that a client waits for.
+#[derive(Debug, Default)]
+pub struct Counts {
+    /// By command; the last are lines that are none.
+    commands: ByCommand,
+    /// By the first digit of the code.
+    replies: [u64; 6],
+    /// In the order of [`WAYS`].
+    bytes: [u64; WAYS.len()],
+    /// Events of sockets and signals.
+    events: u64,
+    /// Polls that returned an event or followed a completion.
+    polls_with_work: u64,
+    refused: Labelled<1>,
+    closed: Labelled<1>,
+    logins: Labelled<1>,
+    transfers: Labelled<2>,
+    login_times: Histogram,
+    /// In bytes per second.
+    rates: Histogram,
+    jobs: Jobs,
+}
+
+#[derive(Debug)]
+struct ByCommand([u64; Command::COUNT + 1]);
+
+impl Default for ByCommand {
+    fn default() -> Self {
+        Self([0; Command::COUNT + 1])
+    }
+}
+
+/// Counters that have labels; one that has not counted yet is not there.
+#[derive(Debug, Default)]
+struct Labelled<const LABELS: usize>(Vec<([&'static str; LABELS], u64)>);
+
+impl<const LABELS: usize> Labelled<LABELS> {
+    fn count(&mut self, labels: [&'static str; LABELS]) {
+        match self.0.iter_mut().find(|(known, _)| *known == labels) {
+            Some((_, count)) => *count += 1,
+            None => self.0.push((labels, 1)),
+        }
+    }
+
+    fn samples(&self, names: [&'static str; LABELS]) -> Vec<Sample> {
+        let sample = |(values, count): &([&'static str; LABELS], u64)| Sample {
+            labels: names.into_iter().zip(*values).collect(),
+            value: Value::Number(*count),
+        };
+        self.0.iter().map(sample).collect()
+    }
+}
+
+/// Which way bytes went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// To the client.
+    Sent,
+    /// From the client.
+    Received,
+}
+
+/// Over which connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Channel {
+    /// Commands and replies.
+    Control,
+    /// Payload of files and listings.
+    Data,
+}
+
+/// Directions, connections, and whether TLS secures them.
+const WAYS: [[&str; 3]; 8] = [
+    ["sent", "control", "clear"],
+    ["sent", "control", "secured"],
+    ["sent", "data", "clear"],
+    ["sent", "data", "secured"],
+    ["received", "control", "clear"],
+    ["received", "control", "secured"],
+    ["received", "data", "clear"],
+    ["received", "data", "secured"],
+];
+
+/// Rates of shorter transfers say more of the clock than of the network.
+const RATED: Duration = Duration::from_millis(1);
+
+impl Counts {
+    /// A line was received: of this command, or of none.
+    pub fn command(&mut self, command: Option<Command>) {
+        let index = command.map_or(Command::COUNT, |command| command as usize);
+        if let Some(count) = self.commands.0.get_mut(index) {
+            *count += 1;
+        }
+    }
+
+    /// A reply with this code was queued.
+    pub fn reply(&mut self, code: u16) {
+        if let Some(count) = self.replies.get_mut(usize::from(code / 100)) {
+            *count += 1;
+        }
+    }
+
+    /// Bytes were moved; `is_secured` if by TLS.
+    pub fn moved(&mut self, way: Way, channel: Channel, is_secured: bool, bytes: u64) {
+        let index = 4 * (way as usize) + 2 * (channel as usize) + usize::from(is_secured);
+        if let Some(count) = self.bytes.get_mut(index) {
+            *count += bytes;
+        }
+    }
+
+    /// A poll has returned with so many events, before which so many jobs were done.
+    pub fn polled(&mut self, events: usize, completions: usize) {
+        self.events += events as u64;
+        self.polls_with_work += u64::from(events + completions > 0);
+    }
+
+    /// A connection was refused.
+    pub fn refused(&mut self, reason: &'static str) {
+        self.refused.count([reason]);
+    }
+
+    /// A connection was closed.
+    pub fn closed(&mut self, reason: &'static str) {
+        self.closed.count([reason]);
+    }
+
+    /// A login has succeeded, so long after its password; `None` if it had none.
+    pub fn logged_in(&mut self, time: Option<Duration>) {
+        self.logins.count(["ok"]);
+        if let Some(time) = time {
+            self.login_times.record(nanoseconds(time));
+        }
+    }
+
+    /// A login has failed.
+    pub fn login_failed(&mut self, reason: &'static str) {
+        self.logins.count([reason]);
+    }
+
+    /// A job was submitted.
+    pub fn submitted(&mut self, times: JobTimes) {
+        self.jobs.submitted(times);
+    }
+
+    /// A job was collected.
+    pub fn done(&mut self, times: JobTimes) {
+        self.jobs.done(times);
+    }
+
+    /// A transfer has ended.
+    pub fn transferred(
+        &mut self,
+        direction: &'static str,
+        result: &'static str,
+        bytes: u64,
+        took: Duration,
+    ) {
+        self.transfers.count([direction, result]);
+        if bytes > 0 && took >= RATED {
+            let rate = u128::from(bytes) * 1_000_000_000 / took.as_nanos().max(1);
+            self.rates.record(u64::try_from(rate).unwrap_or(u64::MAX));
+        }
+    }
+
+    /// All of it, to be shown.
+    pub(crate) fn families(&self) -> Vec<Family> {
+        let number = |labels, value| Sample {
+            labels,
+            value: Value::Number(value),
+        };
+        let primary = TABLE.iter().filter(|row| row.command.name() == row.name);
+        let verbs = primary.map(|row| (row.name, row.command as usize));
+        let verbs = verbs.chain([("none", Command::COUNT)]);
+        let commands = verbs.filter_map(|(verb, index)| {
+            let count = self.commands.0.get(index).filter(|count| **count > 0)?;
+            Some(number(vec![("verb", verb)], *count))
+        });
+        let classes = ["1xx", "2xx", "3xx", "4xx", "5xx"].into_iter();
+        let classes = classes.zip(self.replies.into_iter().skip(1));
+        let classes = classes.map(|(class, count)| number(vec![("class", class)], count));
+        let ways = WAYS.into_iter().zip(self.bytes);
+        let ways = ways.map(|([way, channel, security], count)| {
+            let labels = vec![
+                ("direction", way),
+                ("channel", channel),
+                ("security", security),
+            ];
+            number(labels, count)
+        });
+        let one = |count| vec![number(Vec::new(), count)];
+        let counters = [
+            ("commands", "Lines received", commands.collect()),
+            ("replies", "Replies, by the first digit", classes.collect()),
+            (
+                "bytes",
+                "Bytes of commands, replies, files and listings, before TLS",
+                ways.collect(),
+            ),
+            ("events", "Events of sockets and signals", one(self.events)),
+            (
+                "polls_with_work",
+                "Polls that found something to do",
+                one(self.polls_with_work),
+            ),
+            (
+                "refused",
+                "Connections that were refused",
+                self.refused.samples(["reason"]),
+            ),
+            (
+                "closed",
+                "Connections that have ended",
+                self.closed.samples(["reason"]),
+            ),
+            ("logins", "Logins", self.logins.samples(["result"])),
+            (
+                "transfers",
+                "Transfers that have ended",
+                self.transfers.samples(["direction", "result"]),
+            ),
+        ];
+        let sample = |value| Sample {
+            labels: Vec::new(),
+            value,
+        };
+        let histogram = |times: &Histogram| vec![sample(times.value())];
+        let histograms = [
+            (
+                "login_seconds",
+                "From a password to its reply",
+                histogram(&self.login_times),
+            ),
+            (
+                "rate_bytes_per_second",
+                "Rates of transfers",
+                vec![sample(self.rates.rates())],
+            ),
+        ];
+        let of = |kind| {
+            move |(name, help, samples)| Family {
+                name,
+                help,
+                kind,
+                samples,
+            }
+        };
+        let counters = counters.into_iter().map(of(Kind::Counter));
+        let histograms = histograms.into_iter().map(of(Kind::Histogram));
+        counters
+            .chain(histograms)
+            .chain(self.jobs.families())
+            .collect()
+    }
+}
+
+/// Up to 584 years.
+fn nanoseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,322 @@
+//! How long the event loop takes for what it does, and how long it sleeps.
+//!
+//! It owns the histograms of the loop and the time at which the clock was last read. The loop reads the
+//! clock when a poll returns and when a turn ends, and tells it here; nothing else does. It must not know
+//! connections.
+
+use std::mem;
+
+use super::histogram::Histogram;
+use crate::clock::Instant;
+
+/// Times of one event loop. Those that add up are in nanoseconds.
+///
+/// Most iterations are one turn, in which one command is received and answered. Its time is that of all
+/// three: it is counted once, in `usual`, and added to each of them when they are shown.
+#[derive(Debug)]
+pub(crate) struct LoopTimes {
+    /// When the last poll returned.
+    woke: Instant,
+    /// When the clock was last read.
+    read: Instant,
+    /// What this iteration has come to so far.
+    iteration: Iteration,
+    /// In all polls.
+    pub(super) asleep: u64,
+    /// In all iterations behind their polls.
+    pub(super) awake: u64,
+    usual: Histogram,
+    iterations: Histogram,
+    turns: Histogram,
+    /// First turns of the iterations that are in `iterations`: they were not late.
+    punctual: u64,
+    lags: Histogram,
+    services: Histogram,
+    pub(super) first_bytes: Histogram,
+    pub(super) handshakes: Histogram,
+    /// What has ended in this turn: the time is known when the clock is read behind it.
+    ended: [Since; 2],
+}
+
+/// What an observer wants to see.
+pub(super) struct Shown {
+    pub(super) services: Histogram,
+    pub(super) turns: Histogram,
+    pub(super) lags: Histogram,
+    pub(super) iterations: Histogram,
+}
+
+/// ```text
+///   NoTurn ──turn──▶ OneTurn ──turn──▶ ManyTurns
+///                       │ a command was received and answered in it
+///                       ▼
+///                   OneCommand ──turn──▶ ManyTurns
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Iteration {
+    NoTurn,
+    /// Its turn is not counted yet.
+    OneTurn,
+    /// Neither are its turn and its command.
+    OneCommand,
+    ManyTurns,
+}
+
+/// When something began that is being measured; none if nothing is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Since(Option<Instant>);
+
+impl Since {
+    /// It begins now.
+    pub(crate) const fn at(now: Instant) -> Self {
+        Self(Some(now))
+    }
+}
+
+impl LoopTimes {
+    /// Of a loop that begins now.
+    pub(crate) fn new(now: Instant) -> Self {
+        Self {
+            woke: now,
+            read: now,
+            iteration: Iteration::NoTurn,
+            asleep: 0,
+            awake: 0,
+            usual: Histogram::default(),
+            iterations: Histogram::default(),
+            turns: Histogram::default(),
+            punctual: 0,
+            lags: Histogram::default(),
+            services: Histogram::default(),
+            first_bytes: Histogram::default(),
+            handshakes: Histogram::default(),
+            ended: [Since::default(); 2],
+        }
+    }
+
+    /// A poll has returned. What the iteration before did behind its last turn counts as sleep.
+    pub(crate) fn woke(&mut self, now: Instant) {
+        let awake = self.read.nanoseconds_since(self.woke);
+        if self.iteration == Iteration::OneCommand {
+            self.usual.record(awake);
+        } else {
+            self.count_first_turn();
+            self.iterations.record(awake);
+        }
+        self.iteration = Iteration::NoTurn;
+        self.awake += awake;
+        self.asleep += now.nanoseconds_since(self.read);
+        (self.woke, self.read) = (now, now);
+    }
+
+    /// Counts the only turn of this iteration so far, and its command, each as what it is.
+    fn count_first_turn(&mut self) {
+        let took = self.read.nanoseconds_since(self.woke);
+        match self.iteration {
+            Iteration::NoTurn | Iteration::ManyTurns => return,
+            Iteration::OneTurn => {}
+            Iteration::OneCommand => self.services.record(took),
+        }
+        self.turns.record(took);
+        self.punctual += 1;
+    }
+
+    /// A deadline has come so many nanoseconds late.
+    pub(crate) fn fired(&mut self, late: u64) {
+        self.lags.record(late);
+    }
+
+    /// A turn has ended. It began when the one before ended, or the poll.
+    pub(crate) fn turned(&mut self, clock: impl FnOnce() -> Instant) {
+        let now = clock();
+        self.iteration = if self.iteration == Iteration::NoTurn {
+            Iteration::OneTurn
+        } else {
+            self.count_first_turn();
+            self.lags.record(self.read.nanoseconds_since(self.woke));
+            self.turns.record(now.nanoseconds_since(self.read));
+            Iteration::ManyTurns
+        };
+        self.read = now;
+        if self.ended != [Since(None); 2] {
+            self.record_ended();
+        }
+    }
+
+    #[cold]
+    fn record_ended(&mut self) {
+        let [first_byte, handshake] = mem::take(&mut self.ended);
+        for (since, times) in [
+            (first_byte, &mut self.first_bytes),
+            (handshake, &mut self.handshakes),
+        ] {
+            if let Some(since) = since.0 {
+                times.record(self.read.nanoseconds_since(since));
+            }
+        }
+    }
+
+    /// When the command was received that is being executed, or that the connection is still serving.
+    pub(crate) fn asked(&self, serving: Since) -> Since {
+        Since(serving.0.or(Some(self.woke)))
+    }
+
+    /// The first bytes of a transfer are sent, whose command was received then.
+    pub(crate) fn first_byte(&mut self, asked: &mut Since) {
+        let [first_byte, _] = &mut self.ended;
+        *first_byte = mem::take(asked);
+    }
+
+    /// A TLS handshake is complete that began then.
+    pub(crate) fn secured(&mut self, securing: &mut Since) {
+        let [_, handshake] = &mut self.ended;
+        *handshake = mem::take(securing);
+    }
+
+    /// Some commands of a connection were executed in the turn that has ended; `is_served` if the replies to
+    /// all of them are written. The time of a command begins when its line is complete, and ends when its
+    /// reply is handed to the kernel: that of a transfer with the 150.
+    pub(crate) fn served(&mut self, serving: &mut Since, executed: u64, is_served: bool) {
+        if executed == 1
+            && is_served
+            && *serving == Since(None)
+            && self.iteration == Iteration::OneTurn
+        {
+            self.iteration = Iteration::OneCommand;
+            return;
+        }
+        let before = serving.0.take();
+        let started = executed + u64::from(before.is_some());
+        if started == 0 {
+            return;
+        }
+        let since = before.unwrap_or(self.woke);
+        if !is_served {
+            serving.0 = Some(if started > 1 { self.woke } else { since });
+        }
+        let finished = started - u64::from(!is_served);
+        if finished > 0 {
+            let took = self.read.nanoseconds_since(since);
+            self.services.record_many(took, finished);
+        }
+    }
+
+    /// The histograms with what was counted once for some of them.
+    pub(super) fn shown(&self) -> Shown {
+        let mut lags = self.lags.clone();
+        lags.record_many(0, self.punctual + self.usual.count());
+        Shown {
+            services: self.services.with(&self.usual),
+            turns: self.turns.with(&self.usual),
+            lags,
+            iterations: self.iterations.with(&self.usual),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    const MICROSECOND: Duration = Duration::from_micros(1);
+
+    fn longest(times: &Histogram) -> (u64, Duration) {
+        (times.count(), times.longest())
+    }
+
+    /// Two iterations: one turn of 3 µs after 10 µs of sleep, and one of 5 µs after 20.
+    #[test]
+    fn sleep_turns_and_iterations_add_up() {
+        let mut now = Instant::now();
+        let mut times = LoopTimes::new(now);
+        for (sleep, turn) in [(10, 3), (20, 5)] {
+            now += sleep * MICROSECOND;
+            times.woke(now);
+            for work in [turn, 1] {
+                now += work * MICROSECOND;
+                times.turned(|| now);
+            }
+        }
+        times.woke(now);
+        assert_eq!((times.asleep, times.awake), (30_000, 10_000));
+        let shown = times.shown();
+        assert_eq!(longest(&shown.turns), (4, 5 * MICROSECOND));
+        // The second turn of an iteration waits for the first.
+        assert_eq!(longest(&shown.lags), (4, 5 * MICROSECOND));
+        assert_eq!(longest(&shown.iterations), (3, 6 * MICROSECOND));
+        times.fired(7_000);
+        assert_eq!(longest(&times.shown().lags), (5, 7 * MICROSECOND));
+    }
+
+    #[test]
+    fn service_lasts_from_the_line_to_the_reply() {
+        let start = Instant::now();
+        let mut times = LoopTimes::new(start);
+        let (mut serving, mut now) = (Since::default(), start);
+        let mut turn = |times: &mut LoopTimes, serving: &mut _, executed, is_served| {
+            times.woke(now);
+            now += 10 * MICROSECOND;
+            times.turned(|| now);
+            times.served(serving, executed, is_served);
+        };
+        let services = |times: &LoopTimes| longest(&times.shown().services);
+        // Three in one turn; one in three turns, of which the second executes nothing.
+        turn(&mut times, &mut serving, 3, true);
+        assert_eq!(services(&times), (3, 10 * MICROSECOND));
+        turn(&mut times, &mut serving, 1, false);
+        turn(&mut times, &mut serving, 0, false);
+        assert_eq!(services(&times).0, 3);
+        turn(&mut times, &mut serving, 0, true);
+        assert_eq!(services(&times), (4, 30 * MICROSECOND));
+        // Two, of which the second waits for another turn.
+        turn(&mut times, &mut serving, 2, false);
+        turn(&mut times, &mut serving, 0, true);
+        assert_eq!(services(&times), (6, 30 * MICROSECOND));
+        turn(&mut times, &mut serving, 0, true);
+        assert_eq!(services(&times).0, 6);
+    }
+
+    /// A host program, or a simulation, may have a clock that stands.
+    #[test]
+    fn service_at_the_beginning_takes_no_time() {
+        let now = Instant::now();
+        let (mut times, mut serving) = (LoopTimes::new(now), Since::default());
+        for (executed, is_served) in [(1, false), (0, true)] {
+            times.woke(now);
+            times.turned(|| now);
+            times.served(&mut serving, executed, is_served);
+        }
+        assert_eq!(longest(&times.shown().services), (1, Duration::ZERO));
+    }
+
+    /// An iteration with one turn and one command is counted once.
+    #[test]
+    fn usual_iteration_counts_for_its_turn_and_command() {
+        let mut now = Instant::now();
+        let (mut times, mut serving) = (LoopTimes::new(now), Since::default());
+        let mut turns = |times: &mut LoopTimes, number| {
+            times.woke(now);
+            for _ in 0..number {
+                now += MICROSECOND;
+                times.turned(|| now);
+                times.served(&mut serving, 1, true);
+            }
+        };
+        for (number, all) in [(1, 1), (1, 2), (3, 5), (0, 5), (1, 6)] {
+            turns(&mut times, number);
+            // Counts what is pending.
+            turns(&mut times, 0);
+            let shown = times.shown();
+            for one in [&shown.turns, &shown.services, &shown.lags] {
+                assert_eq!(one.count(), all);
+            }
+            assert_eq!(times.awake, all * 1000);
+        }
+        let shown = times.shown();
+        assert_eq!(longest(&shown.iterations), (10, 3 * MICROSECOND));
+        assert_eq!(longest(&shown.services), (6, 3 * MICROSECOND));
+        assert_eq!(longest(&shown.lags), (6, 2 * MICROSECOND));
+    }
+}
