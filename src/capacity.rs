@@ -75,21 +75,33 @@ impl Capacity {
         mode: ServerMode,
         profile: MemoryProfile,
     ) -> ConnectionLimit {
+        let descriptors = descriptors_left(getrlimit(Resource::Nofile).current);
+        let (connections, bound) = self.most(config, within(descriptors, mode), profile);
+        let used = connections.saturating_mul(DESCRIPTORS_PER_CONNECTION);
+        ConnectionLimit {
+            connections,
+            bound,
+            listeners: descriptors.saturating_sub(used).max(1),
+        }
+    }
+
+    /// The maximum where descriptors allow `most`, and what determines it.
+    fn most(self, config: &Config, most: usize, profile: MemoryProfile) -> (usize, LimitCause) {
         let wanted = config.connections;
-        let most = within_descriptors(getrlimit(Resource::Nofile).current, mode);
-        let mut limit = ConnectionLimit::from(wanted);
-        if most < wanted {
-            let (connections, bound) = (most, LimitCause::Files);
+        let limit = if most < wanted {
+            let bound = LimitCause::Files;
             if is_chosen(config) {
                 log::warn!("Limited to {most} connections instead of {wanted} by {bound}");
             }
-            limit = ConnectionLimit { connections, bound };
-        }
+            (most, bound)
+        } else {
+            (wanted, LimitCause::Number)
+        };
         let Some((bytes, bound)) = self.memory(config) else {
             return limit;
         };
-        let connections = connections_within(bytes, profile, limit.connections);
-        if connections == limit.connections {
+        let connections = connections_within(bytes, profile, limit.0);
+        if connections == limit.0 {
             return limit;
         }
         if connections == 0 {
@@ -98,8 +110,7 @@ impl Capacity {
                 "{bound} leaves {bytes} bytes, but one connection can take {least}: one is allowed"
             );
         }
-        let connections = connections.max(1);
-        ConnectionLimit { connections, bound }
+        (connections.max(1), bound)
     }
 }
 
@@ -144,18 +155,22 @@ pub(crate) fn log(connections: usize, profile: MemoryProfile) {
     );
 }
 
-/// The connections that fit into `limit` descriptors (`None`: no limit), at least one.
-fn within_descriptors(limit: Option<u64>, mode: ServerMode) -> usize {
-    let each = match mode {
-        ServerMode::ControlOnly => 1,
-        ServerMode::Serving => DESCRIPTORS_PER_CONNECTION,
-    };
+/// Of `limit` descriptors (`None`: no limit), those for connections and passive listeners.
+fn descriptors_left(limit: Option<u64>) -> usize {
     // A limit beyond `usize`, on a 32-bit system, is as good as none.
     let limit = limit.and_then(|limit| usize::try_from(limit).ok());
-    let left = limit.map_or(usize::MAX, |limit| {
+    limit.map_or(usize::MAX, |limit| {
         limit.saturating_sub(DESCRIPTORS_RESERVED)
-    });
-    (left / each).max(1)
+    })
+}
+
+/// The connections that fit into so many descriptors, each with a passive listener; at least one.
+fn within(descriptors: usize, mode: ServerMode) -> usize {
+    let each = match mode {
+        ServerMode::ControlOnly => 1,
+        ServerMode::Serving => DESCRIPTORS_PER_CONNECTION + 1,
+    };
+    (descriptors / each).max(1)
 }
 
 #[cfg(test)]
@@ -215,15 +230,15 @@ mod tests {
             (
                 None,
                 ServerMode::Serving,
-                usize::MAX / DESCRIPTORS_PER_CONNECTION,
+                usize::MAX / (DESCRIPTORS_PER_CONNECTION + 1),
             ),
             (Some(0), ServerMode::Serving, 1),
-            (Some(reserved + 7), ServerMode::Serving, 1),
-            (Some(reserved + 8), ServerMode::Serving, 2),
-            (Some(reserved + 9), ServerMode::Serving, 2),
+            (Some(reserved + 9), ServerMode::Serving, 1),
+            (Some(reserved + 10), ServerMode::Serving, 2),
+            (Some(reserved + 11), ServerMode::Serving, 2),
             (Some(reserved + 9), ServerMode::ControlOnly, 9),
         ] {
-            assert_eq!(within_descriptors(limit, mode), expected, "{limit:?}");
+            assert_eq!(within(descriptors_left(limit), mode), expected, "{limit:?}");
         }
     }
 

@@ -179,7 +179,7 @@ fn survive_file_size_limit() {
 }
 
 /// Raises the soft limit of open files to the hard limit. The default of 1,024 exists for programs that use
-/// `select`; a connection may need three descriptors.
+/// `select`; a connection may need four, and a passive listener.
 fn raise_descriptor_limit() {
     use rustix::process::{Resource, getrlimit, setrlimit};
     let mut limit = getrlimit(Resource::Nofile);

@@ -10,6 +10,8 @@ pub struct ConnectionLimit {
     pub connections: usize,
     /// The limit that determines it.
     pub bound: LimitCause,
+    /// The passive listeners for which these connections leave descriptors.
+    pub listeners: usize,
 }
 
 /// A limit on connections.
@@ -27,8 +29,11 @@ pub enum LimitCause {
 
 impl From<usize> for ConnectionLimit {
     fn from(connections: usize) -> Self {
-        let bound = LimitCause::Number;
-        Self { connections, bound }
+        Self {
+            connections,
+            bound: LimitCause::Number,
+            listeners: usize::MAX,
+        }
     }
 }
 

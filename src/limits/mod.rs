@@ -182,7 +182,8 @@ pub const ASCII_SIZE_BYTES: u64 = 1024 * 1024;
 /// Connections in all.
 pub const CONNECTIONS: usize = 4096;
 
-/// The most descriptors of one connection: control, data, and an upload's file and directory.
+/// The most descriptors of one connection: control, data, and an upload's file and directory. There is room
+/// for a passive listener besides, which may outlast the connection.
 pub const DESCRIPTORS_PER_CONNECTION: usize = 4;
 
 /// Descriptors of the server itself: standard streams, poller, waker, signals, root, listeners, and

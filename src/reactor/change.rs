@@ -39,6 +39,7 @@ impl Reactor {
         }
         self.context.policy.passive_addresses = change.passive_addresses;
         self.context.policy.proxies = change.proxies;
+        self.context.io.passive_pool.most = change.connections.listeners;
         let limit = change.connections.at_most(MAX_SLOTS - 1);
         self.admission
             .change(change.addresses, limit, change.connections_per_address);

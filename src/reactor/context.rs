@@ -91,7 +91,7 @@ impl LoopContext {
             io: Io {
                 network: parts.network,
                 runner: parts.runner,
-                passive_pool: PassivePool::new(parts.passive_ports),
+                passive_pool: PassivePool::new(parts.passive_ports, parts.connections.listeners),
                 records: parts.records,
             },
             policy: Policy {

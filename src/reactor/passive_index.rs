@@ -28,6 +28,10 @@ impl PassiveIndex {
         self.0.insert(at, (here, port, key));
     }
 
+    pub(super) fn keys(&self) -> impl Iterator<Item = Key> {
+        self.0.iter().map(|(_, _, key)| *key)
+    }
+
     /// Keeps the listeners for which this returns true.
     pub(super) fn retain(&mut self, mut keeps: impl FnMut(Key) -> bool) {
         self.0.retain(|(_, _, key)| keeps(*key));

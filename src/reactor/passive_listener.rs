@@ -70,10 +70,20 @@ impl PassiveListener {
         self.listener.local_address()
     }
 
+    /// Whether nothing is expected here.
+    pub(super) fn is_idle(&self) -> bool {
+        self.claims.is_empty() && self.unidentified.is_empty()
+    }
+
+    /// Whether no session waits here.
+    pub(super) fn is_unused(&self) -> bool {
+        let mut claims = self.claims.iter();
+        claims.all(|(_, claim)| *claim == Claim::Late) && self.unidentified.is_empty()
+    }
+
     /// Since when nothing is expected here.
     pub(super) fn idle_since(&mut self, now: Instant) -> Option<Instant> {
-        let is_idle = self.claims.is_empty() && self.unidentified.is_empty();
-        is_idle.then(|| *self.idle_since.get_or_insert(now))
+        self.is_idle().then(|| *self.idle_since.get_or_insert(now))
     }
 
     /// An event: a connection, or more over one that is not identified.

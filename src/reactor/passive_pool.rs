@@ -28,6 +28,8 @@ use crate::net::{Network, PassivePorts, Stream};
 pub(super) struct PassivePool {
     ports: PassivePorts,
     pub(super) listeners: Slots<PassiveListener>,
+    /// The most listeners, for which there are descriptors.
+    pub(super) most: usize,
     index: PassiveIndex,
     /// Listeners whose backlog is not empty.
     ready: VecDeque<Key>,
@@ -41,10 +43,11 @@ pub(super) struct PassivePool {
 }
 
 impl PassivePool {
-    pub(super) fn new(ports: PassivePorts) -> Self {
+    pub(super) fn new(ports: PassivePorts, most: usize) -> Self {
         Self {
             ports,
             listeners: Slots::default(),
+            most,
             index: PassiveIndex::default(),
             ready: VecDeque::new(),
             arrived: VecDeque::new(),
@@ -279,8 +282,13 @@ impl PassivePool {
         if is_restless || is_behind {
             return Ok(None);
         }
-        if let Some(found) = self.find(here, claimant, PASSIVE_PROBES) {
+        let is_full = self.listeners.len() >= self.most;
+        let probes = if is_full { usize::MAX } else { PASSIVE_PROBES };
+        if let Some(found) = self.find(here, claimant, probes) {
             return Ok(Some(found));
+        }
+        if !self.make_room() {
+            return Ok(None);
         }
         self.open(here, network).map(Some).or_else(|error| {
             let is_full = error.kind() == io::ErrorKind::AddrNotAvailable;
@@ -303,6 +311,38 @@ impl PassivePool {
             }
         }
         None
+    }
+
+    /// Closes listeners at which no session waits until another one may be opened: those that are idle, then
+    /// those whose connections are late for longest.
+    fn make_room(&mut self) -> bool {
+        while self.listeners.len() >= self.most {
+            let listener = |key| self.listeners.get(key);
+            let is_idle = |key: &Key| listener(*key).is_some_and(PassiveListener::is_idle);
+            let is_unused = |key: &Key| listener(*key).is_some_and(PassiveListener::is_unused);
+            let mut late = self.late.iter().map(|(_, lease)| lease.listener);
+            let idle = self.index.keys().find(is_idle);
+            let Some(key) = idle.or_else(|| late.find(is_unused)) else {
+                return false;
+            };
+            self.close(key);
+        }
+        true
+    }
+
+    fn close(&mut self, key: Key) {
+        let Some(listener) = self.listeners.remove(key) else {
+            return;
+        };
+        let here = without_port(listener.address());
+        self.index.retain(|one| one != key);
+        self.late.retain(|(_, lease)| {
+            let is_there = lease.listener == key;
+            if is_there {
+                self.queue.freed((here, lease.claimant));
+            }
+            !is_there
+        });
     }
 
     fn open(&mut self, here: SocketAddr, network: &mut dyn Network) -> io::Result<Key> {

@@ -90,7 +90,9 @@ pub fn check(config: &Config, now: i64) -> Vec<Finding> {
     let refusal = HashMemory::measure().refusal(config, profile);
     findings.extend(refusal.map(Finding::Failure));
     let wanted = config.connections;
-    let ConnectionLimit { connections, bound } = capacity.connections(config, mode, profile);
+    let ConnectionLimit {
+        connections, bound, ..
+    } = capacity.connections(config, mode, profile);
     if connections < wanted && is_chosen(config) {
         let text = format!("limited to {connections} connections instead of {wanted} by {bound}");
         findings.push(Finding::Note(text));

@@ -4,9 +4,11 @@
 //! Limits are set on the running process with prlimit(2), so no shell is needed.
 
 use std::io::Write;
-use std::net::{Ipv6Addr, SocketAddrV6};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddrV6};
 
-use crate::support::{Control, DataChannel, Server, Starter, binary, epsv_port, read_all};
+use crate::support::{
+    Control, DataChannel, Server, Starter, binary, connect_from, epsv_port, read_all,
+};
 use rustix::process::{Resource, Rlimit, getrlimit};
 
 /// Sets the soft limit, which can be raised again.
@@ -49,6 +51,36 @@ fn data_connection_is_accepted_once_there_are_descriptors() {
     assert_eq!(read_all(&mut data), b"content");
     control.expect(226);
     assert_eq!(control.retrieve("f"), b"content");
+}
+
+/// A listener stays open for a while where a connection may be late, but not at the cost of other clients.
+#[test]
+fn abandoned_passive_ports_take_no_descriptors_from_other_clients() {
+    let shell = "ulimit -n 128 && exec \"$0\" --listen 127.0.0.1:0 \"$MIOFTPD_TEST_ROOT\"";
+    let command = ["sh".into(), "-c".into(), shell.into(), binary()];
+    let starter =
+        Starter::default().serving(|root| std::fs::write(root.join("f"), "text").unwrap());
+    let server = starter.program(command).start();
+    let mut abandoned = 0;
+    while abandoned < 150 {
+        let mut control = Control::silent(server.address());
+        // Those that have left may still count.
+        if control.expect_one_of(&[220, 421]).code == 220 {
+            control.log_in("anonymous", "guest");
+            control.command("EPSV", 229);
+            abandoned += 1;
+        }
+    }
+    let address = Ipv4Addr::new(127, 0, 0, 9);
+    let mut other = Control::over(connect_from(address, server.address()).unwrap());
+    other.expect(220);
+    other.log_in("anonymous", "guest");
+    let port = epsv_port(&mut other);
+    let data = connect_from(address, (server.address().ip(), port).into());
+    other.command("RETR f", 150);
+    assert_eq!(read_all(&mut data.unwrap()), b"text");
+    other.expect(226);
+    assert!(!server.log().contains("Too many open files"));
 }
 
 /// The event loop does the work instead. There is no memory for the stack of a thread.
