@@ -119,11 +119,13 @@ impl Connection {
 
     /// Submits a job. Its completion is the one that is awaited now.
     pub(super) fn submit(&mut self, work: Work, context: &mut LoopContext) {
-        self.ticket = self.ticket.wrapping_add(1);
-        context.submit(self.job_id(), Arc::clone(&self.storage), work);
+        let id = self.next_job();
+        context.submit(id, Arc::clone(&self.storage), work);
     }
 
-    pub(super) const fn job_id(&self) -> JobId {
+    /// The id of a job whose completion is the one that is awaited now.
+    pub(super) const fn next_job(&mut self) -> JobId {
+        self.ticket = self.ticket.wrapping_add(1);
         JobId {
             owner: self.key().to_bits(),
             ticket: self.ticket,

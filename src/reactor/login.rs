@@ -1,12 +1,13 @@
 //! From PASS to the account: verification without waiting, and its outcome.
 //!
 //! A password that is not hashed is compared at once; a hash is computed by a worker, through the bounded
-//! [`LoginQueue`](super::login_queue). Nothing is verified for a banned address, nor does it learn whether
-//! its password is right, even if that was computed while the ban began: parallel guesses do not evade the
-//! count.
+//! [`LoginQueue`](super::login_queue), which the logins of a banned address leave. Nothing is verified for
+//! it, nor does it learn whether its password is right, even if that was computed while the ban began:
+//! parallel guesses do not evade the count.
 
 use std::sync::Arc;
 
+use super::Reactor;
 use super::connection::Connection;
 use super::context::LoopContext;
 use crate::auth::{
@@ -16,7 +17,38 @@ use crate::auth::{
 use crate::net::ClientCertStatus;
 use crate::observe::target;
 use crate::session::SessionEvent;
-use crate::workers::Work;
+use crate::workers::{Job, Work};
+
+impl LoopContext {
+    /// Gives verifications to workers that have time for them.
+    fn start_logins(&mut self) {
+        while let Some((id, verification)) = self.limiters.login_queue.next() {
+            self.io.runner.submit(Job {
+                id,
+                storage: Arc::clone(&self.policy.storage),
+                work: Work::Verify(verification),
+            });
+        }
+    }
+}
+
+impl Reactor {
+    /// A verification is done: the logins of an address that is banned now leave the queue, and the next one
+    /// is started.
+    pub(super) fn go_on_with_logins(&mut self) {
+        loop {
+            let LoopContext { limiters, now, .. } = &mut self.context;
+            let is_banned = |address| limiters.throttle.is_banned(address, *now);
+            let Some(owner) = limiters.login_queue.refuse(is_banned) else {
+                break;
+            };
+            self.tell(owner, |connection, context| {
+                connection.refuse(Denial::Banned, context);
+            });
+        }
+        self.context.start_logins();
+    }
+}
 
 impl Connection {
     pub(super) fn verify(&mut self, credentials: LoginCredentials, context: &mut LoopContext) {
@@ -40,14 +72,17 @@ impl Connection {
             Verified::Accepted(account) => self.verified(Some(&account), context),
             Verified::Rejected => self.verified(None, context),
             Verified::Unavailable => self.refuse(Denial::NoMemory, context),
+            Verified::NextStep(_) if self.is_banned(context) => {
+                self.refuse(Denial::Banned, context);
+            }
             Verified::NextStep(next) => self.submit_verification(next, context),
         }
     }
 
     fn submit_verification(&mut self, verification: Verification, context: &mut LoopContext) {
-        self.submit(Work::Verify(verification), context);
-        let prefix = ClientPrefix::of(self.peer().ip());
-        context.limiters.login_queue.enter(self.job_id(), prefix);
+        let (id, from) = (self.next_job(), self.peer().ip());
+        context.limiters.login_queue.enter(id, from, verification);
+        context.start_logins();
     }
 
     fn is_banned(&self, context: &LoopContext) -> bool {

@@ -234,10 +234,11 @@ impl Reactor {
         let mut completions = std::mem::take(&mut self.completions);
         self.context.io.runner.collect(&mut completions);
         let count = completions.len();
+        let mut has_login = false;
         for completion in completions.drain(..) {
             self.context.activity.completions += 1;
             self.context.counts.done(completion.times);
-            self.context.limiters.login_queue.leave(&completion);
+            has_login |= self.context.limiters.login_queue.leave(&completion);
             if let Some(prefix) = self.context.limiters.handshakes.leave(&completion) {
                 self.start_handshakes(prefix);
             }
@@ -251,6 +252,9 @@ impl Reactor {
             });
         }
         self.completions = completions;
+        if has_login {
+            self.go_on_with_logins();
+        }
         count
     }
 
@@ -384,6 +388,7 @@ impl Reactor {
             context.limiters.handshakes.withdraw(key, prefix);
         }
         context.counts.closed(reason.label());
+        context.limiters.login_queue.withdraw(key);
         log::debug!("{}: Closed: {reason}", connection.peer());
         if connection.is_known() {
             self.admission.leave(Some(connection.peer().ip()));

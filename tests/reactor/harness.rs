@@ -96,6 +96,13 @@ impl Workers {
         assert_eq!(waited.unwrap().0.held.len(), count);
     }
 
+    /// Runs the oldest job that was held back.
+    pub(crate) fn release_first(&self) {
+        let mut jobs = self.lock();
+        let first = jobs.held.remove(0);
+        jobs.finished.push(run(first));
+    }
+
     /// Runs the jobs that were held back, and holds no more.
     pub(crate) fn release(&self) {
         self.complete(run);

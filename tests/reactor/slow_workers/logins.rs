@@ -3,6 +3,7 @@
 use std::net::Ipv4Addr;
 use std::sync::atomic::Ordering;
 
+use mioftpd::Throttling;
 use mioftpd::internals::limits::LOGINS_QUEUED;
 use mioftpd::internals::workers::{Completion, JobResult, Work};
 
@@ -19,9 +20,8 @@ fn flood(scene: &Scene, from: Ipv4Addr, most: usize) -> Vec<Control> {
         control.send("PASS secret");
         control
     };
-    let all = scene.workers.held() + most;
+    // Its USER is answered after those before it have been queued.
     let waiting = (0..most).map(|_| log_in()).collect();
-    scene.workers.wait_for(all);
     log_in().expect(421);
     waiting
 }
@@ -39,7 +39,6 @@ fn login_flood_does_not_lock_out_other_addresses() {
         let mut control = Control::connect(scene.address);
         control.command("USER ann", 331);
         control.send("PASS secret");
-        scene.workers.wait_for(others.len() + 1);
         scene.workers.release();
         control.expect(230);
         for mut other in others {
@@ -66,6 +65,64 @@ fn disconnected_client_keeps_no_place_in_login_queue() {
         scene.workers.release();
         scene.workers.hold(is_login);
         flood(scene, from, LOGINS_QUEUED / 2);
+    });
+}
+
+/// One hash is computed at a time.
+#[test]
+fn login_waits_for_one_of_another_address() {
+    with_server(|scene| {
+        scene.workers.hold(|work| matches!(work, Work::Verify(_)));
+        let mut others = flood(scene, Ipv4Addr::new(127, 0, 0, 2), LOGINS_QUEUED / 2);
+        let mut control = Control::connect(scene.address);
+        control.command("USER ann", 331);
+        control.send("PASS secret");
+        // It is greeted after the login has been queued.
+        drop(Control::connect(scene.address));
+        scene.workers.release_first();
+        others[0].expect(230);
+        scene.workers.wait_for(1);
+        scene.workers.release_first();
+        control.expect(230);
+        scene.workers.release();
+        for other in &mut others[1..] {
+            other.expect(230);
+        }
+    });
+}
+
+#[test]
+fn queued_logins_of_a_banned_address_are_refused_without_being_computed() {
+    with_server(|scene| {
+        let is_login: Filter = |work| matches!(work, Work::Verify(_));
+        let from = Ipv4Addr::new(127, 0, 0, 2);
+        let claim = || {
+            let mut control = Control::over(connect_from(from, scene.address).unwrap());
+            control.expect(220);
+            control.command("USER ann", 331);
+            control
+        };
+        for _ in 1..Throttling::default().failures {
+            claim().command("PASS wrong", 530);
+        }
+        scene.workers.hold(is_login);
+        let mut queued: Vec<_> = (0..9).map(|_| claim()).collect();
+        for control in &mut queued {
+            control.send("PASS wrong");
+        }
+        scene.workers.wait_for(1);
+        let mut other = Control::connect(scene.address);
+        other.command("USER ann", 331);
+        other.send("PASS secret");
+        drop(Control::connect(scene.address));
+        scene.workers.release_first();
+        for mut control in queued {
+            control.expect(421);
+            control.expect_end();
+        }
+        scene.workers.wait_for(1);
+        scene.workers.release();
+        other.expect(230);
     });
 }
 
