@@ -47,6 +47,11 @@ impl Parsed {
         self.params.block_count().saturating_mul(Block::SIZE)
     }
 
+    /// KiB of memory times passes over it: what the time grows with.
+    pub(super) const fn work(&self) -> u64 {
+        self.params.m_cost() as u64 * self.params.t_cost() as u64
+    }
+
     /// Whether the password has this hash.
     ///
     /// # Errors

@@ -7,6 +7,9 @@ use std::fmt;
 /// Bytes of memory that the usual argon2id hash takes.
 pub const USUAL_HASH_BYTES: u64 = 19 * 1024 * 1024;
 
+/// The longest password that is hashed, as of crypt(3): the time of SHA-512-crypt grows with it.
+pub(super) const PASSWORD_BYTES: usize = 512;
+
 /// The scheme of a new hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HashScheme {
@@ -25,6 +28,15 @@ pub enum HashError {
     UnknownKind,
     /// The scheme is supported, and the rest cannot be parsed.
     Malformed,
+    /// Its verification would occupy a processor for too long.
+    TooCostly {
+        /// The parameter that multiplies the time.
+        what: &'static str,
+        /// Its value.
+        value: u64,
+        /// The maximum.
+        most: u64,
+    },
     /// The system's random number generator failed, so there is no salt for a new hash.
     NoRandomness,
     /// The password is longer than hashes are made of.
@@ -50,7 +62,19 @@ impl fmt::Display for HashError {
                  one with --hash-password"
             }
             Self::NoRandomness => "cannot make a hash: the system's random number generator failed",
-            Self::TooLong => "a password that is hashed has 512 bytes at the most; choose a shorter one",
+            Self::TooCostly { what, value, most } => {
+                return write!(
+                    f,
+                    "a login would take too long with this hash: {what} {value}, where the maximum is \
+                     {most}; make a new one with --hash-password"
+                );
+            }
+            Self::TooLong => {
+                return write!(
+                    f,
+                    "a password that is hashed has {PASSWORD_BYTES} bytes at the most; choose a shorter one"
+                );
+            }
             Self::NoMemory => "there is not enough memory for the password hash",
             Self::TooLittleMemory => {
                 "this machine has too little memory for argon2id; use --hash-password=sha512-crypt"
