@@ -32,6 +32,7 @@ use crate::protocol::visible::{Quoted, QuotedName, Visible};
 /// | `to` | RNTO: the new name |
 /// | `code` | the code of the final reply |
 /// | `reason` | the text of the reply, if the command was refused |
+/// | `unsent` | `true` if the connection ended before the reply could be sent |
 /// | `bytes`, `seconds` | payload and duration of a transfer that has begun |
 /// | `for_operator` | `true` if the operator can remove the cause: full disk, quota, rights, I/O error |
 /// | `left_out` | suppressed records: earlier refusals of this session above the rate limit |
@@ -56,6 +57,8 @@ pub struct AuditRecord {
     pub code: u16,
     /// The text of the reply, if the command was refused; truncated to 160 bytes.
     pub reason: Box<[u8]>,
+    /// The connection ended before the reply could be sent.
+    pub unsent: bool,
     /// Payload bytes and duration of a transfer that has begun.
     pub moved: Option<(u64, Duration)>,
     /// Whether the operator can remove the cause: a full disk, a quota, a permission that the server lacks on
@@ -83,6 +86,9 @@ impl fmt::Display for AuditRecord {
         write!(f, "{peer}: {account} {} {}", self.verb, self.code)?;
         if !self.reason.is_empty() {
             write!(f, " {}", Visible(&self.reason))?;
+        }
+        if self.unsent {
+            f.write_str(" (not sent)")?;
         }
         if let Some((bytes, took)) = self.moved {
             write!(f, " ({bytes} bytes, {:.3} s)", Seconds(took))?;

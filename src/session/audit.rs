@@ -149,6 +149,7 @@ impl Session {
             to: notes.to,
             code,
             reason,
+            unsent: unsent.is_some(),
             moved: notes.moved,
             concerns_operator: is_refused && notes.cause.is_some_and(Error::concerns_operator),
             left_out,

@@ -54,6 +54,9 @@ pub(super) fn audit_line(record: &AuditRecord) -> String {
     if !record.reason.is_empty() {
         push_name(&mut line, "reason", &record.reason);
     }
+    if record.unsent {
+        line.push_str(",\"unsent\":true");
+    }
     if let Some((bytes, took)) = record.moved {
         let seconds = Seconds(took);
         let _ = write!(line, ",\"bytes\":{bytes},\"seconds\":{seconds:.3}");
@@ -134,6 +137,7 @@ mod tests {
             to: VirtualPath::root().join(b"b \"c\"").ok(),
             code: 550,
             reason: b"Permission denied.".as_slice().into(),
+            unsent: true,
             moved: None,
             concerns_operator: true,
             left_out: 3,
@@ -142,11 +146,11 @@ mod tests {
             audit_line(&record),
             "{\"time\":\"2023-11-14T22:13:20Z\",\"peer\":\"192.0.2.7:4711\",\"account\":\"ann\",\
              \"verb\":\"RNTO\",\"path\":\"/a\",\"to\":\"/b \\\"c\\\"\",\"code\":550,\
-             \"reason\":\"Permission denied.\",\"for_operator\":true,\"left_out\":3}\n"
+             \"reason\":\"Permission denied.\",\"unsent\":true,\"for_operator\":true,\"left_out\":3}\n"
         );
         assert_eq!(
             record.to_string(),
-            "192.0.2.7:4711: \"ann\" RNTO 550 Permission denied. \
+            "192.0.2.7:4711: \"ann\" RNTO 550 Permission denied. (not sent) \
              (3 refusals before it left out) \"/a\" -> \"/b \\\"c\\\"\""
         );
         record = AuditRecord {
@@ -154,6 +158,7 @@ mod tests {
             to: None,
             code: 226,
             reason: Box::default(),
+            unsent: false,
             moved: Some((7, Duration::from_millis(1500))),
             concerns_operator: false,
             left_out: 0,

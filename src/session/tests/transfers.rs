@@ -85,6 +85,10 @@ fn transfer_in_progress_is_recorded_at_disconnect() {
     let mut test = TestSession::with_upload_open();
     test.play("@connected\n @moved 7");
     test.with(|session, cx| session.leave(Ending::Stopped, cx));
+    assert!(
+        test.audit()
+            .is_some_and(|record| record.code == 426 && record.unsent)
+    );
     test.with(|session, cx| session.leave(Ending::Abandoned, cx));
     let records = records(&mut test);
     assert_eq!(records.len(), 1);

@@ -4,6 +4,7 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use crate::logs::world::World;
@@ -102,6 +103,23 @@ fn each_change_and_refusal_is_one_audit_line() {
     );
     assert_eq!(records[3]["reason"], "No such file or directory.");
     assert_eq!(records[11]["bytes"], 7);
+}
+
+#[test]
+fn transfer_that_a_second_signal_ends_is_recorded_without_a_reply() {
+    let world = World::new();
+    let server = started(&world, "");
+    let mut control = server.login();
+    let data = control.passive();
+    control.command("STOR up", 150);
+    let process = Pid::from_raw(server.process_id().try_into().unwrap()).unwrap();
+    kill_process(process, Signal::TERM).unwrap();
+    server.wait_for_log("Stopping");
+    kill_process(process, Signal::TERM).unwrap();
+    control.expect_end();
+    drop(data);
+    server.wait_for_log("STOR 426 Server is stopping; transfer aborted. (not sent) (0 bytes, ");
+    assert_eq!(records(&world, 1)[0]["unsent"], true);
 }
 
 /// A record must not be older than the file that it reports.
