@@ -127,7 +127,9 @@ impl Ending {
             // A limit of the file system or of the process (RLIMIT_FSIZE).
             Self::Failed(Error::TooLarge) => Reply::fixed(552, "File too large; transfer aborted."),
             Self::Failed(error) => {
-                Reply::new(451, format!("{}; transfer aborted.", error.reason()))
+                // Some file systems refuse a name only at the rename.
+                let code = if error == Error::BadName { 553 } else { 451 };
+                Reply::new(code, format!("{}; transfer aborted.", error.reason()))
             }
         };
         if let Some(size) = kept {

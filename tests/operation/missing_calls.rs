@@ -353,6 +353,10 @@ fn name_that_the_file_system_refuses_is_553() {
         control.command("MKD a:b", 553);
         control.command("RNFR small", 350);
         control.command("RNTO a:b", 553);
+        let data = control.passive();
+        control.command("STOR a:b", 150);
+        data.send(b"content");
+        control.expect(553);
         assert_eq!(control.retrieve("small"), b"content");
     }
 }
