@@ -105,14 +105,20 @@ impl Account {
         self.is_same(other) && self.secret == other.secret
     }
 
-    /// Evaluates the conditions of login for a client address and a time (in seconds since 1970).
-    pub(super) fn admits(&self, from: IpAddr, now: i64) -> Result<(), Denial> {
+    /// Whether the account is enabled and has not expired.
+    pub(crate) fn is_open(&self, now: i64) -> Result<(), Denial> {
         if !self.enabled {
             return Err(Denial::Disabled);
         }
         if self.expires.is_some_and(|expires| now >= expires) {
             return Err(Denial::Expired);
         }
+        Ok(())
+    }
+
+    /// Evaluates the conditions of login for a client address and a time (in seconds since 1970).
+    pub(super) fn admits(&self, from: IpAddr, now: i64) -> Result<(), Denial> {
+        self.is_open(now)?;
         let is_in = |range: &Cidr| range.contains(from);
         if !self.addresses.is_empty() && !self.addresses.iter().any(is_in) {
             return Err(Denial::Address);

@@ -96,7 +96,7 @@ impl Accounts {
             Secret::System(service) => {
                 self.decoy_service.get_or_insert_with(|| service.clone());
             }
-            Secret::AnyPassword | Secret::Plain(_) => {}
+            Secret::AnyPassword | Secret::Plain(_) | Secret::Locked(_) => {}
         }
         let name = key(&account.name).into();
         let sessions = Arc::default();
@@ -198,7 +198,7 @@ impl Accounts {
     pub(crate) fn costliest(&self) -> Option<(&Account, usize)> {
         let hashed = self.iter().filter_map(|account| match &account.secret {
             Secret::Hash(text) => Some((account.as_ref(), hash::hash_bytes(text))),
-            Secret::AnyPassword | Secret::Plain(_) | Secret::System(_) => None,
+            _ => None,
         });
         let costly = hashed.filter(|(_, bytes)| *bytes > 0);
         costly.max_by_key(|(account, bytes)| (*bytes, std::cmp::Reverse(&account.name)))
@@ -215,7 +215,7 @@ impl Accounts {
             Secret::Plain(expected) if password.equals(expected) => {
                 Check::Done(Some(Arc::clone(account)))
             }
-            Secret::Plain(_) => self.reject(&password, from),
+            Secret::Plain(_) | Secret::Locked(_) => self.reject(&password, from),
             Secret::Hash(hash) => Check::Slow(Verification {
                 account: Some(Arc::clone(account)),
                 decoy: self.decoy_pam_request(&password, from).map(Box::new),
@@ -266,6 +266,17 @@ impl Accounts {
             account: Arc::clone(&entry.account),
             _session: Arc::clone(&entry.sessions.0),
         })
+    }
+
+    /// The reason, for the log, that the credentials of a login by `name` were rejected at `now` (in seconds
+    /// since 1970). An account that is closed lets no password in, so that is the reason; the client is not
+    /// told.
+    pub(crate) fn rejection(&self, name: &[u8], now: i64) -> Denial {
+        let is_open = |account: &Arc<Account>| account.is_open(now);
+        let closed = self
+            .resolve(name)
+            .and_then(|account| is_open(account).err());
+        closed.unwrap_or(Denial::WrongCredentials)
     }
 
     /// Rejects the credentials, after the same work as for an account: PAM if any account uses it, or else a

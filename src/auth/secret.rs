@@ -1,4 +1,4 @@
-//! What a password is checked against: nothing, a plain password, a hash, or PAM.
+//! What a password is checked against: nothing, a plain password, a hash, PAM, or a lock.
 //!
 //! Hashes have the formats of other programs: argon2id as a PHC string, and as in `/etc/shadow` yescrypt,
 //! bcrypt, SHA-512-crypt and SHA-256-crypt. The prefix tells the scheme. The module `hash` computes them,
@@ -21,6 +21,8 @@ pub enum Secret {
     Hash(Arc<str>),
     /// The password of the system user of the same name, verified by PAM with this service.
     System(PamService),
+    /// No password is accepted, for this reason: the user is locked. The account is disabled, too.
+    Locked(&'static str),
 }
 
 impl Secret {
@@ -42,6 +44,7 @@ impl fmt::Debug for Secret {
             Self::Plain(_) => "Plain(****)",
             Self::Hash(_) => "Phc(****)",
             Self::System(_) => "System",
+            Self::Locked(_) => "Locked",
         })
     }
 }

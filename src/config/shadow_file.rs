@@ -19,8 +19,7 @@ const SECONDS_OF_DAY: i64 = 24 * 60 * 60;
 /// What the file says of one user.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct ShadowUser {
-    /// `None`: the user cannot log in.
-    pub(super) secret: Option<Secret>,
+    pub(super) secret: Secret,
     /// In seconds since 1970.
     pub(super) expires: Option<i64>,
 }
@@ -47,17 +46,18 @@ fn user(text: &str, name: &str) -> Result<ShadowUser, String> {
     let hash = fields.first().copied().unwrap_or_default();
     let day = |index: usize| fields.get(index).and_then(|day| day.parse::<i64>().ok());
     let (changed, longest, expires) = (day(1), day(3), day(6));
-    // A user whose password was changed on day 0 has to set another one.
-    let is_open = !hash.is_empty() && !hash.starts_with(['!', '*']) && changed != Some(0);
-    let hashed = is_open.then(|| Secret::hashed(hash));
+    let secret = match hash {
+        "" => Secret::Locked("has no password"),
+        _ if hash.starts_with(['!', '*']) => Secret::Locked("is locked"),
+        _ if changed == Some(0) => Secret::Locked("has to set another password first"),
+        _ => Secret::hashed(hash).map_err(|error| format!("user {name:?}: {error}"))?,
+    };
     let password_expires = changed
         .zip(longest)
         .map(|(changed, longest)| changed.saturating_add(longest).saturating_add(1));
     let day = expires.into_iter().chain(password_expires).min();
     Ok(ShadowUser {
-        secret: hashed
-            .transpose()
-            .map_err(|error| format!("user {name:?}: {error}"))?,
+        secret,
         expires: day.map(|day| day.saturating_mul(SECONDS_OF_DAY)),
     })
 }
@@ -94,7 +94,7 @@ mod tests {
             ("", None),
         ] {
             let expected = ShadowUser {
-                secret: Some(Secret::hashed(HASH).unwrap()),
+                secret: Secret::hashed(HASH).unwrap(),
                 expires: days.map(|days: i64| days.saturating_mul(SECONDS_OF_DAY)),
             };
             assert_eq!(of_line(&format!("{HASH}{rest}")), Ok(expected), "{rest}");
@@ -106,8 +106,12 @@ mod tests {
         if !HAS_HASHES {
             return;
         }
+        let secret = |hash: &str, changed: &str| {
+            let user = of_line(&format!("{hash}:{changed}::::::"));
+            user.unwrap().secret
+        };
+        assert_eq!(secret("", "19000"), Secret::Locked("has no password"));
         for hash in [
-            "",
             "!",
             "*",
             "!!",
@@ -115,10 +119,10 @@ mod tests {
             &format!("!{HASH}"),
             &format!("*{HASH}"),
         ] {
-            let user = of_line(&format!("{hash}:19000::::::")).unwrap();
-            assert_eq!(user.secret, None, "{hash}");
+            assert_eq!(secret(hash, "19000"), Secret::Locked("is locked"), "{hash}");
         }
-        assert_eq!(of_line(&format!("{HASH}:0::::::")).unwrap().secret, None);
+        let has_to_change = Secret::Locked("has to set another password first");
+        assert_eq!(secret(HASH, "0"), has_to_change);
     }
 
     #[test]

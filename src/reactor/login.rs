@@ -126,12 +126,12 @@ impl Connection {
         if self.is_banned(context) {
             return Err(Denial::Banned);
         }
-        let account = account.ok_or(Denial::WrongCredentials)?;
         let accounts = &context.policy.settings.accounts;
         let name = self
             .session
             .claimed_name()
             .ok_or(Denial::WrongCredentials)?;
+        let account = account.ok_or_else(|| accounts.rejection(name, context.unix_time))?;
         let user = accounts.admit(name, account, self.peer().ip(), context.unix_time)?;
         let storage = context.policy.storage_of(&user.account);
         self.storage = Arc::clone(storage.ok_or(Denial::Disabled)?);

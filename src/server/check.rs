@@ -58,7 +58,7 @@ pub fn check(config: &Config, now: i64) -> Vec<Finding> {
         }
     }
     let mut addresses = plaintext_addresses(config, &[]);
-    let warnings = warnings::warnings(config, &addresses);
+    let warnings = warnings::warnings(config, &addresses, now);
     findings.extend(warnings.into_iter().map(Finding::Note));
     if let Some(tls) = &config.tls {
         findings.extend(check_tls(tls, now));

@@ -170,7 +170,7 @@ impl Server {
             SystemNetwork::new().map_err(|error| Error::System("cannot poll", error))?;
         network.enable_signals().map_err(signals)?;
         // Before privileges are dropped and before files are created.
-        warnings::log(&config, addresses);
+        warnings::log(&config, addresses, network.unix_time());
         if config.helpers {
             config.accounts.start_pam_helper().map_err(Error::Pam)?;
         }

@@ -158,7 +158,7 @@ fn read(source: &ConfigSource, present: &ReloadBase) -> Result<ReloadResult, Str
         } else {
             None
         };
-    warnings::log(&config, &present.addresses);
+    warnings::log(&config, &present.addresses, present.now);
     Ok(ReloadResult {
         config,
         acceptor,

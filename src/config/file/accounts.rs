@@ -7,7 +7,7 @@
 use std::path::PathBuf;
 
 use super::moment::Moment;
-use crate::auth::{Account, Accounts, PamService, Password, Permissions, Secret, is_anonymous};
+use crate::auth::{Account, Accounts, PamService, Permissions, Secret, is_anonymous};
 use crate::config::combinations::mistake_of_secret;
 use crate::config::{Config, password_file, shadow_file};
 
@@ -65,10 +65,8 @@ impl AccountDraft {
             let user = shadow_file::read(&file, &name)
                 .map_err(|cause| format!("account.shadow {}: {cause}", file.display()))?;
             expires = expires.into_iter().chain(user.expires).min();
-            self.account.enabled &= user.secret.is_some();
-            // Without a secret it is disabled, whatever is sent.
-            let none = || Secret::Plain(Password::from(""));
-            self.hash = Some(user.secret.unwrap_or_else(none));
+            self.account.enabled &= !matches!(user.secret, Secret::Locked(_));
+            self.hash = Some(user.secret);
         }
         let secret = match (self.hash, self.password_file, self.service) {
             (Some(hash), _, _) => hash,

@@ -50,7 +50,7 @@ impl AccountDraft {
             shadow: None,
             service: match &account.secret {
                 Secret::System(service) => Some(service.clone()),
-                Secret::AnyPassword | Secret::Plain(_) | Secret::Hash(_) => None,
+                _ => None,
             },
             expires: account.expires.map(Moment),
             quota_files: files,
@@ -110,5 +110,5 @@ fn show_accounts(accounts: &Accounts) -> String {
 }
 
 const fn has_password(account: &Account) -> bool {
-    matches!(account.secret, Secret::Plain(_) | Secret::Hash(_))
+    !matches!(account.secret, Secret::AnyPassword | Secret::System(_))
 }

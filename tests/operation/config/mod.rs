@@ -24,6 +24,8 @@ mod revocation_tls;
 #[cfg(feature = "tls")]
 mod secure;
 mod serving;
+#[cfg(feature = "hashed-passwords")]
+mod shadow;
 mod storage;
 mod timings;
 #[cfg(feature = "tls")]
@@ -39,12 +41,13 @@ pub(crate) mod world;
 use std::collections::BTreeSet;
 
 /// The files with tests of keys.
-const KEY_TESTS: [&str; 10] = [
+const KEY_TESTS: [&str; 11] = [
     include_str!("accounts.rs"),
     include_str!("events.rs"),
     include_str!("limits.rs"),
     include_str!("revocation.rs"),
     include_str!("serving.rs"),
+    include_str!("shadow.rs"),
     include_str!("quotas.rs"),
     include_str!("storage.rs"),
     include_str!("timings.rs"),
