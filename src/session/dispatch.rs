@@ -316,3 +316,14 @@ pub(super) fn is_served(row: &Row, settings: &Settings) -> bool {
         _ => row.served,
     }
 }
+
+/// Whether FEAT and HELP list a command. Two are served only to be refused: CCC where the settings do not
+/// allow it, and MFCT, which no system can do.
+pub(super) fn is_listed(row: &Row, settings: &Settings) -> bool {
+    is_served(row, settings)
+        && match row.command {
+            Command::Ccc => settings.allows_clear(),
+            Command::Mfct => false,
+            _ => true,
+        }
+}

@@ -1,10 +1,11 @@
 //! FEAT, OPTS, HELP and STAT: the features of the server and the state of the session. RFC 959 §4.1.3,
 //! RFC 2389.
 //!
-//! FEAT and HELP are generated from the table that the parser uses, so they list exactly what is served.
+//! FEAT and HELP are generated from the table that the parser uses, so they list exactly what a client can
+//! use.
 
 use super::attributes::split_word;
-use super::dispatch::is_served;
+use super::dispatch::is_listed;
 use super::listings::split_options;
 use super::login::Login;
 use super::question::Question;
@@ -20,7 +21,7 @@ use crate::transfer::Listing;
 impl Session {
     pub(super) fn features(&self, cx: &mut Context<'_>) {
         let mut lines = b"Features:\n".to_vec();
-        for feature in command::features(|row| is_served(row, cx.settings)) {
+        for feature in command::features(|row| is_listed(row, cx.settings)) {
             lines.extend_from_slice(feature.as_bytes());
             if feature == "MLST" {
                 lines.push(b' ');
@@ -59,7 +60,7 @@ impl Session {
     pub(super) fn help(argument: &[u8], cx: &mut Context<'_>) {
         let reply = match command::lookup(argument) {
             _ if argument.is_empty() => all_commands(cx.settings),
-            Some(row) if is_served(row, cx.settings) => {
+            Some(row) if is_listed(row, cx.settings) => {
                 Reply::new(214, format!("Syntax: {}", row.syntax))
             }
             _ => Reply::fixed(502, "No such command."),
@@ -122,7 +123,7 @@ fn is_on_or_off(value: &[u8]) -> bool {
 
 fn all_commands(settings: &Settings) -> Reply {
     let mut lines = "These commands are served:".to_owned();
-    let served = TABLE.iter().filter(|row| is_served(row, settings));
+    let served = TABLE.iter().filter(|row| is_listed(row, settings));
     for (index, row) in served.enumerate() {
         lines.push(if index % 8 == 0 { '\n' } else { ' ' });
         lines.push_str(row.name);

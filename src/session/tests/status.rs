@@ -99,3 +99,33 @@ fn summary_names_session_activity() {
         }
     }
 }
+
+#[test]
+fn help_and_feat_list_only_what_the_settings_allow() {
+    let mut test = TestSession::logged_in();
+    let policy = |allow_clear| {
+        Some(SecurityPolicy {
+            allow_clear,
+            ..SecurityPolicy::default()
+        })
+    };
+    for (security, expected) in [
+        (None, [false, false, false]),
+        (policy(false), [true, false, false]),
+        (policy(true), [true, true, false]),
+    ] {
+        test.settings.security = security;
+        let help = test.send("HELP");
+        let listed = |name: &str| help.split_ascii_whitespace().any(|word| word == name);
+        assert_eq!(["AUTH", "CCC", "MFCT"].map(listed), expected, "{help}");
+        assert_eq!(test.send("FEAT").contains("AUTH TLS"), expected[0]);
+        for (name, is_listed) in ["AUTH", "CCC", "MFCT"].into_iter().zip(expected) {
+            let code = if is_listed { "214" } else { "502" };
+            assert!(test.send(&format!("HELP {name}")).starts_with(code));
+        }
+    }
+    // What is not listed keeps its own reply.
+    test.play("MFCT 20010203040506 f -> 504");
+    test.settings.security = policy(false);
+    test.play("CCC -> 533");
+}
