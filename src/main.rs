@@ -49,8 +49,8 @@ fn run(client: Option<&InetdClient>) -> ExitCode {
         }
     };
     let done = match action {
-        Invocation::Help => io::stdout().write_all(cli::HELP.as_bytes()),
-        Invocation::Version => writeln!(io::stdout(), "mioftpd {}", env!("CARGO_PKG_VERSION")),
+        Invocation::Help => io::stdout().write_all(cli::help().as_bytes()),
+        Invocation::Version => io::stdout().write_all(cli::version().as_bytes()),
         Invocation::Example => io::stdout().write_all(configuration::EXAMPLE.as_bytes()),
         Invocation::Check(resolved) => return configuration::check(&resolved),
         Invocation::Serve(resolved, args) => {

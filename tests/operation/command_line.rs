@@ -27,42 +27,6 @@ fn fails(arguments: &[&str], code: i32, words: &[&str]) {
 }
 
 #[test]
-fn help_goes_to_standard_output() {
-    for option in ["--help", "-h"] {
-        let output = run(&[option]);
-        let text = String::from_utf8(output.stdout).unwrap();
-        assert!(output.status.success() && output.stderr.is_empty());
-        for word in [
-            "mioftpd [OPTIONS] [DIR]",
-            "--config",
-            "--check",
-            "--listen",
-            "--writable",
-            "--user",
-            "--password-file",
-            "MIOFTPD_PASSWORD",
-            "--anonymous",
-            "--passive-ports",
-            "--passive-address",
-            "--workers",
-            "--log",
-            "--version",
-            "21000",
-        ] {
-            assert!(text.contains(word), "no {word:?} in\n{text}");
-        }
-    }
-}
-
-#[test]
-fn version_matches_the_package() {
-    let output = run(&["--version"]);
-    let text = String::from_utf8(output.stdout).unwrap();
-    assert!(output.status.success() && output.stderr.is_empty());
-    assert_eq!(text, concat!("mioftpd ", env!("CARGO_PKG_VERSION"), "\n"));
-}
-
-#[test]
 fn invalid_option_is_named_and_exits_2() {
     for (arguments, words) in [
         (&["--bogus"][..], &["--bogus"][..]),

@@ -12,6 +12,7 @@ mod command_line;
 mod config;
 mod embedding;
 mod flat_file;
+mod help;
 mod inetd;
 mod init_scripts;
 mod log_readers;
