@@ -192,23 +192,29 @@ fn check_pam_services(config: &Config) -> Vec<Finding> {
 fn check_addresses(config: &Config, all: &[SocketAddr]) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (index, &address) in all.iter().enumerate() {
+        let key = if config.tls_listen().contains(&address) {
+            "tls.listen"
+        } else {
+            "listen"
+        };
+        let origin = config.origins.prefix(None, key);
         let mut earlier = all.iter().take(index);
         if let Some(other) = earlier.find(|one| overlap(**one, address)) {
-            let text = format!("cannot listen at both {address} and {other}: they overlap");
+            let text = format!("{origin}cannot listen at both {address} and {other}: they overlap");
             findings.push(Finding::Failure(text));
             continue;
         }
         match try_bind(address) {
             Ok(()) => {}
-            Err(Errno::ADDRINUSE) => {
-                let text =
-                    format!("{address} is in use, perhaps by a server that is running already");
-                findings.push(Finding::Note(text));
-            }
+            // A check of the configuration of the running server must not fail.
+            Err(Errno::ADDRINUSE) => findings.push(Finding::Note(format!(
+                "{origin}{key}: {address} is in use: unless that is by the server to be restarted, a \
+                 start fails; ss -ltnp names the program: stop it, or use another port"
+            ))),
             Err(error) if is_optional(config, address) && lacks_ipv6(&error.into()) => {}
             Err(error) => {
                 let error = Error::Listen(address, error.into());
-                findings.push(Finding::Failure(error.to_string()));
+                findings.push(Finding::Failure(format!("{origin}{error}")));
             }
         }
     }

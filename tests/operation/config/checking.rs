@@ -150,14 +150,20 @@ fn running_server_is_a_note_and_keeps_running() {
     let mut control = server.login();
     world.write(&format!("listen = \"{}\"", server.address()));
     let (code, message) = check(&world);
-    let note = format!("note: {} is in use", server.address());
-    assert!(code == 0 && message.contains(&note), "{code} {message}");
+    let in_use = format!("config.toml:2:1: listen: {} is in use", server.address());
+    assert!(message.contains("mioftpd: note: "), "{message}");
+    assert!(code == 0 && message.contains(&in_use), "{code} {message}");
     control.command("NOOP", 200);
     server.login();
     // The same for a port of another program.
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     world.write(&format!("listen = \"{}\"", listener.local_addr().unwrap()));
     assert_eq!(check(&world).0, 0);
+    // An address that this host does not have.
+    world.write("workers = 1\nlisten = \"192.0.2.1:2121\"");
+    let (code, message) = check(&world);
+    let cannot = "config.toml:3:1: cannot listen at 192.0.2.1:2121: ";
+    assert!(code == 1 && message.contains(cannot), "{code} {message}");
 }
 
 #[test]
