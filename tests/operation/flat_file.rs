@@ -45,7 +45,7 @@ impl Folder {
     }
 
     fn file(&self) -> std::path::PathBuf {
-        self.0.path().join("mioftpd.conf")
+        self.0.path().join("mioftpd.toml")
     }
 
     fn write(&self, text: &str) {
@@ -85,7 +85,7 @@ fn limits_accounts_and_time_outs_of_a_flat_file_are_in_force() {
     folder.write(&FLAT.replace("7m", "7 weeks"));
     server.hang_up();
     server.wait_for_log("The old configuration stays in force: ");
-    server.wait_for_log("mioftpd.conf:7:16: timings.idle: invalid value \"7 weeks\"; write a time");
+    server.wait_for_log("mioftpd.toml:7:16: timings.idle: invalid value \"7 weeks\"; write a time");
     folder.write(&FLAT.replace("7m", "8m"));
     server.hang_up();
     until("the reload", || {
@@ -102,7 +102,7 @@ fn drop_box_of_the_guide_takes_pictures_and_nothing_else() {
         ("/srv/camera", "root"),
         ("0.0.0.0:21", "127.0.0.1:0"),
         ("50000-50009", "20000-60000"),
-        ("/etc/mioftpd.password", "secret"),
+        ("/etc/mioftpd/camera.password", "secret"),
     ]
     .into_iter()
     .fold(text.to_owned(), |text, (there, here)| {
@@ -151,6 +151,6 @@ fn mistake_in_a_flat_file_exits_2_with_position_and_remedy() {
             .unwrap();
         let error = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(2), "{error}");
-        assert!(error.contains(&format!("mioftpd.conf{message}")), "{error}");
+        assert!(error.contains(&format!("mioftpd.toml{message}")), "{error}");
     }
 }

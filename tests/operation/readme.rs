@@ -127,7 +127,7 @@ fn readme_configuration_file_works() {
         .replace("/srv/files", here.path().to_str().unwrap())
         .replace("/srv/ann", here.path().to_str().unwrap())
         .replace(
-            "/etc/ann.password",
+            "/etc/mioftpd/ann.password",
             here.path().join("README.md").to_str().unwrap(),
         )
         .replace("0.0.0.0:21", "127.0.0.1:0");
@@ -140,7 +140,7 @@ fn readme_configuration_file_works() {
     for line in uses {
         let words = line.split_whitespace().skip(1);
         let words = words.map(|word| match word {
-            "/etc/mioftpd.toml" => file.to_str().unwrap(),
+            "/etc/mioftpd/mioftpd.toml" => file.to_str().unwrap(),
             word => word,
         });
         let words: Vec<_> = words.collect();
@@ -156,4 +156,38 @@ fn readme_configuration_file_works() {
             server.connect().log_in("ann", "README.md");
         }
     }
+}
+
+/// README, guide, scripts and the example name one file; fail2ban has one of its own for mioftpd.
+#[test]
+fn pages_name_one_configuration_file() {
+    const NAME: &str = "/etc/mioftpd/mioftpd.toml";
+    let guide = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/guide");
+    let files = |directory: &Path| {
+        fs::read_dir(directory)
+            .unwrap()
+            .map(|file| file.unwrap().path())
+    };
+    let pages = files(&guide)
+        .chain(files(&guide.join("init")))
+        .filter(|path| path.is_file());
+    let mut found = 0;
+    for page in pages
+        .map(|page| fs::read_to_string(page).unwrap())
+        .chain([README.to_owned()])
+    {
+        let is_of_path = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
+        for word in page.split(|c| !is_of_path(c)) {
+            let word = word.trim_end_matches('.');
+            let is_file = ["mioftpd.toml", "mioftpd.conf"]
+                .iter()
+                .any(|end| word.ends_with(end));
+            if is_file && !word.contains("fail2ban/") {
+                assert_eq!(word, NAME);
+                found += 1;
+            }
+        }
+        assert!(!page.contains("/etc/mioftpd."), "a file beside {NAME}");
+    }
+    assert!(found >= 5, "{found}");
 }
