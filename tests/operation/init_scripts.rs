@@ -24,6 +24,15 @@ fn text(output: &Output) -> String {
 }
 
 #[test]
+fn page_names_every_file() {
+    let page = fs::read_to_string(guide("../init.md")).unwrap();
+    for file in fs::read_dir(guide("")).unwrap() {
+        let name = file.unwrap().file_name().into_string().unwrap();
+        assert!(page.contains(&format!("`{name}`")), "{name}");
+    }
+}
+
+#[test]
 fn scripts_have_no_syntax_errors() {
     for name in ["sysv.sh", "procd.sh", "runit.sh", "s6.sh"] {
         let output = Command::new("sh")
