@@ -9,7 +9,7 @@ use std::process::Command;
 
 use crate::Bench;
 use crate::floor::{self, Task};
-use crate::options::{Server, floor_arguments};
+use crate::options::Server;
 use crate::peers::{self, Peer};
 use crate::setup::Setup;
 use crate::subject::{self, Program, Subject};
@@ -171,7 +171,8 @@ impl Bench {
         subject::start(&self.pinning, |address: SocketAddr| {
             let program = program.clone();
             let mut command = Command::new(std::env::current_exe()?);
-            command.args(floor_arguments(&Task { address, program }));
+            command.arg("--run-floor");
+            command.args(Task { address, program }.arguments());
             Ok(Program::from(command))
         })
     }

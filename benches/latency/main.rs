@@ -41,9 +41,15 @@ pub(crate) struct Bench {
 }
 
 fn main() -> ExitCode {
-    match options::parse() {
-        Ok(Request::Measure(options)) => measure(options),
-        Ok(Request::RunFloor(task)) => report("the floor", &floor::run(&task)),
+    match options::parse(std::env::args_os().skip(1)) {
+        Ok(Request::Measure(options)) => match options.mistake(&rows::names(), &peers::names()) {
+            None => measure(options),
+            Some(mistake) => {
+                eprintln!("latency: {mistake}");
+                ExitCode::from(2)
+            }
+        },
+        Ok(Request::RunFloor(arguments)) => report("the floor", &floor::run(&arguments)),
         Ok(Request::RunPeer(command)) => report("the peer", &subject::become_peer(&command)),
         Ok(Request::Help) => {
             print!("{}", options::help(&rows::help()));
@@ -79,8 +85,8 @@ fn measure(options: Options) -> ExitCode {
         .filter(|row| cfg!(feature = "tls") || !row.needs_tls())
         .collect();
     if selected.is_empty() {
-        println!("latency: no row matches; the rows are {}", rows::names());
-        return ExitCode::SUCCESS;
+        eprintln!("latency: these rows need the Cargo feature tls");
+        return ExitCode::from(2);
     }
 
     let bench = Bench {

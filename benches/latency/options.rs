@@ -1,21 +1,19 @@
 //! The command line of the benchmark: the arguments after `cargo bench --bench latency --`.
 //!
-//! Owns the options and their help text, and the arguments with which the benchmark starts itself as a
-//! floor or as a peer. Must not know the rows, or how they are measured.
+//! Owns the options, what is wrong with them, and their help text. Must not know the rows, the peers, or how
+//! they are measured: a test of the package includes this file.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
 use lexopt::prelude::*;
-
-use crate::floor::{self, Task};
 
 /// The mode in which the process was started.
 pub(crate) enum Request {
     /// `cargo bench`.
     Measure(Options),
-    /// The benchmark started itself as a floor process.
-    RunFloor(Task),
+    /// The benchmark started itself as a floor process, with the arguments of its task.
+    RunFloor(Vec<OsString>),
     /// The benchmark started itself to become another server: a program and its arguments.
     RunPeer(Vec<OsString>),
     /// `--help`.
@@ -34,7 +32,7 @@ pub(crate) struct Options {
     pub(crate) rounds: usize,
     /// The server to measure.
     pub(crate) server: Server,
-    peers: Option<String>,
+    peers: Option<Vec<String>>,
     filters: Vec<String>,
 }
 
@@ -45,6 +43,9 @@ pub(crate) enum Server {
     /// A second floor: the deviation of the ratios from 1 is the noise of the machine.
     SecondFloor,
 }
+
+/// The word of `--peers` for none.
+const NO_PEER: &str = "none";
 
 /// Rounds by default: the whole run takes some five minutes.
 const ROUNDS: usize = 9;
@@ -61,14 +62,33 @@ impl Options {
 
     /// Whether the peer of this name is selected: without `--peers` all are.
     pub(crate) fn admits(&self, peer: &str) -> bool {
-        let names = |list: &String| list.split(',').any(|name| name == peer);
+        let names = |list: &Vec<String>| list.iter().any(|name| name == peer);
         self.peers.as_ref().is_none_or(names)
+    }
+
+    /// A name among the arguments that is of none of these rows and peers, and the names that there are.
+    pub(crate) fn mistake(&self, rows: &[&str], peers: &[&str]) -> Option<String> {
+        let is_peer = |name: &String| peers.contains(&name.as_str()) || name == NO_PEER;
+        if let Some(name) = self.peers.iter().flatten().find(|name| !is_peer(name)) {
+            let peers = peers.join(", ");
+            return Some(format!(
+                "--peers: there is no peer '{name}'; use some of {peers}, or {NO_PEER}"
+            ));
+        }
+        let is_row = |filter: &String| rows.iter().any(|row| row.contains(filter.as_str()));
+        let filter = self.filters.iter().find(|filter| !is_row(filter))?;
+        let rows = rows.join(", ");
+        Some(format!(
+            "no row has '{filter}' in its name; the rows are {rows}"
+        ))
     }
 }
 
-/// Parses the process's arguments.
-pub(crate) fn parse() -> Result<Request, lexopt::Error> {
-    let mut parser = lexopt::Parser::from_env();
+/// Parses the arguments of the process, without its name.
+pub(crate) fn parse(
+    arguments: impl IntoIterator<Item = OsString>,
+) -> Result<Request, lexopt::Error> {
+    let mut parser = lexopt::Parser::from_args(arguments);
     let mut by_cargo_bench = false;
     let mut options = Options {
         quick: false,
@@ -83,11 +103,14 @@ pub(crate) fn parse() -> Result<Request, lexopt::Error> {
             Long("bench") => by_cargo_bench = true,
             Long("quick") => options.quick = true,
             Long("all") => options.all = true,
-            Long("rounds") => options.rounds = parser.value()?.parse::<usize>()?.max(1),
+            Long("rounds") => options.rounds = rounds(&parser.value()?)?,
             Long("noise") => options.server = Server::SecondFloor,
             Long("server") => options.server = Server::Program(parser.value()?.into()),
-            Long("peers") => options.peers = Some(parser.value()?.string()?),
-            Long("run-floor") => return floor_task(&mut parser).map(Request::RunFloor),
+            Long("peers") => {
+                let list = parser.value()?.string()?;
+                options.peers = Some(list.split(',').map(str::to_owned).collect());
+            }
+            Long("run-floor") => return Ok(Request::RunFloor(parser.raw_args()?.collect())),
             Long("run-peer") => return Ok(Request::RunPeer(parser.raw_args()?.collect())),
             Long("help") | Short('h') => return Ok(Request::Help),
             Value(filter) => options.filters.push(filter.string()?),
@@ -101,20 +124,12 @@ pub(crate) fn parse() -> Result<Request, lexopt::Error> {
     })
 }
 
-fn floor_task(parser: &mut lexopt::Parser) -> Result<Task, lexopt::Error> {
-    let address = parser.value()?.parse()?;
-    let program = parser.value()?.string()?;
-    let paths = parser.raw_args()?.map(PathBuf::from).collect();
-    floor::Program::from_arguments(&program, paths)
-        .map(|program| Task { address, program })
-        .ok_or_else(|| "no such floor".into())
-}
-
-/// The arguments that start this program as a floor.
-pub(crate) fn floor_arguments(task: &Task) -> Vec<OsString> {
-    let mut arguments = vec!["--run-floor".into(), task.address.to_string().into()];
-    arguments.extend(task.program.arguments());
-    arguments
+fn rounds(value: &OsStr) -> Result<usize, lexopt::Error> {
+    let number = value.to_str().and_then(|number| number.parse().ok());
+    number.filter(|rounds| *rounds > 0).ok_or_else(|| {
+        let value = value.display();
+        format!("--rounds: invalid value '{value}'; use a number from 1").into()
+    })
 }
 
 /// The text of `--help`; `rows` is the list of rows.

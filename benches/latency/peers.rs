@@ -69,6 +69,11 @@ const VIRTUAL_USER: &str = "bench";
 /// The virtual user's password, `bench@`, in the cheapest form that crypt(3) verifies.
 const HASHED_PASSWORD: &str = "$1$bench$pkGa17HcI5wy4r2qBQMRg.";
 
+/// The names of all peers.
+pub(crate) fn names() -> [&'static str; 4] {
+    Peer::ALL.map(Peer::name)
+}
+
 /// Finds the peers whose names are admitted.
 pub(crate) fn installed(admits: impl Fn(&str) -> bool) -> Vec<Installed> {
     let admitted = Peer::ALL.into_iter().filter(|peer| admits(peer.name()));

@@ -8,6 +8,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 mod background;
+mod bench_options;
 mod command_line;
 mod config;
 mod embedding;

@@ -41,9 +41,33 @@ pub(crate) enum Program {
     },
 }
 
-impl Program {
+impl Task {
     /// The arguments from which [`Self::from_arguments`] makes it again.
     pub(crate) fn arguments(&self) -> Vec<OsString> {
+        let mut arguments = vec![self.address.to_string().into()];
+        arguments.extend(self.program.arguments());
+        arguments
+    }
+
+    /// The task of these arguments.
+    pub(crate) fn from_arguments(arguments: &[OsString]) -> io::Result<Self> {
+        let task = || {
+            let [address, name, paths @ ..] = arguments else {
+                return None;
+            };
+            let paths = paths.iter().map(PathBuf::from).collect();
+            Some(Self {
+                address: address.to_str()?.parse().ok()?,
+                program: Program::from_arguments(name.to_str()?, paths)?,
+            })
+        };
+        task().ok_or_else(|| io::Error::other("no such floor"))
+    }
+}
+
+impl Program {
+    /// The arguments from which [`Self::from_arguments`] makes it again.
+    fn arguments(&self) -> Vec<OsString> {
         match self {
             Self::Commands { busy_poll: false } => vec!["commands".into()],
             Self::Commands { busy_poll: true } => vec!["busy-poll".into()],
@@ -57,7 +81,7 @@ impl Program {
     }
 
     /// The program with this name and these paths.
-    pub(crate) fn from_arguments(name: &str, paths: Vec<PathBuf>) -> Option<Self> {
+    fn from_arguments(name: &str, paths: Vec<PathBuf>) -> Option<Self> {
         let mut paths = paths.into_iter();
         match name {
             "commands" => Some(Self::Commands { busy_poll: false }),
@@ -80,7 +104,8 @@ const GOODBYE: &[u8] = b"221 Service closing control connection.\r\n";
 const INPUT_BYTES: usize = 64 * 1024;
 
 /// Runs until it is killed; the kernel kills it when its parent ends.
-pub(crate) fn run(task: &Task) -> io::Result<()> {
+pub(crate) fn run(arguments: &[OsString]) -> io::Result<()> {
+    let task = Task::from_arguments(arguments)?;
     set_parent_process_death_signal(Some(Signal::KILL))?;
     match &task.program {
         Program::Commands { busy_poll } => commands::run(task.address, *busy_poll),

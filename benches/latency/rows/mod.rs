@@ -181,9 +181,8 @@ pub(crate) fn help() -> String {
 }
 
 /// The names of all rows, for a message.
-pub(crate) fn names() -> String {
-    let names: Vec<&str> = ALL.iter().map(|row| row.name).collect();
-    names.join(", ")
+pub(crate) fn names() -> Vec<&'static str> {
+    ALL.iter().map(|row| row.name).collect()
 }
 
 impl Bench {
