@@ -46,7 +46,8 @@ pub fn secret(text: &[u8]) -> Result<Secret, String> {
     match str::from_utf8(text) {
         // No hash ends in white space.
         Ok(hash) if hash.starts_with('$') => {
-            Secret::hashed(hash.trim_ascii_end()).map_err(|error| error.to_string())
+            let hashed = Secret::hashed(hash.trim_ascii_end());
+            hashed.map_err(|error| format!("a plain password cannot begin with $, and {error}"))
         }
         _ => Ok(Secret::Plain(Password::from(text))),
     }
@@ -99,8 +100,12 @@ mod tests {
             assert_eq!(read, Ok(Secret::hashed(hash).unwrap()), "{end:?}");
         }
         assert_eq!(secret(hash.as_bytes()), Ok(Secret::hashed(hash).unwrap()));
-        let error = read_of(b"$1$abc$def\n").unwrap_err();
-        assert!(error.contains("a hash begins with"), "{error}");
+        for text in [&b"$1$abc$def"[..], b"$ecret"] {
+            let error = read_of(text).unwrap_err();
+            let expected =
+                "a plain password cannot begin with $, and a hash begins with $argon2id$";
+            assert!(error.starts_with(expected), "{error}");
+        }
     }
 
     #[test]

@@ -106,6 +106,8 @@ pub(super) fn all(
             // The key may be missing.
             return Err((draft.offset_of(key).unwrap_or(at), text));
         }
+        let mut files = ["account.password-file", "account.shadow"].into_iter();
+        let at = files.find_map(|key| draft.offset_of(key)).unwrap_or(at);
         accounts.add(draft.finish().map_err(|text| (at, text))?);
     }
     Ok(accounts)

@@ -125,6 +125,11 @@ fn set(
             _ => return Ok(()),
         },
         Err(ValueError::Because(cause)) => format!("{path}: {cause}"),
+        Err(ValueError::Mismatch) if path == "account.shadow" => {
+            format!(
+                "{path}: invalid value {line}; write the path in quotes, usually \"/etc/shadow\""
+            )
+        }
         // The value may be a plain password, so it is not printed.
         Err(ValueError::Mismatch) if path == "account.password" => {
             format!("{path}: invalid value; write {}", field.takes())

@@ -193,7 +193,7 @@ impl<T: Value> Value for Option<T> {
 }
 
 impl Value for PathBuf {
-    const TAKES: &'static str = "a path such as \"/srv/ftp\"";
+    const TAKES: &'static str = "a path in quotes such as \"/srv/ftp\"";
 
     fn read(given: FileValue<'_>) -> Result<Self, ValueError> {
         match given.value.text() {

@@ -96,7 +96,11 @@ fn invalid_account_value_has_position_and_remedy() {
         "[[account]]\nexpires = 07:32:00": "f:2:11" "a date";
         "[[account]]\nsessions = 0": "f:2:12" "a number from 1";
         "[[account]]\nquota-bytes = \"1G\"": "f:2:15" "a size such as";
-        "[[account]]\nname = \"ann\"\npassword-file = \"/no\"": "f:1:1" "/no: No such file";
+        "[[account]]\nname = \"ann\"\npassword-file = \"/no\"": "f:3:1" "/no: No such file";
+        "[[account]]\nname = \"ann\"\nshadow = \"/no\"": "f:3:1" "/no: No such file";
+        "[[account]]\nshadow = true":
+            "f:2:10" "account.shadow: invalid value true; write the path in quotes, usually \"/etc/shadow\"";
+        "[[account]]\npassword-file = true": "f:2:17" "write a path in quotes";
         "[[account]]\nname=\"ftp\"\n[[account]]\nname=\"anonymous\"": "f:3:1" "defined twice";
     }
 }
