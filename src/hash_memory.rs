@@ -23,6 +23,8 @@ const GROUP_LIMITS: [(&str, &str); 2] = [
 pub struct HashMemory {
     /// Bytes that are available to the server.
     available: u64,
+    /// What has these bytes.
+    source: &'static str,
 }
 
 impl HashMemory {
@@ -38,10 +40,27 @@ impl HashMemory {
                 bytes_of(system.totalram, system.mem_unit) / 2
             });
         let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
-        let limits = group_limits(&groups).chain(ProcessMemory::measure().for_threads(0));
-        Self {
-            available: limits.fold(machine, u64::min),
-        }
+        let process = ProcessMemory::measure().for_threads(0);
+        let sources = [
+            (machine, "this machine has available"),
+            (
+                group_limits(&groups).min().unwrap_or(u64::MAX),
+                "its control group allows",
+            ),
+            (
+                process.unwrap_or(u64::MAX),
+                "the limits of the process (ulimit -v and -d) leave",
+            ),
+        ];
+        let [first, ..] = sources;
+        let (available, source) =
+            sources.into_iter().fold(
+                first,
+                |least, other| {
+                    if other.0 < least.0 { other } else { least }
+                },
+            );
+        Self { available, source }
     }
 
     /// The bytes that a hash may take: not all that is available, as the cache of programs in use counts as
@@ -51,8 +70,8 @@ impl HashMemory {
         self.available / of * part
     }
 
-    /// Why the accounts cannot be served: the hash of one takes more memory than `limits.memory` or this
-    /// machine allows.
+    /// Why the accounts cannot be served: the hash of one takes more memory than `limits.memory` allows, or
+    /// than is available.
     pub(crate) fn refusal(self, config: &Config, profile: MemoryProfile) -> Option<String> {
         let (account, bytes) = config.accounts.costliest()?;
         let hash = mebibytes(bytes as u64);
@@ -60,9 +79,10 @@ impl HashMemory {
         let what = format!("{}takes {hash} for each login", subject(config, account));
         if bytes as u64 > self.for_a_hash() {
             let (here, most) = (mebibytes(self.available), mebibytes(self.for_a_hash()));
+            let source = self.source;
             return Some(format!(
-                "{what}, and of the {here} that this machine has available hashes may take {most}; make \
-                 one that fits with mioftpd --hash-password, here, or with --hash-password={crypt}"
+                "{what}, and of the {here} that {source}, hashes may take {most}; make one that fits \
+                 with mioftpd --hash-password, here, or with --hash-password={crypt}"
             ));
         }
         let limit = config.max_memory?;
@@ -153,7 +173,8 @@ mod tests {
 
     fn refusal(available: u64, max_memory: Option<u64>) -> Option<String> {
         let config = config(max_memory);
-        HashMemory { available }.refusal(&config, profile(&config))
+        let source = "this machine has available";
+        HashMemory { available, source }.refusal(&config, profile(&config))
     }
 
     #[test]
@@ -165,7 +186,10 @@ mod tests {
             why.starts_with("the password hash of \"ann\" takes 19 MiB"),
             "{why}"
         );
-        assert!(why.contains("29 MiB that this machine has"), "{why}");
+        assert!(
+            why.contains("29 MiB that this machine has available, hashes may"),
+            "{why}"
+        );
         assert!(
             why.ends_with("or with --hash-password=sha512-crypt"),
             "{why}"
@@ -182,7 +206,8 @@ mod tests {
 
     #[test]
     fn accounts_without_costly_hashes_are_never_refused() {
-        let none = HashMemory { available: 0 };
+        let (available, source) = (0, "");
+        let none = HashMemory { available, source };
         let config = Config::default();
         assert_eq!(none.refusal(&config, profile(&config)), None);
     }

@@ -43,7 +43,7 @@ pub enum HashError {
     TooLong,
     /// The memory of the hash cannot be allocated.
     NoMemory,
-    /// The machine has too little memory for any argon2id hash.
+    /// There is too little memory for any argon2id hash.
     TooLittleMemory,
 }
 
@@ -77,7 +77,7 @@ impl fmt::Display for HashError {
             }
             Self::NoMemory => "there is not enough memory for the password hash",
             Self::TooLittleMemory => {
-                "this machine has too little memory for argon2id; use --hash-password=sha512-crypt"
+                "there is too little memory here for argon2id; use --hash-password=sha512-crypt"
             }
         })
     }

@@ -114,6 +114,8 @@ fn assert_refused_at_the_start(hash: &str, takes: u32) {
     let (code, _, error) = texts(within(20_000, &user).output().unwrap());
     let why = format!("the password hash of \"ann\" takes {takes} MiB");
     assert!(error.contains(&why), "{error}");
+    let source = "that the limits of the process (ulimit -v and -d) leave, hashes may take ";
+    assert!(error.contains(source), "{error}");
     assert_eq!(code, Some(1));
 }
 
