@@ -91,7 +91,7 @@ impl Capacity {
         let limit = if most < wanted {
             let bound = LimitCause::Files;
             if is_chosen(config) {
-                log::warn!("Limited to {most} connections instead of {wanted} by {bound}");
+                log::warn!("Limited to {most} instead of {wanted} connections by {bound}");
             }
             (most, bound)
         } else {
@@ -105,9 +105,9 @@ impl Capacity {
             return limit;
         }
         if connections == 0 {
-            let least = worst_case_bytes(1, profile);
+            let (left, least) = (bytes / 1024, worst_case_bytes(1, profile).div_ceil(1024));
             log::warn!(
-                "{bound} leaves {bytes} bytes, but one connection can take {least}: one is allowed"
+                "{bound} leaves {left} KiB, but one connection can take {least} KiB: one is allowed"
             );
         }
         (connections.max(1), bound)
@@ -148,11 +148,9 @@ pub(crate) fn is_chosen(config: &Config) -> bool {
 
 /// Logs the most memory that they can take.
 pub(crate) fn log(connections: usize, profile: MemoryProfile) {
-    let bytes = worst_case_bytes(connections, profile);
-    log::info!(
-        "Up to {connections} connections, which can take {} MiB of memory",
-        bytes.div_ceil(1024 * 1024)
-    );
+    let mebibytes = worst_case_bytes(connections, profile).div_ceil(1024 * 1024);
+    let plural = if connections == 1 { "" } else { "s" };
+    log::info!("Up to {connections} connection{plural}, which can take {mebibytes} MiB of memory");
 }
 
 /// Of `limit` descriptors (`None`: no limit), those for connections and passive listeners.

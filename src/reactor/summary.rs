@@ -8,7 +8,7 @@ impl Reactor {
     pub fn log_summary(&self) {
         let activity = self.activity();
         log::info!(
-            "{} connections ({} of them open), {} commands",
+            "Connections: {} ({} of them open), commands: {}",
             activity.connections,
             self.connections(),
             activity.commands

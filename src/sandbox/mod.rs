@@ -224,7 +224,8 @@ pub fn enforce(plan: &SandboxPlan) -> Result<Report, Error> {
     report.add(privileges::keep_memory_private());
     let others = privileges::other_threads();
     if others > 0 {
-        let text = format!("{others} threads started before it and are not confined to its paths");
+        let text =
+            format!("threads that started before it are not confined to its paths: {others}");
         report.lacking.push(text);
     }
     report.lacking.extend(rules.unreachable());

@@ -94,7 +94,7 @@ pub fn check(config: &Config, now: i64) -> Vec<Finding> {
         connections, bound, ..
     } = capacity.connections(config, mode, profile);
     if connections < wanted && is_chosen(config) {
-        let text = format!("limited to {connections} connections instead of {wanted} by {bound}");
+        let text = format!("limited to {connections} instead of {wanted} connections by {bound}");
         findings.push(Finding::Note(text));
     }
     findings

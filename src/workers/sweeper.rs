@@ -60,14 +60,14 @@ fn report(result: SweepResult) {
         skipped_directories,
     } = result;
     if removed > 0 {
-        log::info!("Removed {removed} unfinished uploads; {kept} are in use");
+        log::info!("Unfinished uploads: {removed} removed, {kept} in use");
     } else {
-        log::debug!("No unfinished uploads to remove; {kept} are in use");
+        log::debug!("Unfinished uploads: none to remove, {kept} in use");
     }
     if skipped_directories > 0 {
         log::warn!(
-            "Unfinished uploads may remain in {skipped_directories} directories, which are \
-             unreadable or too deep"
+            "Unfinished uploads may remain in directories that are unreadable or too deep \
+             ({skipped_directories} of them)"
         );
     }
 }

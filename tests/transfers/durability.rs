@@ -159,7 +159,7 @@ fn confirmed_uploads_survive_kill_and_partial_ones_are_swept() {
     for left in [".mioftpd", "slow", "unique"] {
         assert!(!listed.contains(left), "{listed}");
     }
-    server.wait_for_log("Removed ");
+    server.wait_for_log(" removed, ");
     let confirmed = confirmed.into_inner().unwrap();
     for name in server.names() {
         let name = name.into_string().unwrap();
@@ -185,7 +185,7 @@ fn sweep_keeps_open_uploads_of_another_server() {
         std::fs::write(root.join(STALE), "").unwrap();
     });
     // The first sweep is complete: files created from here on are left to the second server.
-    first.wait_for_log("Removed 1 unfinished uploads; 0 are in use");
+    first.wait_for_log("Unfinished uploads: 1 removed, 0 in use");
     let mut client = Client::login(first.address()).unwrap();
     let mut data = client.begin("STOR file").unwrap();
     data.write_all(b"half").unwrap();
@@ -197,9 +197,9 @@ fn sweep_keeps_open_uploads_of_another_server() {
         .into_iter()
         .fold(Starter::default(), Starter::argument);
     let second = second.start();
-    let line = second.wait_for_log("Removed ");
+    let line = second.wait_for_log(" removed, ");
     assert!(
-        line.contains("Removed 1 unfinished uploads; 1 are in use"),
+        line.contains("Unfinished uploads: 1 removed, 1 in use"),
         "{line}"
     );
     assert!(!first.file("below").join(STALE).exists());

@@ -92,6 +92,7 @@ impl Acceptor {
     pub fn warning(&self, now: i64) -> Option<String> {
         let what = match self.credentials.expiry(now) {
             Expiry::Valid => return None,
+            Expiry::Soon { days: 1 } => "expires in one day".to_owned(),
             Expiry::Soon { days } => format!("expires in {days} days"),
             Expiry::Expired => "has expired".to_owned(),
             Expiry::NotYet => "is not valid yet: is this host's clock right?".to_owned(),
@@ -194,6 +195,7 @@ mod tests {
         for (now, warning) in [
             (now, None),
             (last - 2 * DAY, Some("The certificate expires in 2 days")),
+            (last - DAY, Some("The certificate expires in one day")),
             (last + 1, Some("The certificate has expired")),
             (now - 2 * DAY, Some(not_yet)),
         ] {

@@ -62,7 +62,7 @@ fn chosen_number_of_connections_that_descriptors_do_not_allow_is_warned_of() {
     change(&world, &server, "", READ);
     assert!(!server.log().contains("Limited to"));
     change(&world, &server, "[limits]\nconnections = 4096", READ);
-    server.wait_for_log("Limited to 2 connections instead of 4096 by the limit of open files");
+    server.wait_for_log("Limited to 2 instead of 4096 connections by the limit of open files");
 }
 
 /// One login would take more than all clients may.
@@ -121,7 +121,8 @@ fn memory_limit_lowers_number_of_connections() {
     );
     assert!(1 < few && few < more && more < 1000, "{few} {more}");
     let server = world.start("[limits]\nmemory = \"1MiB\"");
-    server.wait_for_log("limits.memory leaves 1048576 bytes");
+    server.wait_for_log("limits.memory leaves 1024 KiB, but one connection can take ");
+    server.wait_for_log("Up to 1 connection, which can take ");
     let _session = server.connect();
     from(THERE, server.address()).expect(421);
     server.wait_for_log("): there are as many connections as limits.memory allows");

@@ -107,7 +107,7 @@ fn remove_unfinished_controls_sweep_at_start() {
     assert!(world.path("root").join(LEFT).exists());
     drop(server);
     let server = world.start("[storage]\nremove-unfinished = true");
-    server.wait_for_log("Removed 1 ");
+    server.wait_for_log("Unfinished uploads: 1 removed, ");
     assert!(!world.path("root").join(LEFT).exists());
 }
 
