@@ -40,10 +40,6 @@ enum WhenRemoved {
 }
 use WhenRemoved::{Refused, RefusedUnless, Warned};
 
-/// What `account.shadow` sets, too: the file of the system says there when a user is locked or expires, and
-/// changes of it are as deliberate as those of the configuration.
-const OF_SHADOW: [&str; 2] = ["account.enabled", "account.expires"];
-
 fn is_emptied(old: &[Cidr], new: &[Cidr]) -> bool {
     !old.is_empty() && new.is_empty()
 }
@@ -156,7 +152,9 @@ pub(crate) fn losses(old: &Config, new: &Config) -> Vec<Loss> {
         let is_present = old.accounts.get(&after.name).is_some();
         let is_removed = |row: &&Row<Account>| {
             let is_set = |config: &Config| config.origins.is_set(Some(&after.name), row.key);
-            !is_set(new) && (is_set(old) || !is_present || !OF_SHADOW.contains(&row.key))
+            // What no key has set, such as the lock of a user in `account.shadow`, is not lost. A former
+            // account has no origins any more.
+            !is_set(new) && (is_set(old) || !is_present)
         };
         let opened = ACCOUNT_ROWS.iter().filter(|row| (row.opens)(before, after));
         for row in opened.filter(is_removed) {
