@@ -17,17 +17,14 @@ use crate::auth::{
 use crate::net::ClientCertStatus;
 use crate::observe::target;
 use crate::session::SessionEvent;
-use crate::workers::{Job, Work};
+use crate::workers::Work;
 
 impl LoopContext {
     /// Gives verifications to workers that have time for them.
     fn start_logins(&mut self) {
         while let Some((id, verification)) = self.limiters.login_queue.next() {
-            self.io.runner.submit(Job {
-                id,
-                storage: Arc::clone(&self.policy.storage),
-                work: Work::Verify(verification),
-            });
+            let storage = Arc::clone(&self.policy.storage);
+            self.submit(id, storage, Work::Verify(verification));
         }
     }
 }

@@ -119,6 +119,7 @@ mod tests {
     use super::*;
     use crate::auth::{Account, Accounts, Check, LoginCredentials, Secret};
     use crate::limits::LOGINS_QUEUED;
+    use crate::metrics::JobTimes;
 
     const HASH: &str =
         "$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHRzYWx0$WHwbVkQ5XzAMaltcqwxy+X9v0VxYTVTjS9BRTrowawM";
@@ -151,7 +152,11 @@ mod tests {
             assert!(queue.next().is_none(), "one thread computes");
             owners.push(id.owner);
             let outcome = JobResult::Panicked;
-            assert!(queue.leave(&Completion { id, outcome }));
+            assert!(queue.leave(&Completion {
+                id,
+                outcome,
+                times: JobTimes::default()
+            }));
         }
         owners
     }
@@ -187,6 +192,7 @@ mod tests {
         queue.leave(&Completion {
             id: running,
             outcome,
+            times: JobTimes::default(),
         });
         assert_eq!(drain(&mut queue), [20, 30, 40, 11, 21, 12, 13]);
     }

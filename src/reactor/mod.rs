@@ -27,6 +27,7 @@ mod count_retry;
 mod count_wait;
 mod data;
 mod data_turn;
+mod delivery;
 mod download_end;
 mod drain;
 mod early_handshake;
@@ -226,35 +227,6 @@ impl Reactor {
             }
         }
         self.events = events;
-        count
-    }
-
-    /// Returns the number of completions.
-    fn deliver_completions(&mut self) -> usize {
-        let mut completions = std::mem::take(&mut self.completions);
-        self.context.io.runner.collect(&mut completions);
-        let count = completions.len();
-        let mut has_login = false;
-        for completion in completions.drain(..) {
-            self.context.activity.completions += 1;
-            self.context.counts.done(completion.times);
-            has_login |= self.context.limiters.login_queue.leave(&completion);
-            if let Some(prefix) = self.context.limiters.handshakes.leave(&completion) {
-                self.start_handshakes(prefix);
-            }
-            let key = Key::from_bits(completion.id.owner);
-            if self.connections.get_mut(key).is_none() {
-                actions::discard_late(completion.outcome, &mut self.context);
-                continue;
-            }
-            self.run_turn(key, |connection, context| {
-                connection.complete(completion, context)
-            });
-        }
-        self.completions = completions;
-        if has_login {
-            self.go_on_with_logins();
-        }
         count
     }
 

@@ -1,0 +1,38 @@
+//! Completions of jobs: each finds its connection by key, and is a turn of it.
+//!
+//! A connection that is gone finds nothing; what the job owned is closed. A job that has ended makes room in
+//! the queues of logins and handshakes.
+
+use super::{Reactor, actions};
+use crate::event_loop::Key;
+
+impl Reactor {
+    /// Returns the number of completions.
+    pub(super) fn deliver_completions(&mut self) -> usize {
+        let mut completions = std::mem::take(&mut self.completions);
+        self.context.io.runner.collect(&mut completions);
+        let count = completions.len();
+        let mut has_login = false;
+        for completion in completions.drain(..) {
+            self.context.activity.completions += 1;
+            self.context.counts.done(completion.times);
+            has_login |= self.context.limiters.login_queue.leave(&completion);
+            if let Some(prefix) = self.context.limiters.handshakes.leave(&completion) {
+                self.start_handshakes(prefix);
+            }
+            let key = Key::from_bits(completion.id.owner);
+            if self.connections.get_mut(key).is_none() {
+                actions::discard_late(completion.outcome, &mut self.context);
+                continue;
+            }
+            self.run_turn(key, |connection, context| {
+                connection.complete(completion, context)
+            });
+        }
+        self.completions = completions;
+        if has_login {
+            self.go_on_with_logins();
+        }
+        count
+    }
+}
