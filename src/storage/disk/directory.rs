@@ -16,7 +16,7 @@ use super::lookup::Root;
 use super::parent::Parent;
 use super::permissions::{self, NameAccess};
 use super::statx::stat_at;
-use super::temporary::is_reserved;
+use super::temporary_name::is_reserved;
 use super::{HARMLESS, operations};
 use crate::protocol::permissions::Permissions;
 use crate::storage::{

@@ -18,6 +18,8 @@ pub(super) enum FileSystem {
     /// The entry of a directory holds the size and the first cluster of its file, and a rename leaves both in
     /// memory: msdos, VFAT and exFAT.
     Fat,
+    /// Behind FUSE is one of another type, which the kernel does not know. A rename counts as ordered.
+    Fuse,
 }
 
 /// What is synced around a rename, in this order.
@@ -34,6 +36,7 @@ pub(super) struct Steps {
 /// The types, as in statfs(2).
 const MSDOS: u64 = 0x4d44;
 const EXFAT: u64 = 0x2011_bab0;
+const FUSE: u64 = 0x6573_5546;
 const UBIFS: u64 = 0x2405_1905;
 const XFS: u64 = 0x5846_5342;
 
@@ -51,28 +54,34 @@ impl FileSystem {
         match number.try_into().unwrap_or(0) {
             MSDOS | EXFAT => Self::Fat,
             UBIFS | XFS => Self::Delayed,
+            FUSE => Self::Fuse,
             _ => Self::Ordered,
         }
     }
 
-    /// Whether a file can get this name. FAT refuses some characters only when a name is made, which for an
-    /// upload is at its end.
-    pub(super) fn allows(self, name: &[u8]) -> bool {
+    /// Whether a file can get this name; `None`: it has to be tried. FAT refuses some characters only when a
+    /// name is made, which for an upload is at its end.
+    pub(super) fn allows(self, name: &[u8]) -> Option<bool> {
         let is_bad = |byte: &u8| *byte < b' ' || br#""*:<>?\|"#.contains(byte);
-        self != Self::Fat || !(name.iter().any(is_bad) || name.ends_with(b" "))
+        let has_bad = name.iter().any(is_bad);
+        match self {
+            Self::Ordered | Self::Delayed => Some(true),
+            Self::Fat => Some(!has_bad && !name.ends_with(b" ")),
+            Self::Fuse => (!has_bad && str::from_utf8(name).is_ok()).then_some(true),
+        }
     }
 
     /// What to sync around a rename. `loses_old`: a power cut could take an old file, the target that is
     /// replaced, or the one whose name changes.
     pub(super) const fn steps(self, durability: Durability, loses_old: bool) -> Steps {
         let (before, after, names) = match (self, durability) {
-            (Self::Ordered, Durability::None) => (false, false, false),
+            (Self::Ordered | Self::Fuse, Durability::None) => (false, false, false),
             (Self::Delayed, Durability::None) => (loses_old, false, false),
             // The old entry is freed at the rename: each step without the others loses both files.
             (Self::Fat, Durability::None) => (loses_old, loses_old, loses_old),
-            (Self::Ordered | Self::Delayed, Durability::Rename) => (true, false, false),
-            (Self::Ordered | Self::Delayed, Durability::Fsync) => (true, false, true),
             (Self::Fat, Durability::Rename | Durability::Fsync) => (true, true, true),
+            (_, Durability::Rename) => (true, false, false),
+            (_, Durability::Fsync) => (true, false, true),
         };
         Steps {
             before,
@@ -85,7 +94,7 @@ impl FileSystem {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use FileSystem::{Delayed, Fat, Ordered};
+    use FileSystem::{Delayed, Fat, Fuse, Ordered};
 
     #[test]
     fn type_of_the_file_system_is_recognised() {
@@ -94,7 +103,7 @@ mod tests {
             (0x9123_683e, Ordered), // btrfs
             (0xf2f5_2010, Ordered), // F2FS
             (0x72b6, Ordered),      // JFFS2
-            (0x6573_5546, Ordered), // FUSE
+            (0x6573_5546, Fuse),    // FUSE
             (0x2405_1905, Delayed), // UBIFS
             (0x5846_5342, Delayed), // XFS
             (0x4d44, Fat),          // msdos, VFAT
@@ -120,8 +129,9 @@ mod tests {
             "\t",
             "end ",
         ] {
-            assert!(!Fat.allows(name.as_bytes()), "{name:?}");
-            assert!(Ordered.allows(name.as_bytes()) && Delayed.allows(name.as_bytes()));
+            assert_eq!(Fat.allows(name.as_bytes()), Some(false), "{name:?}");
+            let others = [Ordered, Delayed].map(|one| one.allows(name.as_bytes()));
+            assert_eq!(others, [Some(true); 2]);
         }
         for name in [
             "a",
@@ -131,7 +141,11 @@ mod tests {
             "ÄÖ",
             ".hidden",
         ] {
-            assert!(Fat.allows(name.as_bytes()), "{name:?}");
+            let both = [Fat, Fuse].map(|one| one.allows(name.as_bytes()));
+            assert_eq!(both, [Some(true); 2], "{name:?}");
+        }
+        for name in [&b"a:b"[..], b"\xff"] {
+            assert_eq!(Fuse.allows(name), None, "{name:?}");
         }
     }
 

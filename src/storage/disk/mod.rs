@@ -20,6 +20,7 @@ mod space;
 mod statx;
 mod sweep;
 mod temporary;
+mod temporary_name;
 mod upload;
 
 use std::io;
@@ -164,7 +165,7 @@ fn open(root: &Root, path: &VirtualPath, wait: Wait) -> Result<(DiskFile, Metada
 
 /// Hides temporary files from clients.
 fn refuse_reserved(path: &VirtualPath) -> Result<()> {
-    if path.parts().any(temporary::is_reserved) {
+    if path.parts().any(temporary_name::is_reserved) {
         return Err(Error::NotFound);
     }
     Ok(())

@@ -55,7 +55,7 @@ pub(super) fn rename(
 /// What to sync around the rename, beside the names that the durability says.
 fn steps(to: &Name<'_>, durability: Durability) -> Result<Steps> {
     Ok(match FileSystem::of(&to.parent) {
-        FileSystem::Ordered => Steps::default(),
+        FileSystem::Ordered | FileSystem::Fuse => Steps::default(),
         FileSystem::Delayed => FileSystem::Delayed.steps(durability, to.kind()?.is_some()),
         FileSystem::Fat => FileSystem::Fat.steps(durability, true),
     })

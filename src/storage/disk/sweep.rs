@@ -14,7 +14,8 @@ use rustix::io::Errno;
 
 use super::HARMLESS;
 use super::lookup::Root;
-use super::temporary::{is_temporary, lock};
+use super::temporary::lock;
+use super::temporary_name::is_temporary;
 use crate::limits::SWEEP_DEPTH;
 use crate::storage::Wait;
 

@@ -1,14 +1,14 @@
 //! Temporary files, and the atomic rename over their target.
 //!
-//! It owns the reserved names and the descriptor of the directory, so a rename of the directory during
-//! the upload has no effect. A temporary file is locked while it is open, so the sweep can tell it from
-//! a stale one. It does not write the file.
+//! It owns the descriptor of the directory, so a rename of the directory during the upload has no effect. A
+//! temporary file is locked while it is open, so the sweep can tell it from a stale one. It does not write
+//! the file.
 //!
 //! STOU reserves the final name by hashing it into the temporary file's name: `O_EXCL` on that name
 //! detects a concurrent reservation. The final name appears only at the rename, and a crash leaves only
 //! a temporary file, which the sweep removes.
 
-use std::hash::{BuildHasher as _, DefaultHasher, Hasher as _, RandomState};
+use std::hash::{BuildHasher as _, RandomState};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags, RenameFlags};
@@ -17,35 +17,17 @@ use rustix::io::{Errno, retry_on_intr};
 use super::file_system::{FileSystem, Steps};
 use super::parent::Parent;
 use super::statx::stat_at;
+use super::temporary_name::{random, stable_hash, temporary_name, trial_name};
 use crate::storage::{Durability, Error, Metadata, Result, existing};
 
-const PREFIX: &[u8] = b".mioftpd-";
-const SUFFIX: &[u8] = b".tmp";
-
-/// Hexadecimal digits between prefix and suffix.
-const DIGITS: usize = 16;
+/// The longest name that is tried. With the rest around it, it fits into the 255 bytes of most file systems.
+const TRIED_BYTES: usize = 200;
 
 /// Attempts to find a free temporary name. More than one collision is an attack.
 const ATTEMPTS: u64 = 16;
 
 /// The largest number that STOU appends to a name.
 const LAST_NUMBER: u32 = 9999;
-
-/// Whether the name is hidden from clients.
-pub(super) fn is_reserved(name: &[u8]) -> bool {
-    name.starts_with(PREFIX) && name.ends_with(SUFFIX)
-}
-
-/// Whether the name is that of a temporary file: a subset of the reserved names.
-pub(super) fn is_temporary(name: &[u8]) -> bool {
-    let number = name
-        .strip_prefix(PREFIX)
-        .and_then(|name| name.strip_suffix(SUFFIX));
-    number.is_some_and(|number| {
-        let is_digit = |byte: &u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
-        number.len() == DIGITS && number.iter().all(is_digit)
-    })
-}
 
 /// A pending rename of a temporary file to its target.
 pub(super) struct Replacement {
@@ -75,9 +57,6 @@ impl Replacement {
     ) -> Result<(OwnedFd, Self)> {
         let keys = RandomState::new();
         let file_system = FileSystem::of(&directory);
-        if !file_system.allows(&target) {
-            return Err(Error::BadName);
-        }
         for attempt in 0..ATTEMPTS {
             let temporary = temporary_name(keys.hash_one(attempt));
             if let Some(file) = make_temporary(directory.as_fd(), &temporary)? {
@@ -88,7 +67,7 @@ impl Replacement {
                     condition,
                     file_system,
                 };
-                return Ok((file, replacement));
+                return replacement.with_allowed_name(file);
             }
         }
         Err(Error::Exists)
@@ -104,9 +83,6 @@ impl Replacement {
             target: wanted.to_vec(),
             condition: TargetCondition::Absent,
         };
-        if !replacement.file_system.allows(wanted) {
-            return Err(Error::BadName);
-        }
         for number in 0..=LAST_NUMBER {
             if number > 0 {
                 replacement.target = [wanted, format!(".{number}").as_bytes()].concat();
@@ -121,7 +97,7 @@ impl Replacement {
             };
             // The previous holder of the reservation may have committed since the check above.
             match replacement.target_exists() {
-                Ok(false) => return Ok((file, replacement)),
+                Ok(false) => return replacement.with_allowed_name(file),
                 exists => {
                     replacement.discard();
                     exists?;
@@ -129,6 +105,31 @@ impl Replacement {
             }
         }
         Err(Error::Exists)
+    }
+
+    /// Refuses a target that the file system does not allow, which it may say only at the rename.
+    fn with_allowed_name(self, file: OwnedFd) -> Result<(OwnedFd, Self)> {
+        let allows = self.file_system.allows(&self.target);
+        if allows.unwrap_or_else(|| self.try_name()) {
+            return Ok((file, self));
+        }
+        self.discard();
+        Err(Error::BadName)
+    }
+
+    /// Whether a temporary file can be created whose name contains the target; it is removed. Under its own
+    /// name it would be seen, or be an existing file.
+    fn try_name(&self) -> bool {
+        if self.target.len() > TRIED_BYTES {
+            return true;
+        }
+        let tried = trial_name(&self.target);
+        let made = make_temporary(self.directory.as_fd(), &tried);
+        if made.is_ok() {
+            self.unlink(&tried);
+        }
+        // exfat-fuse refuses a name as missing; the directory is not, as the temporary file is in it.
+        !matches!(made, Err(Error::BadName | Error::NotFound))
     }
 
     /// The final name.
@@ -195,7 +196,8 @@ impl Replacement {
 
     /// What is to be synced around the rename.
     pub(super) fn steps(&self, durability: Durability) -> Result<Steps> {
-        let replaces = self.file_system != FileSystem::Ordered && self.target_exists()?;
+        let is_ordered = matches!(self.file_system, FileSystem::Ordered | FileSystem::Fuse);
+        let replaces = !is_ordered && self.target_exists()?;
         Ok(self.file_system.steps(durability, replaces))
     }
 
@@ -225,23 +227,10 @@ impl Replacement {
     }
 }
 
-fn temporary_name(number: u64) -> Vec<u8> {
-    let digits = format!("{number:0DIGITS$x}");
-    [PREFIX, digits.as_bytes(), SUFFIX].concat()
-}
-
-/// The same in all processes of one build. If another build hashes differently, two uploads may reserve
-/// one name; then the second commit fails with [`Error::Exists`].
-fn stable_hash(name: &[u8]) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    hasher.write(name);
-    hasher.finish()
-}
-
 /// Whether the process may not create files in this directory. access(2) ignores Landlock, so this creates
 /// a temporary file and removes it.
 pub(super) fn is_read_only(directory: BorrowedFd<'_>) -> bool {
-    let name = temporary_name(RandomState::new().hash_one(0_u64));
+    let name = temporary_name(random());
     let made = make_temporary(directory, &name);
     if let Ok(Some(_)) = made {
         let _ = rustix::fs::unlinkat(directory, &name, AtFlags::empty());
@@ -329,21 +318,26 @@ mod tests {
     }
 
     #[test]
-    fn reserved_names_include_temporary_names() {
-        assert!(is_reserved(b".mioftpd-0123456789abcdef.tmp"));
-        assert!(!is_reserved(b".mioftpd-0123456789abcdef"));
-        assert!(!is_reserved(b"mioftpd-0123456789abcdef.tmp"));
-        assert!(!is_reserved(b"x.tmp"));
-        assert!(is_temporary(b".mioftpd-0123456789abcdef.tmp"));
-        for other in [
-            &b".mioftpd-.tmp"[..],
-            b".mioftpd-notes.tmp",
-            b".mioftpd-0123456789abcde.tmp",
-            b".mioftpd-0123456789abcdef0.tmp",
-            b".mioftpd-0123456789ABCDEF.tmp",
-            b"0123456789abcdef",
-        ] {
-            assert!(!is_temporary(other));
+    fn name_is_tried_where_only_the_file_system_knows() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = Root::open(directory.path(), None).unwrap();
+        let check = |name: &[u8]| {
+            let parent = Parent::open(&root, b".", Durability::None).unwrap();
+            let condition = TargetCondition::Any;
+            let (file, made) = Replacement::create(parent, b"a".to_vec(), condition).unwrap();
+            let target = name.to_vec();
+            let made = Replacement { target, ..made };
+            let (_, made) = made.on(FileSystem::Fuse).with_allowed_name(file)?;
+            made.discard();
+            Ok(())
+        };
+        // No file system allows a NUL.
+        assert_eq!(check(b"a\0b"), Err(Error::BadName));
+        let longest = [b':'; TRIED_BYTES];
+        let too_long = [&longest[..], b"x"].concat();
+        for name in [&b"a"[..], b"a:b", b"\xff", &longest, &too_long] {
+            assert_eq!(check(name), Ok(()), "{name:?}");
         }
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
     }
 }

@@ -15,7 +15,8 @@ use super::in_place::{is_fixed, rename_obstacle};
 use super::lookup::{Root, split};
 use super::parent::Parent;
 use super::statx::stat_at;
-use super::temporary::{Replacement, TargetCondition, is_reserved, lock};
+use super::temporary::{Replacement, TargetCondition, lock};
+use super::temporary_name::is_reserved;
 use super::{HARMLESS, refuse_reserved, space};
 use crate::storage::{
     Durability, Error, InPlace, Kind, Placement, Policy, ReplaceFiles, Result, Umask, Upload,
