@@ -16,7 +16,7 @@ const CHEAP_HASH: &str = "$2b$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFF
 
 /// Of `secret`, by bcrypt, with high costs.
 const HASH_OF_SECONDS: &str = "$2b$12$abcdefghijklmnopqrstuuT1Iwu6o8Wx7BoOyIMHfgVJq6JO/IJhW";
-const HASH_OF_MANY_SECONDS: &str = "$2b$16$abcdefghijklmnopqrstuuCwltwh9yXlJn70oKCHVaHYKxkISg7/q";
+const HASH_OF_MANY_SECONDS: &str = "$2b$14$abcdefghijklmnopqrstuug2/T3netL3BPRcnafSaAr9lEfTNoLyC";
 
 fn accounts() -> Accounts {
     slow_accounts(&hash_password(&"secret".into()).unwrap())

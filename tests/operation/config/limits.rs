@@ -62,7 +62,7 @@ fn chosen_number_of_connections_that_descriptors_do_not_allow_is_warned_of() {
     change(&world, &server, "", READ);
     assert!(!server.log().contains("Limited to"));
     change(&world, &server, "[limits]\nconnections = 4096", READ);
-    server.wait_for_log("Limited to 2 instead of 4096 connections by the limit of open files");
+    server.wait_for_log("Limited to 1 instead of 4096 connections by the limit of open files");
 }
 
 /// One login would take more than all clients may.
