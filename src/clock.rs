@@ -26,12 +26,9 @@ impl Instant {
     /// The monotonic clock.
     pub fn now() -> Self {
         let (seconds, nanoseconds) = monotonic_clock();
-        let seconds = u64::try_from(seconds).unwrap_or(0);
-        Self::from_nanoseconds(
-            seconds
-                .saturating_mul(SECOND)
-                .saturating_add(nanoseconds.into()),
-        )
+        // It counts from the start of the system, and never becomes negative or so large.
+        let nanoseconds_of_seconds = seconds.cast_unsigned().wrapping_mul(SECOND);
+        Self::from_nanoseconds(nanoseconds_of_seconds.wrapping_add(nanoseconds.into()))
     }
 
     const fn from_nanoseconds(nanoseconds: u64) -> Self {

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use super::family::{Family, Kind, Sample, Value};
-use super::histogram::Histogram;
+use super::histogram::{Histogram, nanoseconds};
 use super::jobs::{JobTimes, Jobs};
 use crate::protocol::command::{Command, TABLE};
 
@@ -263,9 +263,4 @@ impl Counts {
             .chain(self.jobs.families())
             .collect()
     }
-}
-
-/// Up to 584 years.
-fn nanoseconds(time: Duration) -> u64 {
-    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -21,8 +21,7 @@ pub(crate) struct LoopTimes {
     read: Instant,
     /// What this iteration has come to so far.
     iteration: Iteration,
-    /// In all polls.
-    pub(super) asleep: u64,
+    began: Instant,
     /// In all iterations behind their polls.
     pub(super) awake: u64,
     usual: Histogram,
@@ -80,7 +79,7 @@ impl LoopTimes {
             woke: now,
             read: now,
             iteration: Iteration::NoTurn,
-            asleep: 0,
+            began: now,
             awake: 0,
             usual: Histogram::default(),
             iterations: Histogram::default(),
@@ -105,7 +104,6 @@ impl LoopTimes {
         }
         self.iteration = Iteration::NoTurn;
         self.awake += awake;
-        self.asleep += now.nanoseconds_since(self.read);
         (self.woke, self.read) = (now, now);
     }
 
@@ -201,6 +199,13 @@ impl LoopTimes {
         }
     }
 
+    /// In all polls.
+    pub(super) const fn asleep(&self) -> u64 {
+        let all = self.read.nanoseconds_since(self.began);
+        all.saturating_sub(self.awake)
+            .saturating_sub(self.read.nanoseconds_since(self.woke))
+    }
+
     /// The histograms with what was counted once for some of them.
     pub(super) fn shown(&self) -> Shown {
         let mut lags = self.lags.clone();
@@ -240,7 +245,7 @@ mod tests {
             }
         }
         times.woke(now);
-        assert_eq!((times.asleep, times.awake), (30_000, 10_000));
+        assert_eq!((times.asleep(), times.awake), (30_000, 10_000));
         let shown = times.shown();
         assert_eq!(longest(&shown.turns), (4, 5 * MICROSECOND));
         // The second turn of an iteration waits for the first.

@@ -54,7 +54,7 @@ impl LoopTimes {
             (
                 "asleep_seconds",
                 "Time in which the event loop waited for events",
-                time(self.asleep),
+                time(self.asleep()),
             ),
             ("awake_seconds", "Time in which it worked", time(self.awake)),
         ]

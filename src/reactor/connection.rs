@@ -196,10 +196,7 @@ impl Connection {
 
     /// Takes the times of a turn that has ended, in which so many commands were executed.
     fn take_times(&mut self, executed: u64, context: &mut LoopContext) {
-        let session = &self.session;
-        let is_waiting = session.accepts_command() || session.is_transferring();
-        let is_over = is_waiting || session.is_switching() || session.is_closing();
-        let is_served = is_over && !self.has_output();
+        let is_served = !self.session.is_working() && !self.has_output();
         context.times.turned(|| context.io.network.now());
         context.times.served(&mut self.serving, executed, is_served);
     }
