@@ -237,7 +237,7 @@ fn sweep_at_startup_keeps_uploads_of_another_server() {
         // The sweeper has the lowest priority: a busy loop here could starve it.
         thread::sleep(Duration::from_millis(1));
         let log = LOG.lock().unwrap();
-        log.contains("; 1 are in use").then_some(())
+        log.contains("none to remove, 1 in use").then_some(())
     });
     std::io::Write::write_all(&mut input, b" the other").unwrap();
     drop(input);
