@@ -9,6 +9,11 @@ use crate::net::tls::{
     CredentialsError, SelfSigned,
 };
 
+/// The warning where accounts have passwords, and no certificate is configured.
+pub(super) const PLAINTEXT_PASSWORDS: &str = "Passwords go in the clear: there is no TLS. Set \
+    tls.certificate or tls.self-signed (--tls-self-signed), and tls.require to \"login\"; or tls.require \
+    (--tls-require) to \"none\" if that is intended";
+
 /// Loads the certificates. The TLS sessions of `present`, which the result replaces, stay resumable.
 pub(super) fn load(
     config: &TlsConfig,

@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use rustix::fs::Access;
 
+use super::tls;
 use crate::auth::{Account, Denial, Secret};
 use crate::config::{Config, TlsConfig, directory_of};
 use crate::sandbox::RunAs;
@@ -67,11 +68,7 @@ fn plaintext_passwords(config: &Config, addresses: &[SocketAddr]) -> Option<Stri
             "Passwords may go in the clear: set tls.require (--tls-require) to \"login\", or to \"none\" \
              if that is intended"
         }
-        None => {
-            "Passwords go in the clear: there is no TLS. Set tls.certificate or tls.self-signed \
-             (--tls-self-signed), and tls.require to \"login\"; or tls.require (--tls-require) to \
-             \"none\" if that is intended"
-        }
+        None => tls::PLAINTEXT_PASSWORDS,
     };
     Some(text.to_owned())
 }

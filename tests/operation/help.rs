@@ -4,7 +4,7 @@
 
 use std::process::Output;
 
-use crate::support::mioftpd;
+use crate::support::{Starter, mioftpd};
 
 macro_rules! features {
     ($($name:literal)*) => { &[$(($name, cfg!(feature = $name))),*] };
@@ -118,4 +118,33 @@ fn help_is_in_the_readme() {
     if FEATURES.iter().all(|(_, is_built_in)| *is_built_in) {
         assert_eq!(lines, shown);
     }
+}
+
+/// The remedy is one that this build has.
+#[test]
+fn warning_of_passwords_in_the_clear_has_the_remedy_of_the_build() {
+    let secret = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(secret.path(), "secret\n").unwrap();
+    let server = |options: &[&str]| {
+        let starter = Starter::default().listen("0.0.0.0:0").argument("-u");
+        let starter = starter.argument("ann").argument("--password-file");
+        let starter = starter.argument(secret.path()).serving(|_| ());
+        let starter = options
+            .iter()
+            .fold(starter, |starter, option| starter.argument(option));
+        starter.start()
+    };
+    let line = server(&[]).wait_for_log("Passwords go in the clear");
+    assert_eq!(
+        line.contains("--tls-self-signed"),
+        cfg!(feature = "tls"),
+        "{line}"
+    );
+    assert_eq!(
+        line.contains("--features tls"),
+        !cfg!(feature = "tls"),
+        "{line}"
+    );
+    let log = server(&["--tls-require", "none"]).log();
+    assert!(!log.contains("in the clear"), "{log}");
 }
