@@ -8,6 +8,8 @@ mod account_storage;
 mod change;
 mod check;
 mod client;
+#[cfg_attr(not(feature = "settings"), path = "no_closed_accounts.rs")]
+mod closed_accounts;
 #[cfg_attr(not(feature = "quotas"), path = "no_counters.rs")]
 mod counters;
 mod error;

@@ -8,12 +8,11 @@ use std::fs;
 use std::net::SocketAddr;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use rustix::fs::Access;
 
-use super::tls;
-use crate::auth::{Account, Denial, Secret};
+use super::{closed_accounts, tls};
+use crate::auth::Account;
 use crate::config::{Config, TlsConfig, directory_of};
 use crate::sandbox::RunAs;
 use crate::session::TlsRequired;
@@ -47,7 +46,7 @@ pub(super) fn warnings(config: &Config, addresses: &[SocketAddr], now: i64) -> V
     let run_as = config.run_as.as_ref();
     found.extend(run_as.and_then(|user| not_reloadable(config, user)));
     found.extend(not_rotatable(config));
-    found.extend(closed_accounts(config, now));
+    found.extend(closed_accounts::warnings(config, now));
     found
 }
 
@@ -136,36 +135,6 @@ fn inaccessible_root(root: &Path, may_write: bool, run_as: Option<&RunAs>) -> Op
     Some(format!(
         "{user} cannot {action} {root}: its permissions do not allow it; chown or chmod it"
     ))
-}
-
-/// Accounts of which the file of the system says that they cannot log in, and accounts that have expired.
-fn closed_accounts(config: &Config, now: i64) -> Vec<String> {
-    let warning = |account: &Arc<Account>| {
-        let of_system = config.origins.is_set(Some(&account.name), "account.shadow");
-        let cause = match (&account.secret, account.is_open(now)) {
-            (Secret::Locked(why), _) => {
-                format!("its user {why}; set a password with passwd, or unlock it with passwd -u")
-            }
-            (_, Err(Denial::Expired)) if of_system => {
-                "its user or the password has expired; use chage -E or passwd".to_owned()
-            }
-            (_, Err(Denial::Expired)) => "it has expired; set a later date".to_owned(),
-            (_, _) => return None,
-        };
-        let key = if of_system {
-            "account.shadow"
-        } else {
-            "account.expires"
-        };
-        let origin = config.origins.prefix(Some(&account.name), key);
-        let name = String::from_utf8_lossy(&account.name);
-        Some(format!(
-            "{origin}The account {name:?} cannot log in: {cause}"
-        ))
-    };
-    let mut warnings: Vec<_> = config.accounts.iter().filter_map(warning).collect();
-    warnings.sort_unstable();
-    warnings
 }
 
 fn shown_user(run_as: Option<&RunAs>) -> String {

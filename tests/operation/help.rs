@@ -129,9 +129,7 @@ fn warning_of_passwords_in_the_clear_has_the_remedy_of_the_build() {
         let starter = Starter::default().listen("0.0.0.0:0").argument("-u");
         let starter = starter.argument("ann").argument("--password-file");
         let starter = starter.argument(secret.path()).serving(|_| ());
-        let starter = options
-            .iter()
-            .fold(starter, |starter, option| starter.argument(option));
+        let starter = options.iter().fold(starter, Starter::argument);
         starter.start()
     };
     let line = server(&[]).wait_for_log("Passwords go in the clear");
