@@ -10,6 +10,14 @@ use super::{Context, Deadline, Progress, Session, closing};
 use crate::protocol::reply::Reply;
 
 impl Session {
+    /// Whether a command is in progress whose first reply is not queued.
+    pub const fn is_working(&self) -> bool {
+        !matches!(
+            self.progress,
+            Progress::Idle | Progress::Transferring(_) | Progress::Switching(_) | Progress::Closing
+        )
+    }
+
     pub(super) fn restart_idle_timer(&self, cx: &mut Context<'_>) {
         let until = cx.now + self.idle_time(cx);
         cx.deadlines.set(Deadline::Idle, until);

@@ -228,14 +228,6 @@ impl Session {
         matches!(self.progress, Progress::Idle)
     }
 
-    /// Whether a command is in progress whose first reply is not queued.
-    pub const fn is_working(&self) -> bool {
-        !matches!(
-            self.progress,
-            Progress::Idle | Progress::Transferring(_) | Progress::Switching(_) | Progress::Closing
-        )
-    }
-
     /// Whether the last reply is sent.
     pub const fn is_closing(&self) -> bool {
         matches!(self.progress, Progress::Closing)
