@@ -50,6 +50,10 @@ pub mod reactor {
 pub mod session {
     pub use crate::session::*;
 }
+#[cfg(feature = "status")]
+pub mod status {
+    pub use crate::status::*;
+}
 pub mod storage {
     pub use crate::storage::*;
 }

@@ -207,6 +207,8 @@ mod reactor;
 pub mod sandbox;
 mod server;
 mod session;
+#[cfg_attr(not(feature = "status"), path = "no_status.rs")]
+mod status;
 mod storage;
 mod transfer;
 mod workers;

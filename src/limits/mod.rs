@@ -6,6 +6,7 @@
 
 mod connection_limit;
 mod memory;
+pub mod status;
 mod threads;
 mod throttling;
 mod timings;

@@ -113,6 +113,15 @@ pub fn rfc3339(seconds: i64) -> String {
     format!("{}T{hour:02}:{minute:02}:{second:02}Z", utc.date())
 }
 
+/// `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110 §5.6.7).
+pub fn http_date(seconds: i64) -> String {
+    let utc = utc(seconds);
+    let (hour, minute, second) = utc.to_hms();
+    let (year, month, day) = utc.date().to_calendar_date();
+    let (weekday, month) = (utc.weekday().to_string(), month.to_string());
+    format!("{weekday:.3}, {day:02} {month:.3} {year:04} {hour:02}:{minute:02}:{second:02} GMT")
+}
+
 /// `2023-11-14T22:13:20.123Z` (RFC 3339); the fraction is truncated.
 pub fn rfc3339_milliseconds((seconds, nanoseconds): (i64, u32)) -> String {
     let (whole, milliseconds) = (rfc3339(seconds), nanoseconds / 1_000_000);
@@ -242,6 +251,17 @@ mod tests {
             ((1 << 31, 0), "2038-01-19T03:14:08.000Z"),
         ] {
             assert_eq!(rfc3339_milliseconds(time), text);
+        }
+    }
+
+    #[test]
+    fn http_dates_match_date() {
+        for (seconds, text) in [
+            (784_111_777, "Sun, 06 Nov 1994 08:49:37 GMT"),
+            (0, "Thu, 01 Jan 1970 00:00:00 GMT"),
+            (1 << 31, "Tue, 19 Jan 2038 03:14:08 GMT"),
+        ] {
+            assert_eq!(http_date(seconds), text);
         }
     }
 

@@ -74,6 +74,10 @@ const LAYERS: [(&str, &[&str]); 13] = [
         ],
     ),
     ("sandbox", &["cause"]),
+    (
+        "status",
+        &["event_loop", "limits", "metrics", "net", "protocol"],
+    ),
 ];
 
 #[test]

@@ -1,0 +1,46 @@
+//! Limits of the status service, each with its reason.
+//!
+//! They bound its memory (connections, requests, responses) and what it takes of the event loop.
+
+use std::time::Duration;
+
+/// The request line and the header of a request, in bytes: as other servers allow.
+pub const HEAD_BYTES: usize = 8 * 1024;
+
+/// Fields of a request's header. Browsers send some twenty.
+pub const HEADER_FIELDS: usize = 64;
+
+/// The body of a request, in bytes. It is skipped: no request needs one.
+pub const BODY_BYTES: usize = 1024;
+
+/// Status connections at once, unless the configuration says otherwise.
+pub const STATUS_CONNECTIONS: usize = 64;
+
+/// Clients at once that are sent updates, at [`UPDATE_INTERVAL`].
+pub const UPDATE_READERS: usize = 8;
+
+/// The time between two updates: four a second look smooth, and cost less than a thousandth of the loop.
+pub const UPDATE_INTERVAL: Duration = Duration::from_millis(250);
+
+/// The time for a request, from its first byte (or the connection) to its last.
+pub const REQUEST_TIME: Duration = Duration::from_secs(10);
+
+/// How long a connection is kept without a request.
+pub const KEEP_ALIVE_TIME: Duration = Duration::from_secs(60);
+
+/// How long a client may take none of the bytes that wait for it.
+pub const RESPONSE_STALL: Duration = Duration::from_secs(30);
+
+/// How long a connection is read and discarded after its last response, so that its close does not reset the
+/// connection before the client has read the response.
+pub const STATUS_LINGER: Duration = Duration::from_secs(2);
+
+/// Turns of status connections in an iteration of the event loop: all connections of FTP have had theirs
+/// before.
+pub const STATUS_TURNS_PER_PASS: usize = 2;
+
+/// Status connections that are accepted in an iteration of the event loop.
+pub const STATUS_ACCEPTS_PER_PASS: usize = 2;
+
+/// Sessions that a response lists; it has the number of the others.
+pub const SESSIONS_LISTED: usize = 500;

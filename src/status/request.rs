@@ -1,0 +1,230 @@
+//! Requests of HTTP/1.1, from bytes that come in any pieces (RFC 9112).
+//!
+//! It owns what is a request that can be answered, and the status of one that cannot. The result depends on
+//! the bytes alone and not on how they were divided. It must not know what is served, nor who may ask.
+
+use std::net::IpAddr;
+use std::str;
+
+use httparse::{EMPTY_HEADER, Header};
+
+use super::response::Status;
+use crate::limits::status::{BODY_BYTES, HEAD_BYTES, HEADER_FIELDS};
+
+/// What a request asks to be done with its target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// To send it.
+    Get,
+    /// To send its header only.
+    Head,
+    /// To do what it names.
+    Post,
+    /// To remove it.
+    Delete,
+    /// One of RFC 9110 that nothing here allows.
+    Other,
+}
+
+/// A complete request. What it borrows is in the bytes that were parsed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Request<'a> {
+    /// What to do.
+    pub method: Method,
+    /// Of the target, without its query.
+    pub path: &'a str,
+    /// The host and the port that the client connected to, as it says; none in HTTP/1.0.
+    pub authority: Option<&'a str>,
+    /// The media types that it accepts.
+    pub accept: &'a str,
+    /// Whether a page of another origin caused the request (Fetch Standard).
+    pub is_cross_site: bool,
+    /// Whether the connection may have another request.
+    pub keeps_alive: bool,
+    /// Whether it is of HTTP/1.0, where connections are closed unless both sides say otherwise.
+    pub is_old: bool,
+    /// The bytes of the request, its body included.
+    pub length: usize,
+}
+
+/// The first request of the bytes that a client has sent; `None` if it is incomplete.
+///
+/// # Errors
+/// The status of the response, after which the connection is closed.
+pub fn parse(input: &[u8]) -> Result<Option<Request<'_>>, Status> {
+    let mut fields = [EMPTY_HEADER; HEADER_FIELDS];
+    let mut head = httparse::Request::new(&mut fields);
+    let room = input.get(..HEAD_BYTES).unwrap_or(input);
+    let length = match head.parse(room) {
+        Ok(httparse::Status::Complete(length)) => length,
+        Ok(httparse::Status::Partial) if room.len() < HEAD_BYTES => return Ok(None),
+        Ok(httparse::Status::Partial) if head.path.is_none() => return Err(Status::UriTooLong),
+        Ok(httparse::Status::Partial) | Err(httparse::Error::TooManyHeaders) => {
+            return Err(Status::HeaderTooLarge);
+        }
+        Err(httparse::Error::Version) => return Err(Status::VersionNotSupported),
+        Err(_) => return Err(Status::BadRequest),
+    };
+    let is_old = head.version == Some(0);
+    let method = method(head.method.unwrap_or_default())?;
+    let (authority, path) = split_target(head.path.unwrap_or_default())?;
+    let fields = Fields::read(head.headers)?;
+    if fields.authority.is_none() && !is_old {
+        return Err(Status::BadRequest);
+    }
+    let length = length + fields.body_bytes()?;
+    // The whole of it is skipped before the next request.
+    Ok((input.len() >= length).then_some(Request {
+        method,
+        path,
+        authority: authority.or(fields.authority),
+        accept: fields.accept,
+        is_cross_site: fields.is_cross_site(),
+        keeps_alive: fields.keeps_alive(is_old),
+        is_old,
+        length,
+    }))
+}
+
+fn method(name: &str) -> Result<Method, Status> {
+    Ok(match name {
+        "GET" => Method::Get,
+        "HEAD" => Method::Head,
+        "POST" => Method::Post,
+        "DELETE" => Method::Delete,
+        "PUT" | "PATCH" | "OPTIONS" | "TRACE" | "CONNECT" => Method::Other,
+        _ => return Err(Status::NotImplemented),
+    })
+}
+
+/// The authority, if the target has one, and the path. RFC 9112 §3.2.
+fn split_target(target: &str) -> Result<(Option<&str>, &str), Status> {
+    let (authority, path) = match target.strip_prefix("http://") {
+        Some(rest) => {
+            let at = rest.find(['/', '?']).unwrap_or(rest.len());
+            let (authority, path) = rest.split_at(at);
+            (Some(authority), if path.is_empty() { "/" } else { path })
+        }
+        None => (None, target),
+    };
+    if !path.starts_with(['/', '?', '*']) {
+        return Err(Status::BadRequest);
+    }
+    let path = path.split('?').next().unwrap_or_default();
+    Ok((authority, if path.is_empty() { "/" } else { path }))
+}
+
+/// The fields of a header that have a meaning here.
+#[allow(clippy::struct_excessive_bools, reason = "each is a field of its own")]
+#[derive(Default)]
+struct Fields<'a> {
+    authority: Option<&'a str>,
+    length: Option<&'a [u8]>,
+    is_chunked: bool,
+    expects: bool,
+    closes: bool,
+    stays: bool,
+    accept: &'a str,
+    origin: Option<&'a [u8]>,
+    site: Option<&'a [u8]>,
+}
+
+impl<'a> Fields<'a> {
+    fn read(header: &[Header<'a>]) -> Result<Self, Status> {
+        let mut fields = Self::default();
+        for Header { name, value } in header {
+            let is = |one: &str| name.eq_ignore_ascii_case(one);
+            let text = str::from_utf8(value).unwrap_or_default();
+            if is("Host") {
+                // More than one, or an empty one, hides which host is meant.
+                if text.is_empty() || fields.authority.replace(text).is_some() {
+                    return Err(Status::BadRequest);
+                }
+            } else if is("Content-Length") {
+                if fields.length.replace(value).is_some() {
+                    return Err(Status::BadRequest);
+                }
+            } else if is("Transfer-Encoding") {
+                fields.is_chunked = true;
+            } else if is("Expect") {
+                fields.expects = true;
+            } else if is("Connection") {
+                let has = |option: &str| {
+                    let mut options = text.split(',').map(str::trim);
+                    options.any(|one| one.eq_ignore_ascii_case(option))
+                };
+                fields.closes |= has("close");
+                fields.stays |= has("keep-alive");
+            } else if is("Accept") {
+                fields.accept = text;
+            } else if is("Origin") {
+                fields.origin = Some(value);
+            } else if is("Sec-Fetch-Site") {
+                fields.site = Some(value);
+            }
+        }
+        Ok(fields)
+    }
+
+    fn body_bytes(&self) -> Result<usize, Status> {
+        if self.is_chunked {
+            // With a length as well, two servers could disagree on where the request ends.
+            return Err(match self.length {
+                Some(_) => Status::BadRequest,
+                None => Status::NotImplemented,
+            });
+        }
+        let Some(digits) = self.length else {
+            return Ok(0);
+        };
+        if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
+            return Err(Status::BadRequest);
+        }
+        let length = str::from_utf8(digits)
+            .ok()
+            .and_then(|text| text.parse().ok());
+        let length = length.filter(|length| *length <= BODY_BYTES);
+        let length = length.ok_or(Status::ContentTooLarge)?;
+        if self.expects {
+            return Err(Status::ExpectationFailed);
+        }
+        Ok(length)
+    }
+
+    const fn keeps_alive(&self, is_old: bool) -> bool {
+        !self.closes && (self.stays || !is_old)
+    }
+
+    /// Browsers say where a request comes from: `Sec-Fetch-Site`, and `Origin` where it may change something.
+    fn is_cross_site(&self) -> bool {
+        let is_foreign = |origin: &[u8]| {
+            let text = str::from_utf8(origin).unwrap_or_default();
+            let from = text.split_once("://").map(|(_, authority)| authority);
+            let (from, here) = (from.unwrap_or_default(), self.authority.unwrap_or_default());
+            from.is_empty() || !from.eq_ignore_ascii_case(here)
+        };
+        self.origin.is_some_and(is_foreign)
+            || self
+                .site
+                .is_some_and(|site| !matches!(site, b"same-origin" | b"none"))
+    }
+}
+
+/// The host of an authority, without its port.
+pub fn host_of(authority: &str) -> &str {
+    let bracketed = authority.strip_prefix('[');
+    if let Some((host, _)) = bracketed.and_then(|rest| rest.split_once(']')) {
+        return host;
+    }
+    authority.split(':').next().unwrap_or_default()
+}
+
+/// Whether the name cannot be one that another site has pointed at this host (DNS rebinding): an address,
+/// `localhost` or one of these names.
+pub fn is_own_host(host: &str, names: &[String]) -> bool {
+    let mut own = names.iter().map(String::as_str).chain(["localhost"]);
+    host.parse::<IpAddr>().is_ok() || own.any(|name| name.eq_ignore_ascii_case(host))
+}
+
+#[cfg(test)]
+mod tests;
