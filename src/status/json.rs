@@ -1,0 +1,171 @@
+//! JSON (RFC 8259): names and texts as strings, and the counters and histograms as an object.
+//!
+//! It writes whatever is in the list and knows no counter. Bytes that are not UTF-8 are replaced by U+FFFD,
+//! and control characters escaped.
+
+use std::fmt::{self, Write as _};
+
+use super::about::About;
+use super::openmetrics::seconds;
+use crate::metrics::{Distribution, Family, Kind, Sample, Value};
+use crate::protocol::date::rfc3339;
+
+/// Displays bytes as a string of JSON, with its quotes.
+pub(super) struct Text<'a>(pub(super) &'a [u8]);
+
+impl fmt::Display for Text<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_char('"')?;
+        for character in String::from_utf8_lossy(self.0).chars() {
+            match character {
+                '"' | '\\' => write!(f, "\\{character}")?,
+                // Line separators end a line of JavaScript, and others turn the direction of what follows.
+                _ if !crate::protocol::visible::is_printable(character) => {
+                    write!(f, "\\u{:04x}", u32::from(character))?;
+                }
+                _ => f.write_char(character)?,
+            }
+        }
+        f.write_char('"')
+    }
+}
+
+/// Appends elements with commas between them.
+pub(super) fn list<T>(
+    out: &mut String,
+    elements: impl IntoIterator<Item = T>,
+    mut write: impl FnMut(&mut String, T) -> fmt::Result,
+) -> fmt::Result {
+    for (index, element) in elements.into_iter().enumerate() {
+        if index > 0 {
+            out.push(',');
+        }
+        write(out, element)?;
+    }
+    Ok(())
+}
+
+/// All families as an object: `{"version":…,"metrics":{NAME:{"type":…,"help":…,"samples":[…]}}}`.
+pub fn stats(families: &[Family], about: &About, now: i64, is_stopping: bool) -> String {
+    let mut out = String::with_capacity(16 * 1024);
+    // Writing to memory does not fail.
+    let _ = write_stats(&mut out, families, about, now, is_stopping);
+    out
+}
+
+fn write_stats(
+    out: &mut String,
+    families: &[Family],
+    about: &About,
+    now: i64,
+    is_stopping: bool,
+) -> fmt::Result {
+    let About {
+        version,
+        features,
+        started,
+    } = about;
+    let (time, since) = (rfc3339(now), rfc3339(*started));
+    write!(
+        out,
+        "{{\"version\":\"{version}\",\"time\":\"{time}\",\"started\":\"{since}\",\
+         \"uptime_seconds\":{},\"stopping\":{is_stopping},\"features\":[",
+        now.saturating_sub(*started).max(0)
+    )?;
+    list(out, features, |out, name| write!(out, "\"{name}\""))?;
+    out.push_str("],\"metrics\":{");
+    list(out, families, write_family)?;
+    out.push_str("}}");
+    Ok(())
+}
+
+fn write_family(out: &mut String, family: &Family) -> fmt::Result {
+    let kind = match family.kind {
+        Kind::Counter => "counter",
+        Kind::Gauge => "gauge",
+        Kind::Histogram => "histogram",
+    };
+    let help = Text(family.help.as_bytes());
+    let name = family.name;
+    write!(
+        out,
+        "\"{name}\":{{\"type\":\"{kind}\",\"help\":{help},\"samples\":["
+    )?;
+    list(out, &family.samples, write_sample)?;
+    out.push_str("]}");
+    Ok(())
+}
+
+fn write_sample(out: &mut String, sample: &Sample) -> fmt::Result {
+    out.push_str("{\"labels\":{");
+    list(out, &sample.labels, |out, (name, value)| {
+        write!(out, "\"{name}\":\"{value}\"")
+    })?;
+    out.push_str("},");
+    match &sample.value {
+        Value::Number(number) => write!(out, "\"value\":{number}")?,
+        Value::Time(time) => write!(out, "\"value\":{}", seconds(*time))?,
+        Value::Durations(times) => write_histogram(out, times)?,
+    }
+    out.push('}');
+    Ok(())
+}
+
+fn write_histogram(out: &mut String, times: &Distribution) -> fmt::Result {
+    let (count, sum, longest) = (times.count, seconds(times.sum), seconds(times.longest));
+    write!(out, "\"count\":{count},\"sum\":{sum},\"max\":{longest}")?;
+    for (name, time) in ["p50", "p99", "p999"].into_iter().zip(times.percentiles) {
+        write!(out, ",\"{name}\":{}", seconds(time))?;
+    }
+    out.push_str(",\"buckets\":[");
+    list(out, &times.up_to, |out, (bound, number)| {
+        write!(out, "[{},{number}]", seconds(*bound))
+    })?;
+    out.push(']');
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::{Value as Parsed, json};
+
+    use super::super::openmetrics::tests::{about, families};
+    use super::*;
+
+    #[test]
+    fn stats_have_every_family() {
+        let text = stats(&families(), &about(), 1_700_000_060, false);
+        let parsed: Parsed = serde_json::from_str(&text).unwrap();
+        assert_eq!(parsed["uptime_seconds"], 60);
+        assert_eq!(parsed["started"], "2023-11-14T22:13:20Z");
+        assert_eq!(parsed["features"], json!(["status", "tls"]));
+        assert_eq!(
+            parsed["metrics"]["transfer_bytes"],
+            json!({"type": "counter", "help": "What it is", "samples": [
+                {"labels": {"direction": "up"}, "value": 1},
+                {"labels": {"direction": "down"}, "value": 2},
+            ]})
+        );
+        assert_eq!(
+            parsed["metrics"]["job_seconds"]["samples"],
+            json!([{
+                "labels": {"pool": "disk"}, "count": 4, "sum": 1.000_006, "max": 1,
+                "p50": 0.000_001_5, "p99": 1, "p999": 1,
+                "buckets": [[0.000_001_023, 1], [0.000_002_047, 3]],
+            }])
+        );
+        let asleep = &parsed["metrics"]["asleep_seconds"]["samples"][0]["value"];
+        assert_eq!(asleep, 1.5);
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_a_string(bytes in proptest::collection::vec(any::<u8>(), 0..40)) {
+            let text = Text(&bytes).to_string();
+            prop_assert!(text.chars().all(|c| !c.is_control()));
+            let parsed: Parsed = serde_json::from_str(&text).unwrap();
+            prop_assert_eq!(parsed, String::from_utf8_lossy(&bytes).into_owned());
+        }
+    }
+}
