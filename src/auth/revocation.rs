@@ -48,13 +48,15 @@ pub enum Revocation {
     Secret,
     /// Its account now serves another directory.
     Directory,
+    /// The operator has ended it.
+    Operator,
     /// A condition of login of its account is not met.
     Denied(Denial),
 }
 
 /// Each reason, and with a condition of login those that have a text of their own.
 #[cfg(test)]
-pub(crate) const EVERY_REVOCATION: [Revocation; 11] = [
+pub(crate) const EVERY_REVOCATION: [Revocation; 12] = [
     Revocation::Address,
     Revocation::Proxy,
     Revocation::Certificate,
@@ -63,6 +65,7 @@ pub(crate) const EVERY_REVOCATION: [Revocation; 11] = [
     Revocation::Replaced,
     Revocation::Secret,
     Revocation::Directory,
+    Revocation::Operator,
     Revocation::Denied(Denial::Address),
     Revocation::Denied(Denial::Disabled),
     Revocation::Denied(Denial::Expired),
@@ -79,6 +82,7 @@ impl fmt::Display for Revocation {
             Self::Replaced => "the name has another account",
             Self::Secret => "the password has changed",
             Self::Directory => "the directory of the account has changed",
+            Self::Operator => "the operator has ended it",
             Self::Denied(Denial::Address) => "the account may not be used from this address",
             Self::Denied(denial) => return denial.fmt(f),
         })

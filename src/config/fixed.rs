@@ -45,6 +45,12 @@ pub(crate) const FIXED_KEYS: &[FixedKey] = fixed! {
     "events.time" [events.time];
     "active.from-default-port" [active_from_default_port];
     "passive.ports" [passive_ports];
+    "status.listen" [status.listen];
+    "status.public" [status.public];
+    "status.hosts" [status.hosts];
+    "status.connections" [status.connections];
+    "status.mode" [status.mode];
+    "status.group" [status.group];
     "storage.durability" [durability];
     "storage.free-space-floor" [free_space_floor];
     "storage.replace" [replace];

@@ -14,6 +14,7 @@ mod origins;
 pub mod password_file;
 #[cfg(feature = "settings")]
 mod shadow_file;
+mod status;
 mod tls;
 mod words;
 
@@ -37,6 +38,7 @@ use crate::storage::{CutUploads, Durability, ReplaceFiles, Umask};
 pub(crate) use combinations::overlap;
 pub use draft::ConfigDraft;
 pub use origins::Origins;
+pub use status::{SocketMode, StatusAddress, StatusConfig};
 pub use tls::{Certificate, ClientAuthority, TlsConfig, TlsDraft, own_names};
 pub use words::Words;
 
@@ -158,6 +160,8 @@ pub struct Config {
     pub syslog: Syslog,
     /// Receivers of a notification for each upload.
     pub events: Events,
+    /// The status service.
+    pub status: StatusConfig,
     /// All time-outs.
     pub timings: Timings,
     /// Files that this configuration was read from, and that a reload reads: the sandbox leaves them
@@ -216,6 +220,7 @@ impl Default for Config {
             transfer_logs: Vec::new(),
             syslog: Syslog::default(),
             events: Events::default(),
+            status: StatusConfig::default(),
             timings: Timings::default(),
             sources: Vec::new(),
             origins: Origins::default(),
@@ -310,6 +315,8 @@ impl Config {
         }
         // A reload creates logs again after a rotation: that needs the directory.
         writable.extend(self.transfer_logs.iter().map(|log| directory_of(&log.file)));
+        // At the end the file of a socket is removed, for which its directory is needed.
+        writable.extend(self.status.sockets().map(directory_of));
         let names = self.has_names();
         if names {
             readable.extend(resolver_paths());

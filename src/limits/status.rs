@@ -16,6 +16,12 @@ pub const BODY_BYTES: usize = 1024;
 /// Status connections at once, unless the configuration says otherwise.
 pub const STATUS_CONNECTIONS: usize = 64;
 
+/// The most that the configuration may allow: it takes up to 30 KiB for each.
+pub const STATUS_CONNECTIONS_MAX: usize = 4096;
+
+/// Connections over the Unix socket beyond that.
+pub const LOCAL_RESERVE: usize = 4;
+
 /// Clients at once that are sent updates, at [`UPDATE_INTERVAL`].
 pub const UPDATE_READERS: usize = 8;
 

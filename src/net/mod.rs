@@ -11,6 +11,8 @@ mod end_order;
 #[cfg_attr(not(feature = "systemd"), path = "no_inherited.rs")]
 mod inherited;
 mod listener;
+#[cfg_attr(not(feature = "status"), path = "no_local.rs")]
+mod local;
 mod passive_address;
 mod passive_ports;
 mod sockets;
@@ -27,6 +29,7 @@ pub mod tls;
 use std::io::{self, IoSlice};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::BorrowedFd;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -88,6 +91,15 @@ impl Ends {
 /// Interrupts [`Network::poll`] from another thread. Wake-ups coalesce.
 pub type Waker = Arc<dyn Fn() + Send + Sync>;
 
+/// Who may connect to a Unix socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LocalAccess {
+    /// The permission bits of its file.
+    pub mode: u32,
+    /// The group of its file; `None`: that of the process.
+    pub group: Option<u32>,
+}
+
 /// What [`Network::poll`] reports of a stream, edge-triggered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Registration {
@@ -126,6 +138,21 @@ pub trait Network: Send {
     /// Binds, listens and registers. Accepted streams inherit `TCP_NODELAY` and `SO_OOBINLINE`; an IPv6
     /// listener accepts IPv6 only.
     fn listen(&mut self, address: SocketAddr, token: Token) -> io::Result<Box<dyn Listener>>;
+
+    /// As [`listen`](Self::listen), at a Unix socket. A socket there without a server is replaced; the new one
+    /// is removed with the listener. The peers of its streams have no address.
+    ///
+    /// # Errors
+    /// `AddrInUse` if a server listens there, `Unsupported` if the implementation has no Unix sockets.
+    fn listen_local(
+        &mut self,
+        path: &Path,
+        access: LocalAccess,
+        token: Token,
+    ) -> io::Result<Box<dyn Listener>> {
+        let _ = (path, access, token);
+        Err(io::ErrorKind::Unsupported.into())
+    }
 
     /// Registers an inherited listening socket, with the options of [`listen`](Self::listen).
     ///

@@ -6,6 +6,7 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,9 +18,12 @@ use signal_hook_mio::v1_0::Signals;
 
 use super::end_order::EndOrder;
 use super::listener::{AcceptedOptions, SystemListener};
+use super::local;
 use super::sockets::{canonical, connecting_socket, listening_socket, set_inherited_options};
 use super::stream::SystemStream;
-use super::{EndWatch, Ends, Event, Listener, Network, Readiness, Stream, Token, Waker};
+use super::{
+    EndWatch, Ends, Event, Listener, LocalAccess, Network, Readiness, Stream, Token, Waker,
+};
 use crate::clock::Instant;
 use crate::clock::wall_clock_of_tick;
 
@@ -85,6 +89,15 @@ impl Network for SystemNetwork {
         let listener =
             SystemListener::new(socket, AcceptedOptions::Inherited, &self.registry, token)?;
         Ok(Box::new(listener))
+    }
+
+    fn listen_local(
+        &mut self,
+        path: &Path,
+        access: LocalAccess,
+        token: Token,
+    ) -> io::Result<Box<dyn Listener>> {
+        local::listen(path, access, &self.registry, token)
     }
 
     fn adopt(&mut self, socket: TcpListener, token: Token) -> io::Result<Box<dyn Listener>> {

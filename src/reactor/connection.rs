@@ -30,6 +30,7 @@ use crate::protocol::seconds::Seconds;
 use crate::session::{
     Context, Deadline, Deadlines, Outbox, PausedTimeout, Repeated, Session, SessionEvent,
 };
+use crate::status::SessionStart;
 use crate::storage::Storage;
 
 /// The data stall clock may be due although data has arrived: the connection was not given its turn yet. It
@@ -112,6 +113,11 @@ pub(super) struct Connection {
     pub(super) session: Session,
     pub(super) serving: Since,
     pub(super) securing: Since,
+    #[cfg_attr(
+        not(feature = "status"),
+        expect(dead_code, reason = "only the status service shows it")
+    )]
+    pub(super) since: SessionStart,
     pub(super) deadlines: Deadlines,
     pub(super) data: Option<Box<DataChannel>>,
     /// Set once passive mode was asked for.
@@ -153,6 +159,7 @@ impl Connection {
             tag: None,
             serving: Since::default(),
             securing: Since::default(),
+            since: SessionStart::new(context.now),
             storage: Arc::clone(&context.policy.storage),
             ticket: 0,
             count_wait: None,

@@ -53,6 +53,10 @@ mod securing;
 mod socket_role;
 #[cfg_attr(not(feature = "status"), path = "no_statistics.rs")]
 mod statistics;
+#[cfg(feature = "status")]
+mod status_answers;
+#[cfg_attr(not(feature = "status"), path = "no_status_service.rs")]
+mod status_service;
 mod stopping;
 mod summary;
 mod turn;
@@ -78,6 +82,9 @@ use drain::Drain;
 use listen_socket::ListenSocket;
 pub use parts::{Parts, StorageByAccount};
 use socket_role::SocketRole;
+#[cfg(feature = "status")]
+pub use status_service::StatusPolicy;
+use status_service::StatusService;
 use turn::{Request, Turn, TurnQueue, TurnResult};
 
 use crate::auth::ClientPrefix;
@@ -97,6 +104,7 @@ pub struct Reactor {
     timers: Timers,
     admission: Admission,
     listen_sockets: Vec<ListenSocket>,
+    status: StatusService,
     drain: Drain,
     busy_poll: BusyPoll,
     reload_requested: bool,
@@ -115,6 +123,7 @@ impl Reactor {
         let permits = Semaphore::new(limits::permits(room.connections));
         Self {
             admission: Admission::new(rules, room, parts.connections_per_address),
+            status: StatusService::new(parts.network.unix_time()),
             context: LoopContext::new(parts, permits),
             connections: Slots::default(),
             queue: TurnQueue::default(),
@@ -185,6 +194,7 @@ impl Reactor {
         self.share_ports();
         self.review_some();
         self.accept();
+        self.run_status();
         self.drain_further();
         Ok(self.is_running())
     }
@@ -204,11 +214,10 @@ impl Reactor {
                 Event::ReloadSignal => self.reload_requested = true,
                 Event::ReportSignal => self.log_summary(),
                 Event::Ready(token, readiness) => match SocketRole::from_token(token) {
-                    SocketRole::Listener(number) => {
-                        if let Some(socket) = self.listen_sockets.get_mut(number) {
-                            socket.backlog.set_ready();
-                        }
-                    }
+                    SocketRole::Listener(number) => match self.listen_sockets.get_mut(number) {
+                        Some(socket) => socket.backlog.set_ready(),
+                        None => self.status.set_ready(number, readiness),
+                    },
                     SocketRole::Control(key) => {
                         if let Some(connection) = self.connections.get_mut(key) {
                             connection.ready.set(readiness);

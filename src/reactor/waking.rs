@@ -27,6 +27,7 @@ impl Reactor {
             .chain(listen_sockets)
             .chain(self.context.io.passive_pool.wakes_at(now))
             .chain(self.drain.wakes_at())
+            .chain(self.status.wakes_at(now))
             .min();
         let until_wake = wake.map(|at| at - now);
         until_wake.into_iter().chain(timeout).min()

@@ -12,6 +12,7 @@ use std::path::Path;
 use std::str::FromStr;
 
 use super::{Error, Reason};
+use crate::cause::cause;
 
 const PASSWD: &str = "/etc/passwd";
 const GROUP: &str = "/etc/group";
@@ -162,6 +163,23 @@ impl RunAs {
         }
         Ok(UserIdentity { uid, gid, groups })
     }
+}
+
+/// The id of a group, by its name or as a number.
+///
+/// # Errors
+/// The reason in words.
+pub fn group_id(name: &str) -> Result<u32, String> {
+    if let Some(id) = number(name) {
+        return Ok(id);
+    }
+    let text = fs::read(GROUP).map_err(|error| format!("{GROUP}: {}", cause(&error)))?;
+    let text = String::from_utf8_lossy(&text);
+    let mut groups = text.lines().filter_map(Line::parse);
+    let found = groups.find(|group| group.name == name);
+    found
+        .map(|group| group.id)
+        .ok_or_else(|| format!("no group '{name}' in {GROUP}"))
 }
 
 /// The ids of a user other than root.

@@ -32,7 +32,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-pub use identity::RunAs;
+pub use identity::{RunAs, group_id};
 pub use names::resolver_paths;
 
 use crate::cause::{cause, of_identity};

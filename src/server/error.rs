@@ -28,6 +28,8 @@ pub enum Error {
     Records(observe::RecordsError),
     /// There are PAM accounts, and the PAM helper process is not running.
     Pam(io::Error),
+    /// The status service cannot listen.
+    Status(String),
     /// The configuration needs a Cargo feature that this build lacks.
     NotBuiltIn(String),
     /// Another system call failed; the text says which step.
@@ -59,7 +61,9 @@ impl fmt::Display for Error {
                     cause(error)
                 )
             }
-            Self::HashMemory(why) | Self::Tls(why) | Self::NotBuiltIn(why) => f.write_str(why),
+            Self::HashMemory(why) | Self::Tls(why) | Self::Status(why) | Self::NotBuiltIn(why) => {
+                f.write_str(why)
+            }
             Self::Records(error) => error.fmt(f),
             Self::Pam(error) => write!(f, "cannot ask PAM about accounts: {}", cause(error)),
             Self::System(what, error) => {
@@ -80,6 +84,7 @@ impl std::error::Error for Error {
             | Self::Records(observe::RecordsError::Log(_, error)) => Some(error),
             Self::HashMemory(_)
             | Self::Tls(_)
+            | Self::Status(_)
             | Self::NotBuiltIn(_)
             | Self::Records(observe::RecordsError::Events(_)) => None,
         }

@@ -3,7 +3,7 @@
 //! Nothing that the operator has configured is left out silently. TLS, PAM and hashed passwords check for
 //! themselves, where their files and hashes are read.
 
-use super::counters;
+use super::{counters, status};
 use crate::config::Config;
 use crate::net::LOOKS_UP_NAMES;
 use crate::observe;
@@ -33,6 +33,11 @@ pub(super) fn check(config: &Config) -> Result<(), String> {
                 || !accounts.any(|account| limited(&[account.quota_bytes, account.quota_files])),
             "account.quota-bytes and account.quota-files: this build has no quotas",
             "quotas",
+        ),
+        (
+            status::IS_BUILT_IN || config.status.listen.is_empty(),
+            "status.listen: this build has no status service",
+            "status",
         ),
     ];
     match needs.into_iter().find(|(is_met, ..)| !is_met) {
@@ -79,6 +84,9 @@ mod tests {
             ..Config::default()
         };
         assert_needs(&name, cfg!(feature = "resolver"), "resolver");
+        let mut status = Config::default();
+        status.status.listen = vec!["127.0.0.1:0".parse().unwrap()];
+        assert_needs(&status, cfg!(feature = "status"), "status");
         let mut account = Account::with_password("ann", "secret");
         account.quota_files = Some(1);
         let quota = Config {

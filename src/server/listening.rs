@@ -6,7 +6,7 @@
 use std::io;
 use std::net::SocketAddr;
 
-use super::Error;
+use super::{Error, status};
 use crate::cause::cause;
 use crate::config::Config;
 use crate::net::InheritedListener;
@@ -15,7 +15,7 @@ use crate::reactor::{Protocol, Reactor};
 /// The name of an inherited socket with implicit TLS.
 const FTPS_NAME: &str = "ftps";
 
-/// Opens all listening sockets and logs their addresses. Returns those without and those with implicit TLS.
+/// Opens all listening sockets, those of the status service too, and logs their addresses. Returns those without and those with implicit TLS.
 pub(super) fn open(
     reactor: &mut Reactor,
     config: &Config,
@@ -51,6 +51,7 @@ pub(super) fn open(
     if !addresses.is_empty() {
         log::info!("Start serving at {}", shown(&addresses));
     }
+    status::open(reactor, config)?;
     Ok((addresses, secure))
 }
 

@@ -21,6 +21,8 @@ mod reload;
 mod resolver;
 #[cfg_attr(not(feature = "systemd"), path = "no_service_manager.rs")]
 mod service_manager;
+#[cfg_attr(not(feature = "status"), path = "no_status.rs")]
+mod status;
 #[cfg_attr(not(feature = "tls"), path = "no_tls.rs")]
 mod tls;
 mod warnings;

@@ -173,6 +173,8 @@ pub enum Ending {
     Stopped,
     /// A reload or the expiry of the account has revoked the permission.
     Revoked,
+    /// The operator has ended the session.
+    EndedByOperator,
     /// The storage failed.
     Failed(storage::Error),
 }

@@ -47,6 +47,10 @@ impl AuditState {
         };
     }
 
+    pub(super) const fn command(&self) -> Option<Command> {
+        self.command
+    }
+
     pub(super) fn notes(&mut self) -> &mut AuditNotes {
         self.notes.get_or_insert_default()
     }

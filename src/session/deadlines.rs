@@ -154,7 +154,7 @@ impl Deadlines {
         Some(deadline)
     }
 
-    fn get(&self, deadline: Deadline) -> Option<Instant> {
+    pub(super) fn get(&self, deadline: Deadline) -> Option<Instant> {
         match deadline {
             Deadline::Idle => self.idle,
             other => *self.others.as_ref()?.get(other as usize)?,

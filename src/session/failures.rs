@@ -99,6 +99,7 @@ impl Ending {
             Self::Abandoned => "abandoned",
             Self::Stopped => "stopped",
             Self::Revoked => "revoked",
+            Self::EndedByOperator => "ended by operator",
             Self::Failed(_) => "failed",
         }
     }
@@ -123,6 +124,9 @@ impl Ending {
             Self::Abandoned => Reply::fixed(426, "Control connection ended; transfer aborted."),
             Self::Stopped => Reply::fixed(426, "Server is stopping; transfer aborted."),
             Self::Revoked => Reply::fixed(426, "No longer allowed; transfer aborted."),
+            Self::EndedByOperator => {
+                Reply::fixed(426, "The operator has ended the session; transfer aborted.")
+            }
             Self::Failed(error @ (Error::NoSpace | Error::QuotaExceeded)) => refusal(error),
             // A limit of the file system or of the process (RLIMIT_FSIZE).
             Self::Failed(Error::TooLarge) => Reply::fixed(552, "File too large; transfer aborted."),
@@ -161,6 +165,7 @@ impl Ending {
             Self::Abandoned => ("abandoned", "the control connection ended"),
             Self::Stopped => ("stopped", "the server is stopping"),
             Self::Revoked => ("revoked", "the permission was revoked"),
+            Self::EndedByOperator => ("ended-by-operator", "the operator has ended the session"),
             Self::Failed(error) => ("failed", error.reason()),
         }
     }

@@ -25,6 +25,7 @@ mod login;
 mod navigation;
 mod negotiation;
 mod outbox;
+mod overview;
 mod parameters;
 mod question;
 mod revocation;
@@ -45,6 +46,7 @@ use std::time::Duration;
 pub use actions::{Action, Ending, NoListener, SessionEvent};
 pub use deadlines::{Deadline, Deadlines, PausedTimeout};
 pub use outbox::Outbox;
+pub use overview::{Overview, TransferOverview};
 pub use security::{SecurityPolicy, TlsRequired};
 pub use session_log::Repeated;
 pub use settings::{ServerMode, Settings};
@@ -349,25 +351,6 @@ impl Session {
     /// Logs an event that the client can repeat at will: only the first time in this session.
     pub fn log_once(&mut self, event: Repeated, level: log::Level, text: std::fmt::Arguments<'_>) {
         self.log.once(self.peer, event, level, text);
-    }
-
-    /// The line of this session in SITE WHO: client address, account, activity.
-    pub fn summary(&self) -> String {
-        let activity = match &self.progress {
-            Progress::Idle => "idle",
-            Progress::Switching(_) => "securing",
-            Progress::Verifying(_) | Progress::LoginDelayed(_) | Progress::Throttled => {
-                "logging in"
-            }
-            Progress::AwaitingPort(_)
-            | Progress::AwaitingAnswer(_)
-            | Progress::Opening(_)
-            | Progress::AwaitingCount(_)
-            | Progress::OpeningRevoked => "busy",
-            Progress::Transferring(_) => "transferring",
-            Progress::Closing => "leaving",
-        };
-        format!("{} {} {activity}", self.peer, self.login)
     }
 
     /// Closes the session with a 421 that answers no command. During a switch of TLS it closes without

@@ -98,7 +98,11 @@ impl Session {
     /// Cuts the transfer, unless it is being cut already.
     fn cut_revoked(&mut self, cx: &mut Context<'_>) {
         if self.may_be_aborted() {
-            self.cut(Ending::Revoked, cx);
+            let ending = match self.end_reason {
+                Some(EndReason::Revoked(Revocation::Operator)) => Ending::EndedByOperator,
+                _ => Ending::Revoked,
+            };
+            self.cut(ending, cx);
         }
     }
 

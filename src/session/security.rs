@@ -128,6 +128,16 @@ impl Protection {
 }
 
 impl Session {
+    /// The connections that use TLS, in a word.
+    pub const fn secured_word(&self) -> &'static str {
+        match (self.protection.is_control_secured(), self.protection.data) {
+            (true, DataLevel::Private) => "both",
+            (true, DataLevel::Clear) => "control",
+            (false, DataLevel::Private) => "data",
+            (false, DataLevel::Clear) => "none",
+        }
+    }
+
     /// Whether data connections use TLS.
     pub const fn protects_data(&self) -> bool {
         matches!(self.protection.data, DataLevel::Private)

@@ -5,6 +5,7 @@
 //! usable. The final reply is sent after the file and the data connection are closed. No byte of a file
 //! passes through here.
 
+use std::num::NonZeroU64;
 use std::time::Duration;
 
 use log::Level;
@@ -62,6 +63,8 @@ impl Purpose {
 #[derive(Debug)]
 pub(super) struct RunningTransfer {
     pub(super) purpose: Purpose,
+    /// The bytes to send, if that is known and not zero.
+    pub(super) size: Option<NonZeroU64>,
     pub(super) phase: Phase,
 }
 
@@ -185,9 +188,11 @@ impl Session {
                 cx.deadlines.clear(Deadline::Idle);
                 let connect = cx.now + cx.settings.timings.data_connect;
                 cx.deadlines.set(Deadline::DataConnect, connect);
-                let phase = Phase::Connecting;
-                self.progress =
-                    Progress::Transferring(Box::new(RunningTransfer { purpose, phase }));
+                self.progress = Progress::Transferring(Box::new(RunningTransfer {
+                    purpose,
+                    size: opened.size.and_then(NonZeroU64::new),
+                    phase: Phase::Connecting,
+                }));
                 cx.action(Action::Begin);
             }
             Err(error) => {
@@ -249,7 +254,7 @@ impl Session {
         self.log.log_totals(self.peer);
         let progress = std::mem::replace(&mut self.progress, Progress::Closing);
         if let Progress::Transferring(transfer) = progress {
-            let RunningTransfer { purpose, phase } = *transfer;
+            let RunningTransfer { purpose, phase, .. } = *transfer;
             let (bytes, took) = (phase.moved(), phase.elapsed(cx.now));
             self.record(&purpose, ending, bytes, took, cx);
             // There is no client to send this reply to.
@@ -383,7 +388,7 @@ impl Phase {
         }
     }
 
-    fn elapsed(&self, now: Instant) -> Duration {
+    pub(super) fn elapsed(&self, now: Instant) -> Duration {
         match self {
             Self::Moving(_, since) | Self::Cutting(_, Some(since)) => now - *since,
             Self::Connecting | Self::Cutting(_, None) => Duration::ZERO,

@@ -6,14 +6,14 @@
 use std::fmt::{self, Write as _};
 
 use super::about::About;
-use super::openmetrics::seconds;
+use super::openmetrics::Amount;
 use crate::metrics::{Distribution, Family, Kind, Sample, Value};
 use crate::protocol::date::rfc3339;
 
 /// Displays bytes as a string of JSON, with its quotes.
-pub(super) struct Text<'a>(pub(super) &'a [u8]);
+pub(super) struct JsonText<'a>(pub(super) &'a [u8]);
 
-impl fmt::Display for Text<'_> {
+impl fmt::Display for JsonText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_char('"')?;
         for character in String::from_utf8_lossy(self.0).chars() {
@@ -85,7 +85,7 @@ fn write_family(out: &mut String, family: &Family) -> fmt::Result {
         Kind::Gauge => "gauge",
         Kind::Histogram => "histogram",
     };
-    let help = Text(family.help.as_bytes());
+    let help = JsonText(family.help.as_bytes());
     let name = family.name;
     write!(
         out,
@@ -104,22 +104,23 @@ fn write_sample(out: &mut String, sample: &Sample) -> fmt::Result {
     out.push_str("},");
     match &sample.value {
         Value::Number(number) => write!(out, "\"value\":{number}")?,
-        Value::Time(time) => write!(out, "\"value\":{}", seconds(*time))?,
-        Value::Durations(times) => write_histogram(out, times)?,
+        Value::Time(time) => write!(out, "\"value\":{}", Amount::Time(*time))?,
+        Value::Durations(all) => write_histogram(out, all, Amount::Time)?,
+        Value::Rates(all) => write_histogram(out, all, Amount::Number)?,
     }
     out.push('}');
     Ok(())
 }
 
-fn write_histogram(out: &mut String, times: &Distribution) -> fmt::Result {
-    let (count, sum, longest) = (times.count, seconds(times.sum), seconds(times.longest));
-    write!(out, "\"count\":{count},\"sum\":{sum},\"max\":{longest}")?;
-    for (name, time) in ["p50", "p99", "p999"].into_iter().zip(times.percentiles) {
-        write!(out, ",\"{name}\":{}", seconds(time))?;
+fn write_histogram(out: &mut String, all: &Distribution, amount: fn(u64) -> Amount) -> fmt::Result {
+    let (count, sum, greatest) = (all.count, amount(all.sum), amount(all.greatest));
+    write!(out, "\"count\":{count},\"sum\":{sum},\"max\":{greatest}")?;
+    for (name, value) in ["p50", "p99", "p999"].into_iter().zip(all.percentiles) {
+        write!(out, ",\"{name}\":{}", amount(value))?;
     }
     out.push_str(",\"buckets\":[");
-    list(out, &times.up_to, |out, (bound, number)| {
-        write!(out, "[{},{number}]", seconds(*bound))
+    list(out, &all.up_to, |out, (bound, number)| {
+        write!(out, "[{},{number}]", amount(*bound))
     })?;
     out.push(']');
     Ok(())
@@ -162,7 +163,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_bytes_are_a_string(bytes in proptest::collection::vec(any::<u8>(), 0..40)) {
-            let text = Text(&bytes).to_string();
+            let text = JsonText(&bytes).to_string();
             prop_assert!(text.chars().all(|c| !c.is_control()));
             let parsed: Parsed = serde_json::from_str(&text).unwrap();
             prop_assert_eq!(parsed, String::from_utf8_lossy(&bytes).into_owned());

@@ -4,11 +4,35 @@
 //! given what it shows as plain data, and must not know the server that it is about.
 
 mod about;
+mod connection;
 mod json;
 pub mod openmetrics;
 pub mod request;
 pub mod response;
+mod route;
 pub mod sessions;
 
 pub use about::About;
+pub use connection::{StatusConnection, StatusTurn};
 pub use json::stats;
+pub use route::Call;
+
+use std::time::Duration;
+
+use crate::clock::Instant;
+
+/// When a session of FTP began.
+#[derive(Clone, Copy, Debug)]
+pub struct SessionStart(Instant);
+
+impl SessionStart {
+    /// It begins now.
+    pub const fn new(now: Instant) -> Self {
+        Self(now)
+    }
+
+    /// The time since then.
+    pub fn lasted(self, now: Instant) -> Duration {
+        now - self.0
+    }
+}

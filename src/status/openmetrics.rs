@@ -15,14 +15,14 @@ const PREFIX: &str = "mioftpd_";
 
 /// The format of the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
+pub enum TextFormat {
     /// `OpenMetrics` 1.0.
     OpenMetrics,
     /// The text format of Prometheus, for people and older programs.
     Plain,
 }
 
-impl Format {
+impl TextFormat {
     /// What the field `Accept` of a request asks for.
     pub fn accepted(accept: &str) -> Self {
         if accept.contains("application/openmetrics-text") {
@@ -42,23 +42,23 @@ impl Format {
 }
 
 /// All families as text.
-pub fn text(families: &[Family], about: &About, format: Format) -> String {
+pub fn text(families: &[Family], about: &About, format: TextFormat) -> String {
     let mut out = String::with_capacity(16 * 1024);
     // Writing to memory does not fail.
     let _ = write_about(&mut out, about, format);
     for family in families {
         let _ = write_family(&mut out, family, format);
     }
-    if format == Format::OpenMetrics {
+    if format == TextFormat::OpenMetrics {
         out.push_str("# EOF\n");
     }
     out
 }
 
-fn write_about(out: &mut String, about: &About, format: Format) -> fmt::Result {
+fn write_about(out: &mut String, about: &About, format: TextFormat) -> fmt::Result {
     let (kind, family) = match format {
-        Format::OpenMetrics => ("info", "build"),
-        Format::Plain => ("gauge", "build_info"),
+        TextFormat::OpenMetrics => ("info", "build"),
+        TextFormat::Plain => ("gauge", "build_info"),
     };
     let About {
         version,
@@ -82,17 +82,23 @@ fn write_about(out: &mut String, about: &About, format: Format) -> fmt::Result {
     writeln!(out, "{PREFIX}{name} {started}")
 }
 
-fn write_head(out: &mut String, name: &str, kind: &str, help: &str, format: Format) -> fmt::Result {
+fn write_head(
+    out: &mut String,
+    name: &str,
+    kind: &str,
+    help: &str,
+    format: TextFormat,
+) -> fmt::Result {
     writeln!(out, "# TYPE {PREFIX}{name} {kind}")?;
     let mut units = ["seconds", "bytes"].into_iter();
     let unit = units.find(|unit| name.ends_with(unit));
-    if let (Some(unit), Format::OpenMetrics) = (unit, format) {
+    if let (Some(unit), TextFormat::OpenMetrics) = (unit, format) {
         writeln!(out, "# UNIT {PREFIX}{name} {unit}")?;
     }
     writeln!(out, "# HELP {PREFIX}{name} {help}.")
 }
 
-fn write_family(out: &mut String, family: &Family, format: Format) -> fmt::Result {
+fn write_family(out: &mut String, family: &Family, format: TextFormat) -> fmt::Result {
     let Family {
         name,
         help,
@@ -105,17 +111,19 @@ fn write_family(out: &mut String, family: &Family, format: Format) -> fmt::Resul
         Kind::Histogram => ("histogram", ""),
     };
     match format {
-        Format::OpenMetrics => write_head(out, name, kind, help, format)?,
-        Format::Plain => write_head(out, &format!("{name}{suffix}"), kind, help, format)?,
+        TextFormat::OpenMetrics => write_head(out, name, kind, help, format)?,
+        TextFormat::Plain => write_head(out, &format!("{name}{suffix}"), kind, help, format)?,
     }
     for Sample { labels, value } in samples {
         let labels = Labels(labels);
         match value {
             Value::Number(number) => writeln!(out, "{PREFIX}{name}{suffix}{labels} {number}")?,
             Value::Time(time) => {
-                writeln!(out, "{PREFIX}{name}{suffix}{labels} {}", seconds(*time))?;
+                let time = Amount::Time(*time);
+                writeln!(out, "{PREFIX}{name}{suffix}{labels} {time}")?;
             }
-            Value::Durations(times) => write_histogram(out, name, &labels, times)?,
+            Value::Durations(all) => write_histogram(out, name, &labels, all, Amount::Time)?,
+            Value::Rates(all) => write_histogram(out, name, &labels, all, Amount::Number)?,
         }
     }
     Ok(())
@@ -125,7 +133,8 @@ fn write_histogram(
     out: &mut String,
     name: &str,
     labels: &Labels<'_>,
-    times: &Distribution,
+    all: &Distribution,
+    amount: fn(u64) -> Amount,
 ) -> fmt::Result {
     let mut bucket = |bound: &dyn fmt::Display, number: u64| {
         write!(out, "{PREFIX}{name}_bucket{{")?;
@@ -133,17 +142,30 @@ fn write_histogram(
         let comma = if labels.0.is_empty() { "" } else { "," };
         writeln!(out, "{comma}le=\"{bound}\"}} {number}")
     };
-    for (bound, number) in &times.up_to {
-        bucket(&seconds(*bound), *number)?;
+    for (bound, number) in &all.up_to {
+        bucket(&amount(*bound), *number)?;
     }
-    bucket(&"+Inf", times.count)?;
-    writeln!(out, "{PREFIX}{name}_sum{labels} {}", seconds(times.sum))?;
-    writeln!(out, "{PREFIX}{name}_count{labels} {}", times.count)
+    bucket(&"+Inf", all.count)?;
+    writeln!(out, "{PREFIX}{name}_sum{labels} {}", amount(all.sum))?;
+    writeln!(out, "{PREFIX}{name}_count{labels} {}", all.count)
 }
 
-/// A number of nanoseconds, shown in seconds.
-pub(super) const fn seconds(nanoseconds: u64) -> Seconds {
-    Seconds(Duration::from_nanos(nanoseconds))
+/// A number as it is shown.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Amount {
+    /// Of things.
+    Number(u64),
+    /// Of nanoseconds, shown in seconds.
+    Time(u64),
+}
+
+impl fmt::Display for Amount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Number(number) => number.fmt(f),
+            Self::Time(nanoseconds) => Seconds(Duration::from_nanos(nanoseconds)).fmt(f),
+        }
+    }
 }
 
 /// `{name="value"}`; nothing without labels.

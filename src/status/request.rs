@@ -8,7 +8,7 @@ use std::str;
 
 use httparse::{EMPTY_HEADER, Header};
 
-use super::response::Status;
+use super::response::StatusCode;
 use crate::limits::status::{BODY_BYTES, HEAD_BYTES, HEADER_FIELDS};
 
 /// What a request asks to be done with its target.
@@ -28,7 +28,7 @@ pub enum Method {
 
 /// A complete request. What it borrows is in the bytes that were parsed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Request<'a> {
+pub struct HttpRequest<'a> {
     /// What to do.
     pub method: Method,
     /// Of the target, without its query.
@@ -51,30 +51,30 @@ pub struct Request<'a> {
 ///
 /// # Errors
 /// The status of the response, after which the connection is closed.
-pub fn parse(input: &[u8]) -> Result<Option<Request<'_>>, Status> {
+pub fn parse(input: &[u8]) -> Result<Option<HttpRequest<'_>>, StatusCode> {
     let mut fields = [EMPTY_HEADER; HEADER_FIELDS];
     let mut head = httparse::Request::new(&mut fields);
     let room = input.get(..HEAD_BYTES).unwrap_or(input);
     let length = match head.parse(room) {
         Ok(httparse::Status::Complete(length)) => length,
         Ok(httparse::Status::Partial) if room.len() < HEAD_BYTES => return Ok(None),
-        Ok(httparse::Status::Partial) if head.path.is_none() => return Err(Status::UriTooLong),
+        Ok(httparse::Status::Partial) if head.path.is_none() => return Err(StatusCode::UriTooLong),
         Ok(httparse::Status::Partial) | Err(httparse::Error::TooManyHeaders) => {
-            return Err(Status::HeaderTooLarge);
+            return Err(StatusCode::HeaderTooLarge);
         }
-        Err(httparse::Error::Version) => return Err(Status::VersionNotSupported),
-        Err(_) => return Err(Status::BadRequest),
+        Err(httparse::Error::Version) => return Err(StatusCode::VersionNotSupported),
+        Err(_) => return Err(StatusCode::BadRequest),
     };
     let is_old = head.version == Some(0);
     let method = method(head.method.unwrap_or_default())?;
     let (authority, path) = split_target(head.path.unwrap_or_default())?;
     let fields = Fields::read(head.headers)?;
     if fields.authority.is_none() && !is_old {
-        return Err(Status::BadRequest);
+        return Err(StatusCode::BadRequest);
     }
     let length = length + fields.body_bytes()?;
     // The whole of it is skipped before the next request.
-    Ok((input.len() >= length).then_some(Request {
+    Ok((input.len() >= length).then_some(HttpRequest {
         method,
         path,
         authority: authority.or(fields.authority),
@@ -86,19 +86,19 @@ pub fn parse(input: &[u8]) -> Result<Option<Request<'_>>, Status> {
     }))
 }
 
-fn method(name: &str) -> Result<Method, Status> {
+fn method(name: &str) -> Result<Method, StatusCode> {
     Ok(match name {
         "GET" => Method::Get,
         "HEAD" => Method::Head,
         "POST" => Method::Post,
         "DELETE" => Method::Delete,
         "PUT" | "PATCH" | "OPTIONS" | "TRACE" | "CONNECT" => Method::Other,
-        _ => return Err(Status::NotImplemented),
+        _ => return Err(StatusCode::NotImplemented),
     })
 }
 
 /// The authority, if the target has one, and the path. RFC 9112 §3.2.
-fn split_target(target: &str) -> Result<(Option<&str>, &str), Status> {
+fn split_target(target: &str) -> Result<(Option<&str>, &str), StatusCode> {
     let (authority, path) = match target.strip_prefix("http://") {
         Some(rest) => {
             let at = rest.find(['/', '?']).unwrap_or(rest.len());
@@ -108,7 +108,7 @@ fn split_target(target: &str) -> Result<(Option<&str>, &str), Status> {
         None => (None, target),
     };
     if !path.starts_with(['/', '?', '*']) {
-        return Err(Status::BadRequest);
+        return Err(StatusCode::BadRequest);
     }
     let path = path.split('?').next().unwrap_or_default();
     Ok((authority, if path.is_empty() { "/" } else { path }))
@@ -130,7 +130,7 @@ struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    fn read(header: &[Header<'a>]) -> Result<Self, Status> {
+    fn read(header: &[Header<'a>]) -> Result<Self, StatusCode> {
         let mut fields = Self::default();
         for Header { name, value } in header {
             let is = |one: &str| name.eq_ignore_ascii_case(one);
@@ -138,11 +138,11 @@ impl<'a> Fields<'a> {
             if is("Host") {
                 // More than one, or an empty one, hides which host is meant.
                 if text.is_empty() || fields.authority.replace(text).is_some() {
-                    return Err(Status::BadRequest);
+                    return Err(StatusCode::BadRequest);
                 }
             } else if is("Content-Length") {
                 if fields.length.replace(value).is_some() {
-                    return Err(Status::BadRequest);
+                    return Err(StatusCode::BadRequest);
                 }
             } else if is("Transfer-Encoding") {
                 fields.is_chunked = true;
@@ -166,27 +166,27 @@ impl<'a> Fields<'a> {
         Ok(fields)
     }
 
-    fn body_bytes(&self) -> Result<usize, Status> {
+    fn body_bytes(&self) -> Result<usize, StatusCode> {
         if self.is_chunked {
             // With a length as well, two servers could disagree on where the request ends.
             return Err(match self.length {
-                Some(_) => Status::BadRequest,
-                None => Status::NotImplemented,
+                Some(_) => StatusCode::BadRequest,
+                None => StatusCode::NotImplemented,
             });
         }
         let Some(digits) = self.length else {
             return Ok(0);
         };
         if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
-            return Err(Status::BadRequest);
+            return Err(StatusCode::BadRequest);
         }
         let length = str::from_utf8(digits)
             .ok()
             .and_then(|text| text.parse().ok());
         let length = length.filter(|length| *length <= BODY_BYTES);
-        let length = length.ok_or(Status::ContentTooLarge)?;
+        let length = length.ok_or(StatusCode::ContentTooLarge)?;
         if self.expects {
-            return Err(Status::ExpectationFailed);
+            return Err(StatusCode::ExpectationFailed);
         }
         Ok(length)
     }

@@ -9,7 +9,7 @@ use crate::protocol::date::http_date;
 
 /// The status of a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Status {
+pub enum StatusCode {
     /// 200.
     Ok,
     /// 202: it was begun.
@@ -42,7 +42,7 @@ pub enum Status {
     VersionNotSupported,
 }
 
-impl Status {
+impl StatusCode {
     /// The code, and the reason.
     pub const fn line(self) -> (u16, &'static str) {
         match self {
@@ -69,7 +69,7 @@ impl Status {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Response {
     /// Its status.
-    pub status: Status,
+    pub status: StatusCode,
     /// The media type of the body.
     pub media_type: &'static str,
     /// Further lines of the header, each with its line end.
@@ -82,6 +82,10 @@ pub struct Response {
 pub const TEXT: &str = "text/plain; charset=utf-8";
 /// The media type of JSON.
 pub const JSON: &str = "application/json";
+
+/// To a connection that there is no room for.
+pub const TOO_MANY: &[u8] =
+    b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 
 /// How the body of a response ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,7 +102,7 @@ impl Response {
     /// A response with a body.
     pub const fn ok(media_type: &'static str, body: Vec<u8>) -> Self {
         Self {
-            status: Status::Ok,
+            status: StatusCode::Ok,
             media_type,
             fields: "",
             body,
@@ -106,7 +110,7 @@ impl Response {
     }
 
     /// A status, and a sentence for a person who reads it.
-    pub fn plain(status: Status, text: &str) -> Self {
+    pub fn plain(status: StatusCode, text: &str) -> Self {
         Self {
             status,
             media_type: TEXT,
@@ -116,7 +120,7 @@ impl Response {
     }
 
     /// As [`plain`](Self::plain), with the code and the reason.
-    pub fn of(status: Status) -> Self {
+    pub fn of(status: StatusCode) -> Self {
         let (code, reason) = status.line();
         Self::plain(status, &format!("{code} {reason}"))
     }
@@ -151,7 +155,7 @@ mod tests {
     fn written(framing: Framing, keeps_alive: bool) -> String {
         let response = Response {
             fields: "Allow: GET, HEAD\r\n",
-            ..Response::of(Status::MethodNotAllowed)
+            ..Response::of(StatusCode::MethodNotAllowed)
         };
         let mut out = Vec::new();
         response.write(&mut out, 784_111_777, framing, keeps_alive);

@@ -7,23 +7,23 @@ use std::fmt::{self, Write as _};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::json::{Text, list};
+use super::json::{JsonText, list};
 use crate::protocol::date::rfc3339;
 use crate::protocol::seconds::Seconds;
 use crate::protocol::visible::Visible;
 
 /// Sessions at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Sessions {
+pub struct SessionList {
     /// Those that are listed.
-    pub listed: Vec<Session>,
+    pub listed: Vec<SessionRow>,
     /// How many there are besides.
     pub left_out: usize,
 }
 
 /// What is shown of a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Session {
+pub struct SessionRow {
     /// Names it until it ends; never that of another one.
     pub id: String,
     /// The client.
@@ -43,12 +43,12 @@ pub struct Session {
     /// The command in progress.
     pub command: Option<&'static str>,
     /// The transfer in progress.
-    pub transfer: Option<Transfer>,
+    pub transfer: Option<TransferRow>,
 }
 
 /// What is shown of a transfer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Transfer {
+pub struct TransferRow {
     /// `download`, `upload` or `listing`.
     pub direction: &'static str,
     /// The file; none for a listing.
@@ -61,7 +61,7 @@ pub struct Transfer {
     pub size: Option<u64>,
 }
 
-impl Transfer {
+impl TransferRow {
     /// Bytes per second.
     fn rate(&self) -> u64 {
         let milliseconds = self.lasted.as_millis().max(1);
@@ -76,7 +76,7 @@ impl Transfer {
 }
 
 /// The list as an object: `{"sessions":[…],"left_out":0}`.
-pub fn json(sessions: &Sessions) -> String {
+pub fn json(sessions: &SessionList) -> String {
     let mut out = String::from("{\"sessions\":[");
     // Writing to memory does not fail.
     let _ = list(&mut out, &sessions.listed, write_json);
@@ -84,13 +84,13 @@ pub fn json(sessions: &Sessions) -> String {
     out
 }
 
-fn write_json(out: &mut String, session: &Session) -> fmt::Result {
-    let Session {
+fn write_json(out: &mut String, session: &SessionRow) -> fmt::Result {
+    let SessionRow {
         id, peer, secured, ..
     } = session;
     write!(out, "{{\"id\":\"{id}\",\"peer\":\"{peer}\",\"account\":")?;
     match &session.account {
-        Some(account) => write!(out, "{}", Text(account))?,
+        Some(account) => write!(out, "{}", JsonText(account))?,
         None => out.push_str("null"),
     }
     write!(
@@ -115,10 +115,10 @@ fn write_json(out: &mut String, session: &Session) -> fmt::Result {
     Ok(())
 }
 
-fn write_transfer(out: &mut String, transfer: &Transfer) -> fmt::Result {
+fn write_transfer(out: &mut String, transfer: &TransferRow) -> fmt::Result {
     write!(out, "{{\"direction\":\"{}\",\"path\":", transfer.direction)?;
     match &transfer.path {
-        Some(path) => write!(out, "{}", Text(path))?,
+        Some(path) => write!(out, "{}", JsonText(path))?,
         None => out.push_str("null"),
     }
     write!(
@@ -139,7 +139,7 @@ fn write_transfer(out: &mut String, transfer: &Transfer) -> fmt::Result {
 }
 
 /// The list as a table, a line for each session.
-pub fn table(sessions: &Sessions) -> String {
+pub fn table(sessions: &SessionList) -> String {
     let head = [
         "ID", "CLIENT", "ACCOUNT", "TLS", "SINCE", "IDLE", "ACTIVITY",
     ];
@@ -166,7 +166,7 @@ pub fn table(sessions: &Sessions) -> String {
     out
 }
 
-fn row(session: &Session) -> [String; 7] {
+fn row(session: &SessionRow) -> [String; 7] {
     let account = session.account.as_deref();
     [
         session.id.clone(),
@@ -179,7 +179,7 @@ fn row(session: &Session) -> [String; 7] {
     ]
 }
 
-fn activity(session: &Session) -> String {
+fn activity(session: &SessionRow) -> String {
     let mut text = session.command.unwrap_or(session.activity).to_owned();
     if let Some(transfer) = &session.transfer {
         // Writing to memory does not fail.
@@ -201,8 +201,8 @@ mod tests {
 
     use super::*;
 
-    fn sessions() -> Sessions {
-        let session = || Session {
+    fn sessions() -> SessionList {
+        let session = || SessionRow {
             id: "1".to_owned(),
             peer: "127.0.0.1:40000".parse().unwrap(),
             account: None,
@@ -214,14 +214,14 @@ mod tests {
             command: None,
             transfer: None,
         };
-        let busy = Session {
+        let busy = SessionRow {
             id: "1000001".to_owned(),
             account: Some(b"an\"n\n".to_vec()),
             secured: "both",
             idle: Duration::ZERO,
             activity: "transferring",
             command: Some("RETR"),
-            transfer: Some(Transfer {
+            transfer: Some(TransferRow {
                 direction: "download",
                 path: Some(b"/a\xff b".to_vec()),
                 bytes: 500,
@@ -230,7 +230,7 @@ mod tests {
             }),
             ..session()
         };
-        Sessions {
+        SessionList {
             listed: vec![session(), busy],
             left_out: 3,
         }
@@ -275,7 +275,7 @@ mod tests {
 
     #[test]
     fn share_of_a_transfer_is_bounded() {
-        let transfer = |bytes, size| Transfer {
+        let transfer = |bytes, size| TransferRow {
             direction: "upload",
             path: None,
             bytes,

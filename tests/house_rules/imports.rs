@@ -11,7 +11,7 @@ use crate::sources::{Source, assert_none, sources};
 const BELOW: &str = "clock";
 
 /// The modules that a layer may import besides itself and [`BELOW`]. Modules without an entry may import all.
-const LAYERS: [(&str, &[&str]); 13] = [
+const LAYERS: [(&str, &[&str]); 14] = [
     ("event_loop", &[]),
     ("protocol", &[]),
     ("metrics", &["protocol"]),

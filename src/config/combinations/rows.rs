@@ -103,6 +103,12 @@ pub(super) const ROWS: &[Row] = rows! {
         "a truncated upload of any client would count as complete";
     UNCLEAN_UPLOADS OverriddenBy [UNCLEAN_NOT_ALLOWED], "those clients may not connect";
 
+    // The status service.
+    STATUS_REMOTE Needs [STATUS_PUBLIC],
+        "whoever connects there sees the names of accounts, files and clients";
+    "status.hosts", "status.connections", "status.mode", "status.group", STATUS_PUBLIC
+        NoEffectWithout [STATUS_LISTEN], "there is no status service";
+
     // Limits and time-outs.
     "limits.connections-per-address" OverriddenBy [FEWER_CONNECTIONS],
         "that is the limit of all addresses together";

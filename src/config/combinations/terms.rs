@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::{Facts, Holds, Term};
 use crate::auth::{Account, Permissions, Secret};
-use crate::config::directories_above;
+use crate::config::{StatusAddress, directories_above};
 use crate::net::{Cidr, PassiveHost};
 use crate::protocol::unicast::is_unicast;
 use crate::session::TlsRequired;
@@ -144,6 +144,12 @@ terms! {
     /// Any client may claim any address.
     PROXIES_EVERYWHERE: "addresses.proxies with 0.0.0.0/0 or ::/0",
         |f| f.config.proxies.iter().any(Cidr::is_everything);
+
+    // The status service.
+    STATUS_LISTEN: "status.listen", |f| !f.config.status.listen.is_empty();
+    STATUS_REMOTE: "status.listen with an address of the network",
+        |f| f.config.status.listen.iter().any(StatusAddress::is_remote);
+    STATUS_PUBLIC: "status.public = true", |f| f.config.status.public;
 
     // Limits and time-outs.
     FEWER_CONNECTIONS: "fewer limits.connections",

@@ -10,6 +10,7 @@ use std::ops::RangeInclusive;
 use super::accounts::AccountDraft;
 use super::draft::FileDraft;
 use super::value::Field;
+use crate::limits::status::STATUS_CONNECTIONS_MAX;
 use crate::limits::{BUSY_POLL_MAX, EVENT_COMMANDS_MAX, WORKERS};
 
 /// A key, and its field in a draft `D`.
@@ -83,6 +84,12 @@ pub(super) const KEYS: &[Key<FileDraft>] = keys! { FileDraft;
     "throttling.command-burst": config.throttling.commands.burst, SOME;
     "throttling.command-interval": config.throttling.commands.interval, ANY_TIME;
     "reload.sessions": config.revoked_sessions;
+    "status.listen": config.status.listen;
+    "status.public": config.status.public;
+    "status.hosts": config.status.hosts;
+    "status.connections": config.status.connections, 1..=STATUS_CONNECTIONS_MAX as u64;
+    "status.mode": config.status.mode;
+    "status.group": config.status.group;
     "timings.login": config.timings.login, SOME_TIME;
     "timings.idle": config.timings.idle, SOME_TIME;
     "timings.penalty": config.timings.penalty, ANY_TIME;

@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::moment::Moment;
 use super::units;
 use crate::auth::{Cidr, PamService, Permissions, Secret};
-use crate::config::Words;
+use crate::config::{SocketMode, StatusAddress, Words};
 use crate::logging::Syslog;
 use crate::net::PassiveHost;
 use crate::protocol::charset::Charset;
@@ -46,6 +46,8 @@ show! {
     String: |value| quoted(value);
     Zone: |value| quoted(&value.to_string());
     Umask: |value| quoted(&value.to_string());
+    SocketMode: |value| quoted(&value.to_string());
+    StatusAddress: |value| quoted(&value.to_string());
     RunAs: |value| quoted(&value.to_string());
     SocketAddr: |value| quoted(&value.to_string());
     Cidr: |value| quoted(&value.to_string());

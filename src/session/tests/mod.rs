@@ -62,7 +62,7 @@ const ERRORS: [Error; 18] = [
     Error::Device,
 ];
 
-const ENDINGS: [Ending; 11] = [
+const ENDINGS: [Ending; 12] = [
     Ending::Complete,
     Ending::NotConnected,
     Ending::NotSecured,
@@ -74,6 +74,7 @@ const ENDINGS: [Ending; 11] = [
     Ending::Abandoned,
     Ending::Stopped,
     Ending::Revoked,
+    Ending::EndedByOperator,
 ];
 
 const DENIALS: [Denial; 6] = [

@@ -11,7 +11,7 @@ pub(in crate::status) fn families() -> Vec<Family> {
         count: 4,
         sum: 1_000_006_000,
         percentiles: [1500, 1_000_000_000, 1_000_000_000],
-        longest: 1_000_000_000,
+        greatest: 1_000_000_000,
     };
     let family = |name, kind, samples| Family {
         name,
@@ -52,7 +52,7 @@ pub(in crate::status) fn about() -> About {
 
 #[test]
 fn openmetrics_has_types_units_and_an_end() {
-    let text = text(&families(), &about(), Format::OpenMetrics);
+    let text = text(&families(), &about(), TextFormat::OpenMetrics);
     assert_eq!(
         text,
         r#"# TYPE mioftpd_build info
@@ -89,7 +89,7 @@ mioftpd_job_seconds_count{pool="disk"} 4
 
 #[test]
 fn plain_format_names_counters_by_their_samples() {
-    let text = text(&families(), &about(), Format::Plain);
+    let text = text(&families(), &about(), TextFormat::Plain);
     for line in [
         "# TYPE mioftpd_build_info gauge",
         "# TYPE mioftpd_transfer_bytes_total counter",
@@ -105,16 +105,16 @@ fn plain_format_names_counters_by_their_samples() {
 #[test]
 fn format_is_what_the_client_accepts() {
     let prometheus = "application/openmetrics-text;version=1.0.0;q=0.5,*/*;q=0.1";
-    assert_eq!(Format::accepted(prometheus), Format::OpenMetrics);
+    assert_eq!(TextFormat::accepted(prometheus), TextFormat::OpenMetrics);
     for accept in ["", "*/*", "text/plain;version=0.0.4"] {
-        assert_eq!(Format::accepted(accept), Format::Plain);
+        assert_eq!(TextFormat::accepted(accept), TextFormat::Plain);
     }
 }
 
 /// Buckets grow, the last is all of them; each family is once, and each sample belongs to the one above it.
 #[test]
 fn samples_belong_to_their_families() {
-    let text = text(&families(), &about(), Format::OpenMetrics);
+    let text = text(&families(), &about(), TextFormat::OpenMetrics);
     let (mut types, mut buckets) = (BTreeMap::new(), Vec::new());
     let mut family = "";
     for line in text.lines() {

@@ -6,12 +6,12 @@ use super::*;
 
 const GET: &str = "GET /metrics HTTP/1.1\r\nHost: localhost:9121\r\n";
 
-fn parsed(text: &str) -> Result<Option<Request<'_>>, Status> {
+fn parsed(text: &str) -> Result<Option<HttpRequest<'_>>, StatusCode> {
     parse(text.as_bytes())
 }
 
 #[track_caller]
-fn complete(text: &str) -> Request<'_> {
+fn complete(text: &str) -> HttpRequest<'_> {
     parsed(text).unwrap().unwrap()
 }
 
@@ -21,7 +21,7 @@ fn request_of_a_browser_is_parsed() {
                 Accept: text/html,*/*;q=0.8\r\nSec-Fetch-Site: none\r\n\r\n";
     assert_eq!(
         complete(text),
-        Request {
+        HttpRequest {
             method: Method::Get,
             path: "/metrics",
             authority: Some("[::1]:9121"),
@@ -87,51 +87,57 @@ fn invalid_requests_have_their_status() {
     let many = "A: b\r\n".repeat(HEADER_FIELDS + 1);
     let with = |field: &str| format!("{GET}{field}\r\n\r\n");
     for (text, status) in [
-        ("\u{16}\u{3}\u{1}\u{2}\0".to_owned(), Status::BadRequest),
-        ("GET / FTP/1.1\r\n".to_owned(), Status::VersionNotSupported),
+        ("\u{16}\u{3}\u{1}\u{2}\0".to_owned(), StatusCode::BadRequest),
+        (
+            "GET / FTP/1.1\r\n".to_owned(),
+            StatusCode::VersionNotSupported,
+        ),
         (
             "GET / HTTP/2.0\r\n\r\n".to_owned(),
-            Status::VersionNotSupported,
+            StatusCode::VersionNotSupported,
         ),
-        ("USER ann\r\n".to_owned(), Status::BadRequest),
+        ("USER ann\r\n".to_owned(), StatusCode::BadRequest),
         (
             "BREW / HTTP/1.1\r\nHost: x\r\n\r\n".to_owned(),
-            Status::NotImplemented,
+            StatusCode::NotImplemented,
         ),
-        ("GET / HTTP/1.1\r\n\r\n".to_owned(), Status::BadRequest),
+        ("GET / HTTP/1.1\r\n\r\n".to_owned(), StatusCode::BadRequest),
         (
             "GET metrics HTTP/1.1\r\nHost: x\r\n\r\n".to_owned(),
-            Status::BadRequest,
+            StatusCode::BadRequest,
         ),
         (
             "GET / HTTP/1.1\r\nHost:\r\n\r\n".to_owned(),
-            Status::BadRequest,
+            StatusCode::BadRequest,
         ),
-        (with("Host: y"), Status::BadRequest),
-        (with("no colon"), Status::BadRequest),
+        (with("Host: y"), StatusCode::BadRequest),
+        (with("no colon"), StatusCode::BadRequest),
         (
             with("Content-Length: 1\r\nContent-Length: 1"),
-            Status::BadRequest,
+            StatusCode::BadRequest,
         ),
-        (with("Content-Length: -1"), Status::BadRequest),
-        (with("Content-Length: +1"), Status::BadRequest),
-        (with("Content-Length: 1025"), Status::ContentTooLarge),
+        (with("Content-Length: -1"), StatusCode::BadRequest),
+        (with("Content-Length: +1"), StatusCode::BadRequest),
+        (with("Content-Length: 1025"), StatusCode::ContentTooLarge),
         (
             with("Content-Length: 99999999999999999999"),
-            Status::ContentTooLarge,
+            StatusCode::ContentTooLarge,
         ),
-        (with("Transfer-Encoding: chunked"), Status::NotImplemented),
+        (
+            with("Transfer-Encoding: chunked"),
+            StatusCode::NotImplemented,
+        ),
         (
             with("Transfer-Encoding: chunked\r\nContent-Length: 1"),
-            Status::BadRequest,
+            StatusCode::BadRequest,
         ),
         (
             with("Expect: 100-continue\r\nContent-Length: 1"),
-            Status::ExpectationFailed,
+            StatusCode::ExpectationFailed,
         ),
-        (format!("GET /{long}"), Status::UriTooLong),
-        (format!("{GET}A: {long}"), Status::HeaderTooLarge),
-        (format!("{GET}{many}\r\n"), Status::HeaderTooLarge),
+        (format!("GET /{long}"), StatusCode::UriTooLong),
+        (format!("{GET}A: {long}"), StatusCode::HeaderTooLarge),
+        (format!("{GET}{many}\r\n"), StatusCode::HeaderTooLarge),
     ] {
         assert_eq!(parsed(&text), Err(status), "{text:?}");
     }
@@ -181,7 +187,7 @@ fn own_hosts_are_addresses_and_listed_names() {
 }
 
 /// The requests in the bytes, which are read in such pieces, and the error behind them.
-fn all(input: &[u8], pieces: &[usize]) -> (Vec<(Method, String, usize)>, Option<Status>) {
+fn all(input: &[u8], pieces: &[usize]) -> (Vec<(Method, String, usize)>, Option<StatusCode>) {
     let (mut buffer, mut found) = (Vec::new(), Vec::new());
     let mut rest = input;
     let mut pieces = pieces.iter().cycle();

@@ -117,6 +117,18 @@ pub(super) const SAMPLES: &[Sample] = samples! {
         ["listen = ['127.0.0.1:21', '224.0.0.1:21']"];
     "tls.listen cannot be used with an address that is not unicast ([ff02::1]:990)": WRITER_TLS,
         ["tls.listen = ['[ff02::1]:990']"];
+    "status.listen with an address of the network needs status.public = true": WRITER,
+        ["status.listen = ['127.0.0.1:1', '0.0.0.0:2']"], "status.public = true";
+    "status.hosts has no effect without status.listen": WRITER, ["status.hosts = ['a']"],
+        "status.listen = '127.0.0.1:1'";
+    "status.connections has no effect without status.listen": WRITER, ["status.connections = 1"],
+        "status.listen = '127.0.0.1:1'";
+    "status.mode has no effect without status.listen": WRITER, ["status.mode = '660'"],
+        "status.listen = '127.0.0.1:1'";
+    "status.group has no effect without status.listen": WRITER, ["status.group = 'adm'"],
+        "status.listen = '127.0.0.1:1'";
+    "status.public = true has no effect without status.listen": WRITER, ["status.public = true"],
+        "status.listen = '127.0.0.1:1'";
     "passive.address should not be used with an address of 127.0.0.0/8": WRITER,
         ["passive.address = '127.0.0.1'"];
     "addresses.allow cannot be used": WRITER,

@@ -1,0 +1,201 @@
+//! [`Listener`] over a Unix socket, whose file says who may connect.
+//!
+//! It owns the socket and its file, and removes the file at the end if it is still its own. Accepted streams
+//! are [`SystemStream`]s like those of TCP; their peers have no address.
+
+use std::fs;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
+use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use mio::unix::SourceFd;
+use mio::{Interest, Registry};
+use rustix::fs::{AtFlags, CWD, Gid, chownat};
+use rustix::io::Errno;
+use rustix::net::{self as sys, AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+
+use super::stream::SystemStream;
+use super::{Listener, LocalAccess, Stream, Token};
+
+/// Connections that the kernel holds before they are accepted.
+const BACKLOG: i32 = 64;
+
+/// The address of a peer that has none.
+const NO_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
+
+struct LocalListener {
+    socket: OwnedFd,
+    /// Removed with the listener.
+    _file: SocketFile,
+    registry: Arc<Registry>,
+}
+
+/// The file of a socket. Dropping it removes the file.
+struct SocketFile {
+    path: PathBuf,
+    id: (u64, u64),
+}
+
+/// See [`Network::listen_local`](super::Network::listen_local).
+pub(super) fn listen(
+    path: &Path,
+    access: LocalAccess,
+    registry: &Arc<Registry>,
+    token: Token,
+) -> io::Result<Box<dyn Listener>> {
+    let socket = new_socket()?;
+    let address = SocketAddrUnix::new(path)?;
+    match sys::bind(&socket, &address) {
+        Err(Errno::ADDRINUSE) => {
+            remove_stale(path, &address)?;
+            sys::bind(&socket, &address)?;
+        }
+        bound => bound?,
+    }
+    let file = SocketFile {
+        path: path.to_owned(),
+        id: id_of(path)?,
+    };
+    if let Some(group) = access.group {
+        let group = Some(Gid::from_raw(group));
+        chownat(CWD, path, None, group, AtFlags::SYMLINK_NOFOLLOW)?;
+    }
+    fs::set_permissions(path, fs::Permissions::from_mode(access.mode))?;
+    // Only from here on can anything connect.
+    sys::listen(&socket, BACKLOG)?;
+    registry.register(
+        &mut SourceFd(&socket.as_raw_fd()),
+        token.into(),
+        Interest::READABLE,
+    )?;
+    Ok(Box::new(LocalListener {
+        socket,
+        _file: file,
+        registry: Arc::clone(registry),
+    }))
+}
+
+fn new_socket() -> rustix::io::Result<OwnedFd> {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    sys::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)
+}
+
+/// Removes the socket of a server that was killed: nothing accepts connections there.
+fn remove_stale(path: &Path, address: &SocketAddrUnix) -> io::Result<()> {
+    if !fs::symlink_metadata(path)?.file_type().is_socket() {
+        return Err(io::ErrorKind::AlreadyExists.into());
+    }
+    match sys::connect(&new_socket()?, address) {
+        Err(Errno::CONNREFUSED) => fs::remove_file(path),
+        // Its backlog is full.
+        Ok(()) | Err(Errno::AGAIN) => Err(io::ErrorKind::AddrInUse.into()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Device and inode.
+fn id_of(path: &Path) -> io::Result<(u64, u64)> {
+    let found = fs::symlink_metadata(path)?;
+    Ok((found.dev(), found.ino()))
+}
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        if id_of(&self.path).is_ok_and(|id| id == self.id) {
+            // Without permission it stays, and the next start replaces it.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+impl Listener for LocalListener {
+    fn accept(&mut self, token: Token) -> io::Result<(Box<dyn Stream>, SocketAddr)> {
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        let socket = sys::accept_with(&self.socket, flags)?;
+        // The type of the standard library for stream sockets; it does not look at their family.
+        let socket = mio::net::TcpStream::from_std(TcpStream::from(socket));
+        let stream = SystemStream::new(socket, Arc::clone(&self.registry), token);
+        Ok((Box::new(stream), NO_ADDRESS))
+    }
+
+    fn local_address(&self) -> SocketAddr {
+        NO_ADDRESS
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::os::unix::net::{UnixListener, UnixStream};
+    use std::time::Duration;
+
+    use super::*;
+    use crate::net::{Event, Network as _, Registration, SystemNetwork};
+
+    const OWNER: LocalAccess = LocalAccess {
+        mode: 0o600,
+        group: None,
+    };
+
+    fn listen_at(path: &Path) -> io::Result<(SystemNetwork, Box<dyn Listener>)> {
+        let mut network = SystemNetwork::new()?;
+        let listener = network.listen_local(path, OWNER, Token(1))?;
+        Ok((network, listener))
+    }
+
+    #[test]
+    fn stream_carries_bytes_both_ways() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("socket");
+        let (mut network, mut listener) = listen_at(&path).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
+        let mut client = UnixStream::connect(&path).unwrap();
+        let mut events = Vec::new();
+        while events.is_empty() {
+            let time = Some(Duration::from_secs(10));
+            network.poll(time, &mut events).unwrap();
+        }
+        assert!(matches!(events[..], [Event::Ready(Token(1), _)]));
+        let (mut stream, _) = listener.accept(Token(2)).unwrap();
+        stream.register(Registration::Both).unwrap();
+        client.write_all(b"ping").unwrap();
+        let mut buffer = [0; 8];
+        assert_eq!(stream.read(&mut buffer).unwrap(), 4);
+        assert_eq!(stream.write(b"pong").unwrap(), 4);
+        stream.shutdown().unwrap();
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).unwrap();
+        assert_eq!(answer, "pong");
+        drop(client);
+        assert_eq!(stream.read(&mut buffer).unwrap(), 0);
+        let none = listener.accept(Token(3)).map(drop).unwrap_err();
+        assert_eq!(none.kind(), io::ErrorKind::WouldBlock);
+        drop(listener);
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn only_the_socket_of_a_dead_server_is_replaced() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("socket");
+        drop(UnixListener::bind(&path).unwrap());
+        assert!(path.exists());
+        let alive = listen_at(&path).unwrap();
+        let refused = listen_at(&path).map(drop).unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::AddrInUse);
+        // Another one has taken its place: it is not ours to remove.
+        fs::remove_file(&path).unwrap();
+        let other = UnixListener::bind(&path).unwrap();
+        drop(alive);
+        assert!(path.exists());
+        drop(other);
+        let file = directory.path().join("file");
+        fs::write(&file, "precious").unwrap();
+        let refused = listen_at(&file).map(drop).unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(fs::read(&file).unwrap(), b"precious");
+    }
+}

@@ -1,0 +1,191 @@
+//! The answers of the status service: what is known of the loop and its sessions, and what an operator may
+//! have done.
+//!
+//! It makes plain data of the reactor's state, which `status` formats. Sockets and turns are the service's.
+
+use super::Reactor;
+use super::connection::Connection;
+use crate::auth::Revocation;
+use crate::event_loop::Key;
+use crate::limits::status::SESSIONS_LISTED;
+use crate::observe::Verb;
+use crate::session::{Overview, TransferOverview};
+use crate::status::openmetrics;
+use crate::status::response::{JSON, Response, StatusCode, TEXT};
+use crate::status::sessions::{self, SessionList, SessionRow, TransferRow};
+use crate::status::{Call, stats};
+
+/// The page for people.
+const PAGE: &[u8] = include_bytes!("../status/page.html");
+
+/// What the page may load and do: only what is in it, and updates from here.
+const PAGE_POLICY: &str = "Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'; \
+    script-src 'unsafe-inline'; connect-src 'self'; img-src data:; base-uri 'none'; \
+    form-action 'none'; frame-ancestors 'none'\r\n";
+
+/// What is to be done once the response is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Afterwards {
+    Nothing,
+    Drain,
+    Reload,
+}
+
+impl Reactor {
+    pub(super) fn answer(&mut self, call: Call) -> (Response, Afterwards) {
+        let response = match call {
+            Call::Page => Response {
+                fields: PAGE_POLICY,
+                ..Response::ok("text/html; charset=utf-8", PAGE.to_vec())
+            },
+            Call::Metrics(format) => {
+                let text = openmetrics::text(&self.families(), &self.status.about, format);
+                Response::ok(format.media_type(), text.into_bytes())
+            }
+            Call::Stats => Response::ok(JSON, self.stats().into_bytes()),
+            Call::Sessions => {
+                let sessions = self.sessions(SESSIONS_LISTED);
+                Response::ok(JSON, sessions::json(&sessions).into_bytes())
+            }
+            Call::SessionTable => {
+                let sessions = self.sessions(SESSIONS_LISTED);
+                Response::ok(TEXT, sessions::table(&sessions).into_bytes())
+            }
+            Call::Updates if self.status.has_room_for_reader() => {
+                Response::ok("text/event-stream", self.update())
+            }
+            Call::Updates => {
+                let text = "503 Service Unavailable: too many clients are sent updates";
+                Response::plain(StatusCode::Unavailable, text)
+            }
+            Call::EndSession(id) => self.end_session(&id),
+            Call::Drain if self.is_stopping() => {
+                Response::plain(StatusCode::Accepted, "The server is stopping already")
+            }
+            Call::Drain => {
+                let text =
+                    "The server accepts no connections and stops once its transfers have ended";
+                return (
+                    Response::plain(StatusCode::Accepted, text),
+                    Afterwards::Drain,
+                );
+            }
+            Call::Reload => {
+                let text = "The configuration is read again; the log has the result";
+                return (
+                    Response::plain(StatusCode::Accepted, text),
+                    Afterwards::Reload,
+                );
+            }
+        };
+        (response, Afterwards::Nothing)
+    }
+
+    pub(super) fn act(&mut self, afterwards: Afterwards) {
+        match afterwards {
+            Afterwards::Nothing => {}
+            Afterwards::Drain if self.is_stopping() => {}
+            Afterwards::Drain => {
+                log::info!("The operator stops the server (status socket)");
+                self.stop();
+            }
+            Afterwards::Reload => self.reload_requested = true,
+        }
+    }
+
+    /// An event of a stream (HTML Standard, "Server-sent events"): counters, histograms and sessions.
+    pub(super) fn update(&self) -> Vec<u8> {
+        let sessions = sessions::json(&self.sessions(SESSIONS_LISTED));
+        let stats = self.stats();
+        format!("data: {{\"stats\":{stats},\"sessions\":{sessions}}}\n\n").into_bytes()
+    }
+
+    fn stats(&self) -> String {
+        let (families, now) = (self.families(), self.context.unix_time);
+        stats(&families, &self.status.about, now, self.is_stopping())
+    }
+
+    fn sessions(&self, most: usize) -> SessionList {
+        let known = || self.connections.iter().filter(|one| one.is_known());
+        let listed: Vec<_> = known().take(most).map(|one| self.row(one)).collect();
+        SessionList {
+            left_out: known().count() - listed.len(),
+            listed,
+        }
+    }
+
+    fn row(&self, connection: &Connection) -> SessionRow {
+        let (now, unix_time) = (self.context.now, self.context.unix_time);
+        let session = &connection.session;
+        let lasted = connection.since.lasted(now);
+        let seconds = i64::try_from(lasted.as_secs()).unwrap_or(i64::MAX);
+        let Overview {
+            word,
+            command,
+            transfer,
+        } = session.overview(now);
+        let settings = &self.context.policy.settings;
+        let idle = session
+            .idle_for(&connection.deadlines, settings, now)
+            .filter(|_| session.accepts_command());
+        SessionRow {
+            id: id_of(connection.key()),
+            peer: connection.peer(),
+            account: session.account_name().map(<[u8]>::to_vec),
+            secured: session.secured_word(),
+            since: unix_time.saturating_sub(seconds),
+            lasted,
+            idle: idle.unwrap_or_default().min(lasted),
+            activity: word,
+            command,
+            transfer: transfer.map(transfer_row),
+        }
+    }
+
+    fn end_session(&mut self, id: &str) -> Response {
+        let key = key_of(id).filter(|key| {
+            let connection = self.connections.get_mut(*key);
+            connection.is_some_and(|one| one.is_known() && !one.session.is_closing())
+        });
+        let Some(key) = key else {
+            let text = "404 Not Found: there is no session with this id";
+            return Response::plain(StatusCode::NotFound, text);
+        };
+        self.tell(key, |connection, context| {
+            connection.revoke(Revocation::Operator, context);
+        });
+        Response::plain(StatusCode::Ok, "The session is ended")
+    }
+}
+
+fn transfer_row(transfer: TransferOverview<'_>) -> TransferRow {
+    let TransferOverview {
+        file,
+        bytes,
+        lasted,
+        size,
+    } = transfer;
+    let direction = match file {
+        None => "listing",
+        Some((Verb::Retrieve, _)) => "download",
+        Some(_) => "upload",
+    };
+    TransferRow {
+        direction,
+        path: file.map(|(_, path)| path.to_bytes()),
+        bytes,
+        lasted,
+        size,
+    }
+}
+
+fn id_of(key: Key) -> String {
+    format!("{:x}", key.to_bits())
+}
+
+fn key_of(id: &str) -> Option<Key> {
+    // `from_str_radix` takes a sign.
+    let is_hex = id.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let bits = usize::from_str_radix(id, 16).ok().filter(|_| is_hex)?;
+    Some(Key::from_bits(bits))
+}

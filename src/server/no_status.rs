@@ -1,0 +1,13 @@
+//! Replaces `status` without the Cargo feature `status`: the server refuses a configuration of the service.
+
+#![allow(clippy::unnecessary_wraps, reason = "the surface of what it replaces")]
+
+use super::Error;
+use crate::config::Config;
+use crate::reactor::Reactor;
+
+pub(super) const IS_BUILT_IN: bool = false;
+
+pub(super) const fn open(_: &mut Reactor, _: &Config) -> Result<(), Error> {
+    Ok(())
+}

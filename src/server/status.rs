@@ -1,0 +1,48 @@
+//! Opens the sockets of the status service, before the process drops its privileges.
+//!
+//! What is served there is the reactor's.
+
+use super::Error;
+use crate::cause::cause;
+use crate::config::{Config, StatusAddress};
+use crate::net::LocalAccess;
+use crate::reactor::{Reactor, StatusPolicy};
+use crate::sandbox::group_id;
+
+/// Whether this build has the service.
+pub(super) const IS_BUILT_IN: bool = true;
+
+/// Listens at the configured addresses, and logs them.
+pub(super) fn open(reactor: &mut Reactor, config: &Config) -> Result<(), Error> {
+    let status = &config.status;
+    if status.listen.is_empty() {
+        return Ok(());
+    }
+    let group = status.group.as_deref().map(group_id).transpose();
+    let group = group.map_err(|why| Error::Status(format!("status.group: {why}")))?;
+    let access = LocalAccess {
+        mode: status.mode.bits(),
+        group,
+    };
+    let mut shown = Vec::new();
+    for address in &status.listen {
+        let opened = match address {
+            StatusAddress::Tcp(address) => reactor.serve_status(*address).map(StatusAddress::Tcp),
+            StatusAddress::Unix(path) => {
+                let opened = reactor.serve_status_locally(path, access);
+                opened.map(|()| address.clone())
+            }
+        };
+        let opened = opened.map_err(|error| {
+            let why = cause(&error);
+            Error::Status(format!("cannot listen at {address} (status.listen): {why}"))
+        })?;
+        shown.push(opened.to_string());
+    }
+    reactor.set_status_policy(StatusPolicy {
+        connections: status.connections,
+        hosts: status.hosts.clone(),
+    });
+    log::info!("Serving the status at {}", shown.join(", "));
+    Ok(())
+}

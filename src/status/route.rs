@@ -1,0 +1,161 @@
+//! What a request asks for, and whether it may: the table of paths, methods and places.
+//!
+//! It owns the check of the host (DNS rebinding) and of the origin. What is asked for is done elsewhere.
+
+use super::openmetrics::TextFormat;
+use super::request::{HttpRequest, Method, host_of, is_own_host};
+use super::response::{Response, StatusCode};
+
+/// What a permitted request asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Call {
+    /// The page for people.
+    Page,
+    /// Counters and histograms as text.
+    Metrics(TextFormat),
+    /// The same as JSON.
+    Stats,
+    /// The sessions as JSON.
+    Sessions,
+    /// The sessions as a table.
+    SessionTable,
+    /// Updates a few times a second, until the connection ends.
+    Updates,
+    /// End the session with this id.
+    EndSession(String),
+    /// Begin a graceful shutdown.
+    Drain,
+    /// Read the configuration again.
+    Reload,
+}
+
+/// From where a request came.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Place<'a> {
+    /// Over the Unix socket, whose file says who may connect.
+    Local,
+    /// Over TCP, to a host with one of these names or with an address.
+    Network(&'a [String]),
+}
+
+const GET: &str = "Allow: GET, HEAD\r\n";
+const POST: &str = "Allow: POST\r\n";
+const DELETE: &str = "Allow: DELETE\r\n";
+
+/// What the request asks for.
+///
+/// # Errors
+/// The response that refuses it.
+pub(super) fn route(request: &HttpRequest<'_>, place: Place<'_>) -> Result<Call, Response> {
+    if let (Place::Network(names), Some(authority)) = (place, request.authority)
+        && !is_own_host(host_of(authority), names)
+    {
+        let text = "421 Misdirected Request: use an address, localhost, or a name of status.hosts";
+        return Err(Response::plain(StatusCode::Misdirected, text));
+    }
+    if request.is_cross_site {
+        let text = "403 Forbidden: another site caused this request";
+        return Err(Response::plain(StatusCode::Forbidden, text));
+    }
+    let (call, method, allow) = match request.path {
+        "/" => (Call::Page, Method::Get, GET),
+        "/metrics" => {
+            let format = TextFormat::accepted(request.accept);
+            (Call::Metrics(format), Method::Get, GET)
+        }
+        "/stats" => (Call::Stats, Method::Get, GET),
+        "/sessions" if request.accept.starts_with("text/plain") => {
+            (Call::SessionTable, Method::Get, GET)
+        }
+        "/sessions" => (Call::Sessions, Method::Get, GET),
+        "/events" => (Call::Updates, Method::Get, GET),
+        "/drain" => (Call::Drain, Method::Post, POST),
+        "/reload" => (Call::Reload, Method::Post, POST),
+        path => match path.strip_prefix("/sessions/") {
+            Some(id) => (Call::EndSession(id.to_owned()), Method::Delete, DELETE),
+            None => return Err(Response::of(StatusCode::NotFound)),
+        },
+    };
+    let is_allowed =
+        request.method == method || method == Method::Get && request.method == Method::Head;
+    if !is_allowed {
+        return Err(Response {
+            fields: allow,
+            ..Response::of(StatusCode::MethodNotAllowed)
+        });
+    }
+    if method != Method::Get && matches!(place, Place::Network(_)) {
+        let text = "403 Forbidden: only the Unix socket (status.listen) changes anything";
+        return Err(Response::plain(StatusCode::Forbidden, text));
+    }
+    Ok(call)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::status::request::parse;
+
+    fn asked(first: &str, place: Place<'_>) -> Result<Call, (u16, &'static str)> {
+        let text = format!("{first} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        let request = parse(text.as_bytes()).unwrap().unwrap();
+        let refused = |response: Response| (response.status.line().0, response.fields);
+        route(&request, place).map_err(refused)
+    }
+
+    #[test]
+    fn each_path_has_its_method() {
+        let end = || Call::EndSession("1f".to_owned());
+        for (first, call) in [
+            ("GET /", Call::Page),
+            ("HEAD /", Call::Page),
+            ("GET /metrics?x", Call::Metrics(TextFormat::Plain)),
+            ("GET /stats", Call::Stats),
+            ("GET /sessions", Call::Sessions),
+            ("GET /events", Call::Updates),
+            ("DELETE /sessions/1f", end()),
+            ("POST /drain", Call::Drain),
+            ("POST /reload", Call::Reload),
+        ] {
+            assert_eq!(asked(first, Place::Local), Ok(call.clone()));
+            let over_tcp = asked(first, Place::Network(&[]));
+            match call {
+                Call::EndSession(_) | Call::Drain | Call::Reload => {
+                    assert_eq!(over_tcp, Err((403, "")));
+                }
+                call => assert_eq!(over_tcp, Ok(call)),
+            }
+        }
+        for (first, refused) in [
+            ("GET /none", (404, "")),
+            ("GET /metrics/", (404, "")),
+            ("OPTIONS *", (404, "")),
+            ("POST /metrics", (405, GET)),
+            ("OPTIONS /", (405, GET)),
+            ("GET /drain", (405, POST)),
+            ("HEAD /reload", (405, POST)),
+            ("GET /sessions/1f", (405, DELETE)),
+        ] {
+            assert_eq!(asked(first, Place::Local), Err(refused), "{first}");
+        }
+    }
+
+    #[test]
+    fn request_for_another_host_or_from_another_site_is_refused() {
+        let code = |fields: &str, place| {
+            let text = format!("GET / HTTP/1.1\r\n{fields}\r\n\r\n");
+            let request = parse(text.as_bytes()).unwrap().unwrap();
+            route(&request, place).map_err(|response| response.status.line().0)
+        };
+        let names = ["status.example".to_owned()];
+        let network = Place::Network(&names);
+        assert_eq!(code("Host: status.example:1", network), Ok(Call::Page));
+        assert_eq!(code("Host: evil.example", network), Err(421));
+        // A Unix socket has no name that another site could take.
+        assert_eq!(code("Host: mioftpd", Place::Local), Ok(Call::Page));
+        for place in [network, Place::Local] {
+            let foreign = "Host: 127.0.0.1\r\nOrigin: http://evil.example";
+            assert_eq!(code(foreign, place), Err(403));
+        }
+    }
+}
