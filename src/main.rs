@@ -58,10 +58,21 @@ fn run(client: Option<&InetdClient>) -> ExitCode {
             return in_background.unwrap_or_else(|| serve(resolved, *args, client));
         }
         Invocation::HashPassword(scheme) => return hash_password(scheme),
+        Invocation::Operate(operation) => return code_of(&operation.run()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
+    }
+}
+
+fn code_of(done: &Result<(), String>) -> ExitCode {
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            print_error(error);
+            ExitCode::FAILURE
+        }
     }
 }
 

@@ -14,10 +14,23 @@ const HELP: &[&str] = &[
     only(cfg!(feature = "tls"), " and FTPS"),
     " server.
 
-Usage: mioftpd [OPTIONS] [DIR]
+Usage: mioftpd [OPTIONS] [DIR]",
+    only(
+        cfg!(feature = "status"),
+        "
+       mioftpd who [--json] | kick ID | drain | reload  [--config FILE | --status SOCKET]",
+    ),
+    "
 
   DIR  The directory to serve. Without it only the control connection is served:
-       NOOP and QUIT are answered, and no other command is implemented.
+       NOOP and QUIT are answered, and no other command is implemented.",
+    only(
+        cfg!(feature = "status"),
+        "
+  who, kick, drain, reload  List the sessions of a running server, end one, stop it gracefully,
+       have it read its configuration: over its Unix socket (status.listen)",
+    ),
+    "
 
 Options:",
     only(

@@ -62,7 +62,7 @@ impl CliArgs {
 }
 
 #[cfg(feature = "settings")]
-fn read(path: &std::path::Path) -> Result<ConfigDraft, Failure> {
+pub(super) fn read(path: &std::path::Path) -> Result<ConfigDraft, Failure> {
     use mioftpd::internals::config::file::{self, FileError};
 
     file::read(path).map_err(|error| match error {
@@ -72,7 +72,7 @@ fn read(path: &std::path::Path) -> Result<ConfigDraft, Failure> {
 }
 
 #[cfg(not(feature = "settings"))]
-fn read(path: &std::path::Path) -> Result<ConfigDraft, Failure> {
+pub(super) fn read(path: &std::path::Path) -> Result<ConfigDraft, Failure> {
     let path = path.display();
     let text = format!("{path}: this build cannot read configuration files");
     Err(Failure::Invalid(text))

@@ -1,10 +1,12 @@
 //! Parses the command line.
 //!
-//! An error names the option, the value and the remedy. This module opens the configuration file and
-//! password files only; it starts nothing.
+//! An error names the option, the value and the remedy. This module opens the configuration file, password
+//! files, and the socket of a running server; it starts nothing.
 
 mod help;
 mod layers;
+#[cfg_attr(not(feature = "status"), path = "no_operator.rs")]
+mod operator;
 mod options;
 
 use std::ffi::OsString;
@@ -13,6 +15,7 @@ use mioftpd::internals::auth::HashScheme;
 
 pub(crate) use help::{help, version};
 pub(crate) use layers::{CliArgs, Resolved};
+pub(crate) use operator::Operation;
 use options::Options;
 pub(crate) use options::ProcessOptions;
 
@@ -22,6 +25,7 @@ pub(crate) enum Invocation {
     Check(Resolved),
     Example,
     HashPassword(Option<HashScheme>),
+    Operate(Operation),
     Help,
     Version,
 }
@@ -50,6 +54,9 @@ pub(crate) fn parse(
     password: Option<OsString>,
 ) -> Result<Invocation, Failure> {
     let arguments: Vec<_> = arguments.collect();
+    if let Some(operation) = Operation::parse(&arguments)? {
+        return Ok(Invocation::Operate(operation));
+    }
     let mut options = Options::default();
     if let Some(invocation) = options.read(&arguments)? {
         return Ok(invocation);

@@ -13,6 +13,7 @@
 //! - [`limits`]: what the server cannot do, and why.
 //! - [`performance`]: where the time of a command and of a transfer goes.
 //! - [`proxy`]: `HAProxy` and other TCP proxies in front of the server.
+//! - [`status`]: what the server does, as a page, for Prometheus, and in a shell.
 
 #[doc = include_str!("accounts.md")]
 pub mod accounts {}
@@ -81,6 +82,12 @@ pub mod performance {}
 
 #[doc = include_str!("proxy.md")]
 pub mod proxy {}
+
+#[doc = include_str!("status.md")]
+#[doc = "```yaml"]
+#[doc = include_str!("status/alerts.yml")]
+#[doc = "```"]
+pub mod status {}
 
 #[doc = include_str!("systemd.md")]
 pub mod systemd {}
