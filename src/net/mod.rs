@@ -139,8 +139,8 @@ pub trait Network: Send {
     /// listener accepts IPv6 only.
     fn listen(&mut self, address: SocketAddr, token: Token) -> io::Result<Box<dyn Listener>>;
 
-    /// As [`listen`](Self::listen), at a Unix socket. A socket there without a server is replaced; the new one
-    /// is removed with the listener. The peers of its streams have no address.
+    /// As [`listen`](Self::listen), at a Unix socket. A socket there without a server is replaced; the new
+    /// one is removed with the listener. The peers of its streams have no address.
     ///
     /// # Errors
     /// `AddrInUse` if a server listens there, `Unsupported` if the implementation has no Unix sockets.

@@ -15,7 +15,8 @@ use crate::reactor::{Protocol, Reactor};
 /// The name of an inherited socket with implicit TLS.
 const FTPS_NAME: &str = "ftps";
 
-/// Opens all listening sockets, those of the status service too, and logs their addresses. Returns those without and those with implicit TLS.
+/// Opens all listening sockets, also of the status service, and logs their addresses. Returns those without
+/// and those with implicit TLS.
 pub(super) fn open(
     reactor: &mut Reactor,
     config: &Config,

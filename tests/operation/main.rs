@@ -1,7 +1,7 @@
 //! The program as its operator and a host program see it.
 //!
 //! - `command_line`, `config` and `readme` are about how it is told what to do.
-//! - `logs`, `log_readers`, `records` and `summary` are about what it reports.
+//! - `logs`, `log_readers`, `records`, `status` and `summary` are about what it reports.
 //! - `service_manager`, `service_unit`, `background`, `inetd`, `system_limits`, `missing_calls` and
 //!   `embedding` are about what it runs in.
 
@@ -25,6 +25,8 @@ mod records;
 #[cfg(feature = "systemd")]
 mod service_manager;
 mod service_unit;
+#[cfg(feature = "status")]
+mod status;
 #[cfg(feature = "status")]
 mod summary;
 #[path = "../support/mod.rs"]

@@ -26,6 +26,8 @@ mod secure;
 mod serving;
 #[cfg(feature = "hashed-passwords")]
 mod shadow;
+#[cfg(feature = "status")]
+mod status;
 mod storage;
 mod timings;
 #[cfg(feature = "tls")]
@@ -41,7 +43,7 @@ pub(crate) mod world;
 use std::collections::BTreeSet;
 
 /// The files with tests of keys.
-const KEY_TESTS: [&str; 11] = [
+const KEY_TESTS: [&str; 12] = [
     include_str!("accounts.rs"),
     include_str!("events.rs"),
     include_str!("limits.rs"),
@@ -49,6 +51,7 @@ const KEY_TESTS: [&str; 11] = [
     include_str!("serving.rs"),
     include_str!("shadow.rs"),
     include_str!("quotas.rs"),
+    include_str!("status.rs"),
     include_str!("storage.rs"),
     include_str!("timings.rs"),
     include_str!("tls.rs"),

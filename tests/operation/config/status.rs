@@ -1,0 +1,107 @@
+//! The status service: where it listens, and who may connect.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+
+use crate::config::world::{World, text};
+use crate::status::{Http, listening};
+
+/// `status.listen`
+#[test]
+fn service_listens_at_addresses_and_unix_sockets() {
+    let world = World::new();
+    let socket = world.path("s");
+    let unix = format!("unix:{}", socket.display());
+    let server = world.start(&format!("[status]\nlisten = [\"127.0.0.1:0\", \"{unix}\"]"));
+    for mut http in [Http::connect(listening(&server)[0]), Http::local(&socket)] {
+        assert!(http.get("/").body.contains("<h1>mioftpd"));
+    }
+    // Another server does not take the socket of a running one, but that of a killed one.
+    let output = world.run(&[]);
+    assert_eq!(output.status.code(), Some(1));
+    let message = text(&output.stderr);
+    assert!(
+        message.contains(&format!("cannot listen at {unix} (status.listen): ")),
+        "{message}"
+    );
+    server.wait_for_log("Sandbox: ");
+    drop(server);
+    assert!(socket.exists());
+    let server = world.start(&format!("[status]\nlisten = \"{unix}\""));
+    Http::local(&socket).get("/metrics");
+    drop(server);
+    world.write("[status]\nlisten = \"unix:relative\"");
+    let message = text(&world.run(&["--check"]).stderr);
+    assert!(
+        message.contains("status.listen: invalid value \"unix:relative\"; write"),
+        "{message}"
+    );
+}
+
+/// `status.public`
+#[test]
+fn address_of_the_network_needs_a_confirmation() {
+    let world = World::new();
+    world.write("[status]\nlisten = \"0.0.0.0:0\"");
+    let output = world.run(&[]);
+    assert_eq!(output.status.code(), Some(2));
+    let message = text(&output.stderr);
+    assert!(
+        message.contains("needs status.public = true: "),
+        "{message}"
+    );
+    let server = world.start("[status]\nlisten = \"0.0.0.0:0\"\npublic = true");
+    let port = listening(&server)[0].port();
+    Http::connect(([127, 0, 0, 1], port).into()).get("/");
+}
+
+/// `status.hosts`
+#[test]
+fn service_answers_for_the_names_of_its_host() {
+    let world = World::new();
+    let server = world.start("[status]\nlisten = \"127.0.0.1:0\"\nhosts = [\"ftp.example.org\"]");
+    let mut http = Http::connect(listening(&server)[0]);
+    for (host, code) in [
+        ("ftp.example.org", 200),
+        ("127.0.0.1:1", 200),
+        ("example.org", 421),
+    ] {
+        http.send(format!("GET /stats HTTP/1.1\r\nHost: {host}\r\n\r\n").as_bytes());
+        assert_eq!(http.answer().code, code, "{host}");
+    }
+}
+
+/// `status.connections`
+#[test]
+fn status_connections_are_limited() {
+    let world = World::new();
+    let server = world.start("[status]\nlisten = \"127.0.0.1:0\"\nconnections = 1");
+    let address = listening(&server)[0];
+    let mut one = Http::connect(address);
+    one.get("/");
+    assert!(Http::connect(address).rest().starts_with("HTTP/1.1 503 "));
+    one.get("/");
+}
+
+/// `status.mode` and `status.group`
+#[test]
+fn socket_has_the_mode_and_the_group() {
+    let world = World::new();
+    let group = fs::metadata(world.path("root")).unwrap().gid();
+    let socket = world.path("s");
+    let keys = format!("[status]\nlisten = \"unix:{}\"\n", socket.display());
+    let server = world.start(&keys);
+    let mode = || fs::metadata(&socket).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(), 0o600);
+    drop(server);
+    let server = world.start(&format!("{keys}mode = \"0660\"\ngroup = \"{group}\""));
+    assert_eq!(mode(), 0o660);
+    assert_eq!(fs::metadata(&socket).unwrap().gid(), group);
+    drop(server);
+    world.write(&format!("{keys}group = \"no-such-group\""));
+    let message = text(&world.run(&[]).stderr);
+    assert!(
+        message.contains("status.group: no group 'no-such-group' in /etc/group"),
+        "{message}"
+    );
+}

@@ -1,0 +1,12 @@
+//! The status service over real sockets: what it shows, what an operator does by it, and what it withstands.
+
+#[cfg(feature = "config")]
+mod attacks;
+#[cfg(feature = "config")]
+mod client;
+#[cfg(feature = "config")]
+mod monitoring;
+#[cfg(feature = "config")]
+mod operator;
+#[cfg(feature = "config")]
+pub(crate) use client::{Http, listening};
