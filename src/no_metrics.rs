@@ -20,6 +20,22 @@ pub(crate) struct LoopTimes;
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Since(());
 
+/// The time in each phase of an iteration.
+#[derive(Debug, Default)]
+pub(crate) struct Phases(());
+
+/// The phases of an iteration.
+pub(crate) enum Phase {
+    Poll,
+    Events,
+    Completions,
+    Deadlines,
+    Control,
+    Data,
+    Accept,
+    Status,
+}
+
 /// Counters of one event loop.
 #[derive(Debug, Default)]
 pub struct Counts(());
@@ -54,6 +70,10 @@ impl Since {
     pub(crate) const fn at(_: Instant) -> Self {
         Self(())
     }
+}
+
+impl Phases {
+    pub(crate) fn end(&mut self, _: Phase, _: impl FnOnce() -> Instant) {}
 }
 
 impl LoopTimes {

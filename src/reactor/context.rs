@@ -19,7 +19,7 @@ use crate::clock::Instant;
 use crate::event_loop::{Key, Semaphore};
 use crate::file_task::FileTask;
 use crate::limits::{CHUNK_BYTES, INPUT_BYTES, OUTBOX_BYTES};
-use crate::metrics::{Counts, JobTimes, LoopTimes};
+use crate::metrics::{Counts, JobTimes, LoopTimes, Phase, Phases};
 use crate::net::tls::Acceptor;
 use crate::net::{Cidr, Network, PassiveAddresses};
 use crate::observe::{Records, TransferRecord};
@@ -36,6 +36,7 @@ pub(super) struct LoopContext {
     pub(super) scratch: TurnScratch,
     pub(super) activity: Activity,
     pub(super) times: LoopTimes,
+    pub(super) phases: Phases,
     pub(super) counts: Counts,
     /// The monotonic clock, read once an iteration.
     pub(super) now: Instant,
@@ -117,6 +118,7 @@ impl LoopContext {
             },
             activity: Activity::default(),
             times: LoopTimes::new(now),
+            phases: Phases::default(),
             counts: Counts::default(),
             now,
             unix_time,
@@ -128,6 +130,11 @@ impl LoopContext {
         self.now = self.io.network.now();
         self.unix_time = self.io.network.unix_time();
         self.times.woke(self.now);
+        self.phases.end(Phase::Poll, || self.now);
+    }
+
+    pub(super) fn end_phase(&mut self, phase: Phase) {
+        self.phases.end(phase, || self.io.network.now());
     }
 
     /// Warns of a certificate that is about to expire or has expired: once a day on which TLS is used.

@@ -91,6 +91,7 @@ use crate::auth::ClientPrefix;
 use crate::clock::Instant;
 use crate::event_loop::{Key, MAX_SLOTS, Semaphore, Slots, Timers};
 use crate::limits::{self, SESSIONS_SHOWN};
+use crate::metrics::Phase;
 use crate::net::Event;
 use crate::observe::{Records, Subscription};
 use crate::session::SessionEvent;
@@ -185,17 +186,23 @@ impl Reactor {
         self.context.io.network.poll(timeout, &mut self.events)?;
         self.context.tick();
         let events = self.latch_events();
+        self.context.end_phase(Phase::Events);
         let completions = self.deliver_completions();
         self.record_work(events, completions);
+        self.context.end_phase(Phase::Completions);
         self.fire_deadlines();
+        self.context.end_phase(Phase::Deadlines);
         self.accept_data_connections();
         self.share_ports();
+        self.context.end_phase(Phase::Accept);
         self.run_pass();
         self.share_ports();
         self.review_some();
         self.accept();
+        self.context.end_phase(Phase::Accept);
         self.run_status();
         self.drain_further();
+        self.context.end_phase(Phase::Status);
         Ok(self.is_running())
     }
 
@@ -245,12 +252,14 @@ impl Reactor {
         for _ in 0..self.queue.len(Turn::Control as usize) {
             self.run_next(Turn::Control, Connection::control_turn);
         }
+        self.context.end_phase(Phase::Control);
         for _ in 0..self.queue.len(Turn::Data as usize) {
             self.run_next(Turn::Data, |connection, context| {
                 connection.data_turn(context);
                 Ok(None)
             });
         }
+        self.context.end_phase(Phase::Data);
     }
 
     fn run_next(

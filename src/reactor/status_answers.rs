@@ -13,7 +13,7 @@ use crate::session::{Overview, TransferOverview};
 use crate::status::openmetrics;
 use crate::status::response::{JSON, Response, StatusCode, TEXT};
 use crate::status::sessions::{self, SessionList, SessionRow, TransferRow};
-use crate::status::{Call, stats};
+use crate::status::{Call, stats, times};
 
 /// The page for people.
 const PAGE: &[u8] = include_bytes!("../status/page.html");
@@ -93,11 +93,13 @@ impl Reactor {
         }
     }
 
-    /// An event of a stream (HTML Standard, "Server-sent events"): counters, histograms and sessions.
+    /// An event of a stream (HTML Standard, "Server-sent events"): counters, histograms, the
+    /// phases of the loop and sessions.
     pub(super) fn update(&self) -> Vec<u8> {
         let sessions = sessions::json(&self.sessions(SESSIONS_LISTED));
-        let stats = self.stats();
-        format!("data: {{\"stats\":{stats},\"sessions\":{sessions}}}\n\n").into_bytes()
+        let (stats, phases) = (self.stats(), times(self.context.phases.shown()));
+        format!("data: {{\"stats\":{stats},\"phases\":{phases},\"sessions\":{sessions}}}\n\n")
+            .into_bytes()
     }
 
     fn stats(&self) -> String {

@@ -297,6 +297,7 @@ impl Reactor {
             let is_streaming = |one: &StatusConnection| one.is_streaming();
             if self.status.connections.get(key).is_some_and(is_streaming) {
                 self.status.next_update.get_or_insert(now + UPDATE_INTERVAL);
+                self.context.phases.measure(true, now);
             }
         }
         self.status.end_turn(key, &turn);
@@ -312,6 +313,7 @@ impl Reactor {
             reader.is_some_and(StatusConnection::is_streaming)
         });
         self.status.next_update = (!readers.is_empty()).then_some(now + UPDATE_INTERVAL);
+        self.context.phases.measure(!readers.is_empty(), now);
         if readers.is_empty() {
             return;
         }

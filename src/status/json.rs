@@ -45,6 +45,17 @@ pub(super) fn list<T>(
     Ok(())
 }
 
+/// Times in nanoseconds as an object of seconds.
+pub fn times<'a>(named: impl IntoIterator<Item = (&'a str, u64)>) -> String {
+    let mut out = String::from("{");
+    // Writing to memory does not fail.
+    let _ = list(&mut out, named, |out, (name, time)| {
+        write!(out, "\"{name}\":{}", Amount::Time(time))
+    });
+    out.push('}');
+    out
+}
+
 /// All families as an object: `{"version":…,"metrics":{NAME:{"type":…,"help":…,"samples":[…]}}}`.
 pub fn stats(families: &[Family], about: &About, now: i64, is_stopping: bool) -> String {
     let mut out = String::with_capacity(16 * 1024);
@@ -155,6 +166,10 @@ mod tests {
                 "p50": 0.000_001_5, "p99": 1, "p999": 1,
                 "buckets": [[0.000_001_023, 1], [0.000_002_047, 3]],
             }])
+        );
+        assert_eq!(
+            times([("a b", 1_500_000_000), ("c", 1)]),
+            "{\"a b\":1.5,\"c\":0.000000001}"
         );
         let asleep = &parsed["metrics"]["asleep_seconds"]["samples"][0]["value"];
         assert_eq!(asleep, 1.5);

@@ -14,7 +14,7 @@ pub mod sessions;
 
 pub use about::About;
 pub use connection::{StatusConnection, StatusTurn};
-pub use json::stats;
+pub use json::{stats, times};
 pub use route::Call;
 
 use std::time::Duration;
