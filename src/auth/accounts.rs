@@ -13,6 +13,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::account::{ANONYMOUS, CATCH_ALL};
+use super::hash::HashRequest;
 use super::pam::{self, PamRequest};
 use super::verification::{Verification, VerificationMethod};
 use super::{
@@ -216,14 +217,14 @@ impl Accounts {
                 Check::Done(Some(Arc::clone(account)))
             }
             Secret::Plain(_) | Secret::Locked(_) => self.reject(&password, from),
-            Secret::Hash(hash) => Check::Slow(Verification {
-                account: Some(Arc::clone(account)),
-                decoy: self.decoy_pam_request(&password, from).map(Box::new),
-                method: VerificationMethod::Hash {
-                    hash: Arc::clone(hash),
-                    password,
-                },
-            }),
+            Secret::Hash(hash) => {
+                let verification = HashRequest::new(hash, &password).map(|request| Verification {
+                    account: Some(Arc::clone(account)),
+                    decoy: self.decoy_pam_request(&password, from).map(Box::new),
+                    method: VerificationMethod::Hash(request),
+                });
+                verification.map_or_else(|| self.reject(&password, from), Check::Slow)
+            }
             Secret::System(service) => {
                 let request = PamRequest::new(service, &name, &password, from);
                 let verification = request.and_then(|request| self.ask_pam(request, Some(account)));
@@ -285,13 +286,11 @@ impl Accounts {
         if let Some(verification) = self.decoy_pam_request(password, from) {
             return Check::Slow(verification);
         }
-        if let Some(hash) = &self.decoy_hash {
+        let hash = self.decoy_hash.as_ref();
+        if let Some(request) = hash.and_then(|hash| HashRequest::new(hash, password)) {
             return Check::Slow(Verification {
                 account: None,
-                method: VerificationMethod::Hash {
-                    hash: Arc::clone(hash),
-                    password: password.clone(),
-                },
+                method: VerificationMethod::Hash(request),
                 decoy: None,
             });
         }

@@ -4,6 +4,8 @@
 //! A verification takes 10 to some 100 ms of CPU time by design, and argon2id and yescrypt their memory (19
 //! and 16 MiB by default): it must not run on the event loop. Hashes are text, as other programs write it.
 
+use std::sync::Arc;
+
 use argon2::password_hash::{Error, try_generate_salt};
 use sha_crypt::{Algorithm, PasswordHasher, PasswordVerifier, ShaCrypt};
 use yescrypt::Yescrypt;
@@ -58,6 +60,28 @@ impl Scheme {
     }
 }
 
+/// A password that is to be compared with a hash.
+pub(super) struct HashRequest {
+    hash: Arc<str>,
+    password: Password,
+}
+
+impl HashRequest {
+    /// `None` without the Cargo feature `hashed-passwords`.
+    #[expect(clippy::unnecessary_wraps, reason = "no_hash makes none")]
+    pub(super) fn new(hash: &Arc<str>, password: &Password) -> Option<Self> {
+        Some(Self {
+            hash: Arc::clone(hash),
+            password: password.clone(),
+        })
+    }
+
+    /// As [`verify`].
+    pub(super) fn verify(&self) -> Result<bool, HashError> {
+        verify(&self.password, &self.hash)
+    }
+}
+
 /// Parses a hash, so that a malformed one, or one that takes too long, is an error of the configuration and
 /// not of a login.
 pub(super) fn validate(text: &str) -> Result<(), HashError> {
@@ -87,7 +111,7 @@ pub(super) fn validate(text: &str) -> Result<(), HashError> {
 ///
 /// # Errors
 /// [`HashError::NoMemory`]: the memory cannot be allocated, so that it is not known.
-pub(super) fn verify(password: &Password, text: &str) -> Result<bool, HashError> {
+fn verify(password: &Password, text: &str) -> Result<bool, HashError> {
     if password.as_bytes().len() > PASSWORD_BYTES {
         return Ok(false);
     }

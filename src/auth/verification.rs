@@ -6,8 +6,9 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::Account;
+use super::hash::HashRequest;
 use super::pam::{self, PamRequest};
-use super::{Account, Password, hash};
 use crate::privsep::Helper;
 
 /// A password verification that blocks.
@@ -21,10 +22,7 @@ pub struct Verification {
 }
 
 pub(super) enum VerificationMethod {
-    Hash {
-        hash: Arc<str>,
-        password: Password,
-    },
+    Hash(HashRequest),
     Pam {
         privsep: Helper,
         request: PamRequest,
@@ -54,7 +52,8 @@ impl Verification {
     /// [`PAM_TIMEOUT`](crate::limits::PAM_TIMEOUT).
     pub fn run(self) -> Verified {
         let is_right = match &self.method {
-            VerificationMethod::Hash { hash, password } => hash::verify(password, hash)
+            VerificationMethod::Hash(request) => request
+                .verify()
                 .inspect_err(|why| log::error!("A login fails: {why}"))
                 .ok(),
             VerificationMethod::Pam { privsep, request } => {
