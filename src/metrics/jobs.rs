@@ -118,3 +118,26 @@ impl Jobs {
         ]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn jobs_of_each_pool_are_counted_until_they_are_done() {
+        let mut jobs = Jobs::default();
+        let times = JobTimes::submitted(Pool::Logins, Instant::now());
+        jobs.submitted(times);
+        jobs.submitted(times);
+        jobs.done(times);
+        let families = jobs.families();
+        let shown = |name: &str, pool: usize| {
+            let family = families.iter().find(|family| family.name == name).unwrap();
+            family.samples[pool].value.clone()
+        };
+        let login = Pool::Logins as usize;
+        assert_eq!(shown("jobs", login), Value::Number(2));
+        assert_eq!(shown("jobs_outstanding", login), Value::Number(1));
+        assert_eq!(shown("jobs_outstanding", 0), Value::Number(0));
+    }
+}

@@ -6,6 +6,8 @@ mod attacks;
 mod client;
 #[cfg(feature = "config")]
 mod monitoring;
+#[cfg(all(feature = "config", feature = "tls"))]
+mod moving;
 #[cfg(feature = "config")]
 mod operator;
 #[cfg(feature = "config")]
