@@ -76,6 +76,7 @@ impl Capacity {
         profile: MemoryProfile,
     ) -> ConnectionLimit {
         let descriptors = descriptors_left(getrlimit(Resource::Nofile).current);
+        let descriptors = descriptors.saturating_sub(config.status.descriptors());
         let (connections, bound) = self.most(config, within(descriptors, mode), profile);
         let used = connections.saturating_mul(DESCRIPTORS_PER_CONNECTION);
         ConnectionLimit {

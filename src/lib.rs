@@ -89,6 +89,8 @@
 //!   auth        accounts, passwords, bans: which user may log in, from where
 //!   observe     records of transfers, changes and refusals: logs, events of uploads
 //!   net         sockets, TLS over them, passive ports: the operating system behind small traits
+//!   metrics     counters and histograms of the loop                                   pure
+//!   status      what is shown of them, over HTTP
 //!   workers     thread pools for what may wait or computes for long: jobs in, completions out
 //!   reactor     the server on the event loop: admission, turns, data channels, drain
 //!   sandbox     what the process gives up once it listens
@@ -220,8 +222,8 @@ pub use auth::{
 #[cfg(feature = "settings")]
 pub use config::file as config_file;
 pub use config::{
-    Certificate, ClientAuthority, Config, ConfigDraft, DEFAULT_PORT, Origins, TlsConfig, TlsDraft,
-    own_names,
+    Certificate, ClientAuthority, Config, ConfigDraft, DEFAULT_PORT, Origins, SocketMode,
+    StatusAddress, StatusConfig, TlsConfig, TlsDraft, own_names,
 };
 pub use helper_process::run_helper_if_requested;
 pub use limits::{Rate, Throttling, Timings};

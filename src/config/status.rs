@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use crate::limits::status::STATUS_CONNECTIONS;
+use crate::limits::status::{LOCAL_RESERVE, STATUS_CONNECTIONS};
 
 /// What begins the notation of a Unix socket.
 const UNIX: &str = "unix:";
@@ -43,6 +43,22 @@ impl Default for StatusConfig {
 }
 
 impl StatusConfig {
+    /// Its addresses of TCP.
+    pub(crate) fn addresses(&self) -> impl Iterator<Item = SocketAddr> {
+        self.listen.iter().filter_map(|address| match address {
+            StatusAddress::Tcp(address) => Some(*address),
+            StatusAddress::Unix(_) => None,
+        })
+    }
+
+    /// The descriptors that it may use.
+    pub(crate) const fn descriptors(&self) -> usize {
+        match self.listen.len() {
+            0 => 0,
+            listeners => listeners + self.connections + LOCAL_RESERVE,
+        }
+    }
+
     /// The paths of its Unix sockets.
     pub fn sockets(&self) -> impl Iterator<Item = &Path> {
         self.listen.iter().filter_map(|address| match address {

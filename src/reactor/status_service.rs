@@ -6,12 +6,14 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use super::Reactor;
 use super::backlog::Backlog;
 use super::socket_role::SocketRole;
 use super::status_answers::Afterwards;
+use crate::cause::of_accepting;
 use crate::clock::Instant;
 use crate::event_loop::{Key, MAX_SLOTS, Readiness, RunQueue, Slots, Timers, Token};
 use crate::limits::status::{
@@ -182,7 +184,10 @@ impl StatusService {
                 }
                 io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted => true,
                 _ => {
-                    one.backlog.back_off(now);
+                    if one.backlog.back_off(now) {
+                        let why = of_accepting(&error);
+                        log::warn!("Cannot accept connections for the status: {why}");
+                    }
                     false
                 }
             },
@@ -245,12 +250,22 @@ impl Reactor {
         self.expire_status();
         for _ in 0..self.status.queue.len(0).min(STATUS_TURNS_PER_PASS) {
             if let Some(key) = self.status.queue.pop(0) {
-                self.run_status_turn(key);
+                self.guard_status(|reactor| reactor.run_status_turn(key), Some(key));
             }
         }
         self.status.accept(now);
         if self.status.next_update.is_some_and(|at| at <= now) {
-            self.send_updates();
+            self.guard_status(Self::send_updates, None);
+        }
+    }
+
+    /// A panic closes the connection whose turn it is, and no other.
+    fn guard_status(&mut self, work: impl FnOnce(&mut Self), key: Option<Key>) {
+        if catch_unwind(AssertUnwindSafe(|| work(self))).is_err() {
+            log::error!("A turn of the status service panicked; this is a bug");
+            if let Some(key) = key {
+                self.status.connections.remove(key);
+            }
         }
     }
 

@@ -12,7 +12,7 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketType, sockopt};
 
 use super::listening::{is_optional, lacks_ipv6, plaintext_addresses};
-use super::{Error, account_storage, features, mode, opening, tls, warnings};
+use super::{Error, account_storage, features, mode, opening, status, tls, warnings};
 use crate::capacity::{Capacity, is_chosen};
 use crate::cause::{self, cause};
 use crate::config::{Certificate, Config, TlsConfig, directory_of, overlap};
@@ -64,7 +64,9 @@ pub fn check(config: &Config, now: i64) -> Vec<Finding> {
         findings.extend(check_tls(tls, now));
     }
     addresses.extend(config.tls_listen());
+    addresses.extend(config.status.addresses());
     findings.extend(check_addresses(config, &addresses));
+    findings.extend(status::failures(config).into_iter().map(Finding::Failure));
     if config.active_from_default_port {
         findings.extend(check_default_ports(&addresses));
     }
@@ -194,6 +196,8 @@ fn check_addresses(config: &Config, all: &[SocketAddr]) -> Vec<Finding> {
     for (index, &address) in all.iter().enumerate() {
         let key = if config.tls_listen().contains(&address) {
             "tls.listen"
+        } else if config.status.addresses().any(|one| one == address) {
+            "status.listen"
         } else {
             "listen"
         };

@@ -1,16 +1,47 @@
-//! Opens the sockets of the status service, before the process drops its privileges.
+//! Opens the sockets of the status service, before the process drops its privileges, and checks beforehand
+//! whether it could.
 //!
 //! What is served there is the reactor's.
 
+use std::fs;
+use std::os::unix::fs::FileTypeExt as _;
+
+use rustix::fs::{Access, access};
+
 use super::Error;
-use crate::cause::cause;
-use crate::config::{Config, StatusAddress};
+use crate::cause::{self, cause};
+use crate::config::{Config, StatusAddress, directory_of};
 use crate::net::LocalAccess;
 use crate::reactor::{Reactor, StatusPolicy};
 use crate::sandbox::group_id;
 
 /// Whether this build has the service.
 pub(super) const IS_BUILT_IN: bool = true;
+
+/// Why a start could not listen at a Unix socket of this configuration.
+pub(super) fn failures(config: &Config) -> Vec<String> {
+    let group = config.status.group.as_deref().map(group_id);
+    let unknown = group
+        .and_then(Result::err)
+        .map(|why| format!("status.group: {why}"));
+    let sockets = config.status.sockets().filter_map(|path| {
+        let (shown, directory) = (path.display(), directory_of(path));
+        let why = match fs::symlink_metadata(path) {
+            Ok(found) if !found.file_type().is_socket() => {
+                "there is a file that is no socket".to_owned()
+            }
+            _ => {
+                let wanted = Access::WRITE_OK | Access::EXEC_OK;
+                let error = access(&directory, wanted).err()?;
+                cause::of_path(&error.into(), &directory, wanted)
+            }
+        };
+        Some(format!(
+            "cannot listen at unix:{shown} (status.listen): {why}"
+        ))
+    });
+    sockets.chain(unknown).collect()
+}
 
 /// Listens at the configured addresses, and logs them.
 pub(super) fn open(reactor: &mut Reactor, config: &Config) -> Result<(), Error> {

@@ -71,6 +71,35 @@ fn service_answers_for_the_names_of_its_host() {
     }
 }
 
+/// A check finds what a start would fail at.
+#[test]
+fn unusable_sockets_are_found_beforehand() {
+    let world = World::new();
+    let (missing, file) = (world.path("no/s"), world.path("root/f"));
+    for (path, why) in [
+        (missing, "No such file or directory"),
+        (file, "a file that is no socket"),
+    ] {
+        world.write(&format!("[status]\nlisten = \"unix:{}\"", path.display()));
+        for (arguments, code) in [(&["--check"][..], 1), (&[], 1)] {
+            let output = world.run(arguments);
+            assert_eq!(output.status.code(), Some(code), "{output:?}");
+            let message = text(&output.stderr);
+            let shown = format!("cannot listen at unix:{} (status.listen): ", path.display());
+            assert!(message.contains(&shown), "{message}");
+            assert!(arguments.is_empty() || message.contains(why), "{message}");
+        }
+    }
+    let socket = world.path("s");
+    world.write(&format!(
+        "[status]\nlisten = [\"127.0.0.1:0\", \"unix:{}\"]",
+        socket.display()
+    ));
+    let output = world.run(&["--check"]);
+    assert!(output.status.success(), "{output:?}");
+    assert!(!socket.exists());
+}
+
 /// `status.connections`
 #[test]
 fn status_connections_are_limited() {
