@@ -50,3 +50,6 @@ pub const STATUS_ACCEPTS_PER_PASS: usize = 2;
 
 /// Sessions that a response lists; it has the number of the others.
 pub const SESSIONS_LISTED: usize = 500;
+
+/// Sessions that the page shows, which is sent all of them four times a second.
+pub const SESSIONS_ON_PAGE: usize = 100;

@@ -7,21 +7,13 @@ use super::Reactor;
 use super::connection::Connection;
 use crate::auth::Revocation;
 use crate::event_loop::Key;
-use crate::limits::status::SESSIONS_LISTED;
+use crate::limits::status::{SESSIONS_LISTED, SESSIONS_ON_PAGE};
 use crate::observe::Verb;
 use crate::session::{Overview, TransferOverview};
 use crate::status::openmetrics;
 use crate::status::response::{JSON, Response, StatusCode, TEXT};
 use crate::status::sessions::{self, SessionList, SessionRow, TransferRow};
-use crate::status::{Call, stats, times};
-
-/// The page for people.
-const PAGE: &[u8] = include_bytes!("../status/page.html");
-
-/// What the page may load and do: only what is in it, and updates from here.
-const PAGE_POLICY: &str = "Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'; \
-    script-src 'unsafe-inline'; connect-src 'self'; img-src data:; base-uri 'none'; \
-    form-action 'none'; frame-ancestors 'none'\r\n";
+use crate::status::{Call, PAGE_POLICY, page, stats, times};
 
 /// What is to be done once the response is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +28,7 @@ impl Reactor {
         let response = match call {
             Call::Page => Response {
                 fields: PAGE_POLICY,
-                ..Response::ok("text/html; charset=utf-8", PAGE.to_vec())
+                ..Response::ok("text/html; charset=utf-8", self.page())
             },
             Call::Metrics(format) => {
                 let text = openmetrics::text(&self.families(), &self.status.about, format);
@@ -93,10 +85,20 @@ impl Reactor {
         }
     }
 
+    fn page(&self) -> Vec<u8> {
+        let sessions = self.sessions(SESSIONS_ON_PAGE);
+        page(
+            &self.families(),
+            &sessions,
+            &self.status.about,
+            self.context.unix_time,
+        )
+    }
+
     /// An event of a stream (HTML Standard, "Server-sent events"): counters, histograms, the
     /// phases of the loop and sessions.
     pub(super) fn update(&self) -> Vec<u8> {
-        let sessions = sessions::json(&self.sessions(SESSIONS_LISTED));
+        let sessions = sessions::json(&self.sessions(SESSIONS_ON_PAGE));
         let (stats, phases) = (self.stats(), times(self.context.phases.shown()));
         format!("data: {{\"stats\":{stats},\"phases\":{phases},\"sessions\":{sessions}}}\n\n")
             .into_bytes()

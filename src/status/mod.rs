@@ -7,6 +7,7 @@ mod about;
 mod connection;
 mod json;
 pub mod openmetrics;
+mod page;
 pub mod request;
 pub mod response;
 mod route;
@@ -15,6 +16,7 @@ pub mod sessions;
 pub use about::About;
 pub use connection::{StatusConnection, StatusTurn};
 pub use json::{stats, times};
+pub use page::{PAGE_POLICY, page};
 pub use route::Call;
 
 use std::time::Duration;

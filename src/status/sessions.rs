@@ -63,12 +63,13 @@ pub struct TransferRow {
 
 impl TransferRow {
     /// Bytes per second.
-    fn rate(&self) -> u64 {
+    pub(super) fn rate(&self) -> u64 {
         let milliseconds = self.lasted.as_millis().max(1);
         u64::try_from(u128::from(self.bytes) * 1000 / milliseconds).unwrap_or(u64::MAX)
     }
 
-    fn per_cent(&self) -> Option<u64> {
+    /// The part of the whole, if that is known.
+    pub(super) fn per_cent(&self) -> Option<u64> {
         let size = self.size.filter(|size| *size > 0)?;
         let share = u128::from(self.bytes) * 100 / u128::from(size);
         Some(u64::try_from(share).map_or(100, |share| share.min(100)))
