@@ -14,7 +14,8 @@ function scaled(value, units) {
   const last = units[units.length - 1];
   const [size, unit] = units.find(([size]) => value >= size) ?? last;
   const number = value / size;
-  return `${number < 10 && size !== last[0] ? (Math.floor(number * 10) / 10).toFixed(1) : Math.floor(number)} ${unit}`;
+  const isShort = number < 10 && size !== last[0];
+  return `${isShort ? (Math.floor(number * 10) / 10).toFixed(1) : Math.floor(number)} ${unit}`;
 }
 const time = seconds => scaled(seconds * (1 + 1e-12), TIMES);
 const bytes = number => scaled(number, BYTES);
@@ -57,11 +58,11 @@ function fillProgress(cell, { part, text }) {
 /* The updates of the last ten seconds, and what was drawn in each second of the last three minutes. */
 let updates = [];
 let columns = new Map();
-const total = (update, name, label) => (update.stats.metrics[name]?.samples ?? [])
+const total = (update, name, label) => update.stats.metrics[name].samples
   .filter(({ labels }) => !label || Object.values(labels).includes(label))
   .reduce((sum, { value, count }) => sum + (value ?? count), 0);
-const seconds = (update, name, pool) => (update.stats.metrics[name]?.samples ?? [])
-  .filter(({ labels }) => !pool || labels.pool === pool).reduce((sum, sample) => sum + sample.sum, 0);
+const seconds = (update, name, pool) => update.stats.metrics[name].samples
+  .find(({ labels }) => labels.pool === pool).sum;
 /* How many durations are in each range: cumulative in the update. */
 function ranges(update, name) {
   const [{ buckets, count }] = update.stats.metrics[name].samples;
@@ -116,7 +117,7 @@ for (const [key, title] of RATES) {
   tile.append(document.createElement("dt"), document.createElement("dd"));
   tile.firstChild.textContent = title;
   const drawing = { viewBox: `0 0 ${SPAN} 30`, preserveAspectRatio: "none", "aria-hidden": "true" };
-  svg("polyline", {}, svg("svg", drawing, tile));
+  svg("path", {}, svg("svg", drawing, tile));
 }
 function drawRates(now, second) {
   for (const [key, , text] of RATES) {
@@ -126,8 +127,10 @@ function drawRates(now, second) {
     const finite = ([at, { rates }]) => [at, Math.min(rates[key] ?? 0, 20)];
     const points = key === "lag" ? known.map(finite) : known.map(([at, { rates }]) => [at, rates[key]]);
     const most = Math.max(...points.map(([, value]) => value), Number.MIN_VALUE);
-    const place = ([at, value]) => `${SPAN - (second - at)},${(29 - 28 * value / most).toFixed(1)}`;
-    tile.querySelector("polyline").setAttribute("points", points.map(place).join(" "));
+    const follows = index => index && points[index][0] - points[index - 1][0] < 3;
+    const line = points.map(([at, value], index) =>
+      `${follows(index) ? "L" : "M"}${SPAN - (second - at)} ${(29 - 28 * value / most).toFixed(1)}`);
+    tile.querySelector("path").setAttribute("d", line.join(""));
   }
 }
 
@@ -135,7 +138,7 @@ function drawRates(now, second) {
 const PHASES = ["poll", "events", "completions", "deadlines", "control turns", "data turns", "accept", "status"];
 const [INNER, DEPTH] = [46, 68];
 const arcs = {};
-const at = (radius, angle) => [radius * Math.sin(angle), -radius * Math.cos(angle)].map(one => one.toFixed(2)).join(" ");
+const at = (radius, angle) => `${(radius * Math.sin(angle)).toFixed(2)} ${(-radius * Math.cos(angle)).toFixed(2)}`;
 function arc(radius, index) {
   const turn = 2 * Math.PI / PHASES.length;
   const [from, to] = [turn * index + 0.02, turn * (index + 1) - 0.02];
@@ -281,8 +284,9 @@ function showTables({ stats, sessions }, now, then) {
       const label = Object.values(labels);
       const same = then.stats.metrics[name]?.samples.find(one => `${Object.values(one.labels)}` === `${label}`);
       const rate = (value - (same?.value ?? 0)) * 1000 / (now.at - then.at);
-      const text = name.includes("bytes") ? bytes(rate) : name.endsWith("seconds") ? rate.toFixed(3) : few(rate);
-      const perSecond = family.type === "counter" && now.at > then.at ? rate ? `${text}/s` : "" : "";
+      const amount = unitOf(name) === bytes ? bytes(rate) : few(rate);
+      const text = name.endsWith("seconds") ? `${(100 * rate).toFixed(1)} %` : `${amount}/s`;
+      const perSecond = family.type === "counter" && rate > 0 && now.at > then.at ? text : "";
       return [label.join(", ") || family.help, unitOf(name)(value), perSecond];
     });
     if (family.samples.length === 1 && !Object.keys(family.samples[0].labels).length) totals.push(...rows);
@@ -321,7 +325,9 @@ function take(update) {
     : lostAt ? `Connected again at ${clock()}.` : isTold ? null : "Live.");
   lostAt = null;
   latest = Math.floor(update.at / 1000);
-  const previous = isNew ? null : last;
+  // What happened while the page was hidden or not connected has no place in time.
+  const previous = isNew || update.at - last?.at > 2000 ? null : last;
+  if (!previous) updates = [];
   updates = [...updates.filter(({ at }) => at > update.at - 10_500), update];
   for (const second of columns.keys()) if (second <= latest - SPAN) columns.delete(second);
   const column = columns.get(latest) ?? { counts: new Array(ROWS).fill(0), rates: null };

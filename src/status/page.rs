@@ -16,8 +16,8 @@ const SCRIPT: &str = include_str!("page.js");
 
 /// What the page may load and do: only what is in it, by SHA-256, and updates from here.
 pub const PAGE_POLICY: &str = "Content-Security-Policy: default-src 'none'; \
-    style-src 'sha256-C6jXdz6ydoi0UhQjLSwEawz3xAMQF7PlvTGkkU/Dr4Y='; \
-    script-src 'sha256-t+CjJ8ITsuHXhuub7NxFgdSVBjS8jlsn9C4warZCIgo='; \
+    style-src 'sha256-fp16Dfi9zYWDT0j7rSFQasxabCjASE+RiG6pb9ZHNq0='; \
+    script-src 'sha256-Ii3nry6HWj1G0jDED6YReR1eTuIF/FbuhbbBunO0X70='; \
     connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'\r\n";
 
 /// The page, as it is now.
@@ -212,7 +212,7 @@ impl fmt::Display for Scaled<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(amount, units) = *self;
         let unit = units.iter().find(|(size, _)| amount >= *size);
-        let &(size, name) = unit.or(units.last()).unwrap_or(&(1, ""));
+        let &(size, name) = unit.or_else(|| units.last()).unwrap_or(&(1, ""));
         let (whole, rest) = (amount / size, amount % size);
         if whole < 10 && size > 1 {
             write!(f, "{whole}.{} {name}", rest / (size / 10).max(1))

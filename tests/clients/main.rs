@@ -11,6 +11,7 @@
 //! | ftplib, aioftp, ftputil, basic-ftp, ftp | Python, pip, npm | one session each, in the scripts `with_*` |
 //! | PHP, Perl's `Net::FTP`, Apache Commons Net | apt | the same, with an account and over TLS |
 //! | `FluentFTP` | not run: `as_fluentftp.py` | its commands, and the words that it looks for in replies |
+//! | Chromium | apt | the live page of the status service |
 //! | curl, lftp, rclone, openssl, ftplib, basic-ftp | as above | TLS |
 //!
 //! `.ci/run` installs them, those of pip and npm into `target/clients`. A test whose client is missing is
@@ -28,6 +29,8 @@ mod downloads;
 mod haproxy;
 mod languages;
 mod libraries;
+#[cfg(all(feature = "status", feature = "config"))]
+mod live_page;
 mod mirrors;
 mod programs;
 mod resuming;
