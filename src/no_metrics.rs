@@ -7,6 +7,7 @@
     reason = "the surface of what it replaces"
 )]
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::clock::Instant;
@@ -44,13 +45,50 @@ pub struct Counts(());
 #[derive(Clone, Copy, Debug, Default)]
 pub struct JobTimes(());
 
-/// The threads that a job is for.
+/// What a job does.
+#[derive(Clone, Copy)]
 #[allow(missing_docs, reason = "as in what it replaces")]
-pub enum Pool {
-    Storage,
-    Handshakes,
-    Logins,
+pub enum JobKind {
+    Verify,
+    Handshake,
+    Operate,
+    FileTask,
+    Drop,
+    Entry,
+    Describe,
+    Open,
+    Slice,
+    Commit,
+    Discard,
 }
+
+/// A kind of turn.
+#[derive(Clone, Copy)]
+#[allow(missing_docs, reason = "as in what it replaces")]
+pub enum TurnKind {
+    Control,
+    Data,
+    Completion,
+    Deadline,
+    Greeting,
+    Notice,
+}
+
+/// A socket that an event is about.
+#[derive(Clone, Copy)]
+#[allow(missing_docs, reason = "as in what it replaces")]
+pub enum Socket {
+    Control,
+    Passive,
+    Data,
+}
+
+/// What a trace records.
+#[derive(Default)]
+pub struct TraceSettings(());
+
+/// What was recorded: nothing.
+pub struct Trace(());
 
 /// Which way bytes went.
 #[allow(missing_docs, reason = "as in what it replaces")]
@@ -100,7 +138,7 @@ impl LoopTimes {
 
 #[allow(missing_docs, reason = "as in what it replaces")]
 impl Counts {
-    pub const fn command(&mut self, _: Option<Command>) {}
+    pub const fn command(&mut self, _: Option<Command>, _: &[u8]) {}
 
     pub const fn reply(&mut self, _: u16) {}
 
@@ -110,25 +148,52 @@ impl Counts {
 
     pub const fn refused(&mut self, _: &'static str) {}
 
-    pub const fn closed(&mut self, _: &'static str) {}
+    pub const fn closed(&mut self, _: &'static str, _: usize) {}
 
     pub const fn logged_in(&mut self, _: Option<Duration>) {}
 
     pub const fn login_failed(&mut self, _: &'static str) {}
 
-    pub const fn submitted(&mut self, _: JobTimes) {}
+    pub const fn submitted(&mut self, _: JobKind, _: Instant) -> JobTimes {
+        JobTimes(())
+    }
 
     pub const fn done(&mut self, _: JobTimes) {}
+
+    pub fn start_trace(&mut self, _: TraceSettings, _: impl Iterator<Item = (usize, SocketAddr)>) {}
+
+    pub const fn is_tracing(&self) -> bool {
+        false
+    }
+
+    pub fn take_trace(&mut self, _: impl Iterator<Item = (usize, SocketAddr)>) -> Option<Trace> {
+        None
+    }
+
+    pub const fn polling(&mut self, _: Option<Duration>) {}
+
+    pub const fn woke(&mut self, _: usize) {}
+
+    pub const fn ready(&mut self, _: Socket, _: usize, _: bool, _: bool) {}
+
+    pub const fn arrivals(&mut self) {}
+
+    pub const fn turn(&mut self, _: TurnKind, _: usize) {}
+
+    pub const fn turn_ended(&mut self) {}
+
+    pub const fn peer(&mut self, _: SocketAddr) {}
+
+    pub const fn action(&mut self, _: &'static str) {}
+
+    pub const fn expired(&mut self, _: &'static str) {}
 
     pub const fn transferred(&mut self, _: &'static str, _: &'static str, _: u64, _: Duration) {}
 }
 
 #[allow(missing_docs, reason = "as in what it replaces")]
 impl JobTimes {
-    #[allow(clippy::needless_pass_by_value, reason = "as in what it replaces")]
-    pub const fn submitted(_: Pool, _: Instant) -> Self {
-        Self(())
-    }
+    pub const fn ran(&mut self, _: Instant, _: Instant) {}
 
     pub const fn ran_since(&mut self, _: Instant) {}
 }

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use super::family::{Family, Kind, Sample, Value};
 use super::histogram::{Histogram, nanoseconds};
-use super::jobs::{JobTimes, Jobs};
+use super::jobs::{JobKind, JobTimes, Jobs};
+use super::trace::{Event, Tracer};
+use crate::clock::Instant;
 use crate::protocol::command::{Command, TABLE};
 
 /// Counters of one event loop, and times that a client waits for.
@@ -31,6 +33,7 @@ pub struct Counts {
     /// In bytes per second.
     rates: Histogram,
     jobs: Jobs,
+    pub(super) tracer: Tracer,
 }
 
 #[derive(Debug)]
@@ -98,7 +101,8 @@ const RATED: Duration = Duration::from_millis(1);
 
 impl Counts {
     /// A line was received: of this command, or of none.
-    pub fn command(&mut self, command: Option<Command>) {
+    pub fn command(&mut self, command: Option<Command>, argument: &[u8]) {
+        self.tracer.command(command, argument);
         let index = command.map_or(Command::COUNT, |command| command as usize);
         if let Some(count) = self.commands.0.get_mut(index) {
             *count += 1;
@@ -107,6 +111,7 @@ impl Counts {
 
     /// A reply with this code was queued.
     pub fn reply(&mut self, code: u16) {
+        self.tracer.record(Event::Reply(code));
         if let Some(count) = self.replies.get_mut(usize::from(code / 100)) {
             *count += 1;
         }
@@ -128,11 +133,14 @@ impl Counts {
 
     /// A connection was refused.
     pub fn refused(&mut self, reason: &'static str) {
+        self.tracer.record(Event::Refused(reason));
         self.refused.count([reason]);
     }
 
     /// A connection was closed.
-    pub fn closed(&mut self, reason: &'static str) {
+    pub fn closed(&mut self, reason: &'static str, connection: usize) {
+        self.tracer.record(Event::Of(connection));
+        self.tracer.record(Event::Closed(reason));
         self.closed.count([reason]);
     }
 
@@ -149,14 +157,20 @@ impl Counts {
         self.logins.count([reason]);
     }
 
-    /// A job was submitted.
-    pub fn submitted(&mut self, times: JobTimes) {
-        self.jobs.submitted(times);
+    /// A job is submitted now.
+    pub fn submitted(&mut self, kind: JobKind, now: Instant) -> JobTimes {
+        let times = self.jobs.submitted(kind, now);
+        self.tracer.record(Event::Submitted(times.number));
+        times
     }
 
     /// A job was collected.
     pub fn done(&mut self, times: JobTimes) {
         self.jobs.done(times);
+        if let Some((begun, ran)) = times.run() {
+            let done = Event::Done(times.number, times.kind, begun, ran);
+            self.tracer.record(done);
+        }
     }
 
     /// A transfer has ended.

@@ -3,6 +3,8 @@
 //! A job carries its times: that of the loop when it was submitted, and what its thread took of it. The loop
 //! counts them when it collects the job, so that the threads share nothing. It must not know what a job does.
 
+use std::time::Duration;
+
 use super::family::{Family, Kind, Sample, Value};
 use super::histogram::Histogram;
 use crate::clock::Instant;
@@ -19,39 +21,95 @@ pub enum Pool {
     Logins,
 }
 
-const POOLS: [&str; 3] = ["storage", "tls", "login"];
+pub(super) const POOLS: [&str; 3] = ["storage", "tls", "login"];
+
+/// What a job does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[allow(
+    missing_docs,
+    reason = "as the kinds of work, which document themselves"
+)]
+pub enum JobKind {
+    Verify,
+    Handshake,
+    #[default]
+    Operate,
+    FileTask,
+    Drop,
+    Entry,
+    Describe,
+    Open,
+    Slice,
+    Commit,
+    Discard,
+}
+
+impl JobKind {
+    /// The threads that it is for.
+    pub const fn pool(self) -> Pool {
+        match self {
+            Self::Verify => Pool::Logins,
+            Self::Handshake => Pool::Handshakes,
+            _ => Pool::Storage,
+        }
+    }
+
+    /// In words.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Verify => "verify a password",
+            Self::Handshake => "handshake",
+            Self::Operate => "operation",
+            Self::FileTask => "file task",
+            Self::Drop => "close a file task",
+            Self::Entry => "entry",
+            Self::Describe => "listing",
+            Self::Open => "open",
+            Self::Slice => "slice",
+            Self::Commit => "commit",
+            Self::Discard => "close",
+        }
+    }
+}
 
 /// When a job was submitted, and what became of it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct JobTimes {
-    pool: Pool,
+    pub(super) kind: JobKind,
+    /// Counts the jobs of all pools, and wraps.
+    pub(super) number: u32,
     submitted: Option<Instant>,
     waited: u64,
     ran: u64,
 }
 
 impl JobTimes {
-    /// Of a job that is submitted now.
-    pub const fn submitted(pool: Pool, now: Instant) -> Self {
-        Self {
-            pool,
-            submitted: Some(now),
-            waited: 0,
-            ran: 0,
+    /// A thread has run it from `begun` until now.
+    pub fn ran_since(&mut self, begun: Instant) {
+        self.ran(begun, Instant::now());
+    }
+
+    /// A thread has run it from `begun` until `ended`.
+    pub fn ran(&mut self, begun: Instant, ended: Instant) {
+        if let Some(submitted) = self.submitted {
+            self.waited = begun.nanoseconds_since(submitted);
+            self.ran = ended.nanoseconds_since(begun);
         }
     }
 
-    /// A thread has run it from `begun` until now.
-    pub fn ran_since(&mut self, begun: Instant) {
-        if let Some(submitted) = self.submitted {
-            self.waited = begun.nanoseconds_since(submitted);
-            self.ran = Instant::now().nanoseconds_since(begun);
-        }
+    /// When it was begun, and for how many nanoseconds it ran.
+    pub(super) fn run(&self) -> Option<(Instant, u64)> {
+        let begun = self.submitted? + Duration::from_nanos(self.waited);
+        Some((begun, self.ran))
     }
 }
 
 #[derive(Debug, Default)]
-pub(crate) struct Jobs([OfPool; POOLS.len()]);
+pub(crate) struct Jobs {
+    pools: [OfPool; POOLS.len()],
+    /// All that were submitted.
+    number: u32,
+}
 
 #[derive(Debug, Default)]
 struct OfPool {
@@ -62,16 +120,23 @@ struct OfPool {
 }
 
 impl Jobs {
-    /// A job was submitted.
-    pub(super) fn submitted(&mut self, times: JobTimes) {
-        if let Some(of_pool) = self.0.get_mut(times.pool as usize) {
+    /// A job is submitted now.
+    pub(super) fn submitted(&mut self, kind: JobKind, now: Instant) -> JobTimes {
+        if let Some(of_pool) = self.pools.get_mut(kind.pool() as usize) {
             of_pool.submitted += 1;
+        }
+        self.number = self.number.wrapping_add(1);
+        JobTimes {
+            kind,
+            number: self.number,
+            submitted: Some(now),
+            ..JobTimes::default()
         }
     }
 
     /// A job was collected.
     pub(super) fn done(&mut self, times: JobTimes) {
-        if let Some(of_pool) = self.0.get_mut(times.pool as usize) {
+        if let Some(of_pool) = self.pools.get_mut(times.kind.pool() as usize) {
             of_pool.done += 1;
             of_pool.waits.record(times.waited);
             of_pool.runs.record(times.ran);
@@ -84,7 +149,7 @@ impl Jobs {
             help,
             kind,
             samples: self
-                .0
+                .pools
                 .iter()
                 .zip(POOLS)
                 .map(|(of_pool, pool)| Sample {

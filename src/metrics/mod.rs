@@ -14,10 +14,13 @@ mod phases;
 mod summary;
 mod times;
 mod times_shown;
+mod trace;
+mod tracing;
 
 pub use counts::{Channel, Counts, Way};
 pub use family::{Distribution, Family, Kind, Sample, Value};
-pub use jobs::{JobTimes, Pool};
+pub use jobs::{JobKind, JobTimes, Pool};
 pub(crate) use phases::{Phase, Phases};
 pub use summary::lines;
 pub(crate) use times::{LoopTimes, Since};
+pub use trace::{Socket, Trace, TraceSettings, TurnKind};

@@ -16,6 +16,7 @@ use super::socket_role::SocketRole;
 use crate::cause::of_accepting;
 use crate::event_loop::Key;
 use crate::limits::{ACCEPTS_PER_PASS, JOBS_QUEUED};
+use crate::metrics::TurnKind;
 use crate::net::{Channel, Listener, Registration, Stream};
 use crate::protocol::reply::Reply;
 
@@ -135,7 +136,8 @@ impl Reactor {
     /// Begins the session of an admitted client: the greeting, or TLS where that comes first.
     pub(super) fn begin(&mut self, key: Key, protocol: Protocol) {
         self.context.activity.connections += 1;
-        self.run_turn(key, |connection, context| {
+        self.run_turn(key, TurnKind::Greeting, |connection, context| {
+            context.counts.peer(connection.peer());
             connection.greet(context);
             if protocol == Protocol::Ftps {
                 connection.secure(context)?;

@@ -24,6 +24,7 @@ impl Connection {
     pub(super) fn apply_actions(&mut self, context: &mut LoopContext) -> Option<Request> {
         let mut request = None;
         while let Some(action) = context.scratch.actions.pop_front() {
+            context.counts.action(action.name());
             match action {
                 Action::Verify(credentials) => self.verify(credentials, context),
                 Action::VerifyCertificate(name) => self.vouch(&name, context),

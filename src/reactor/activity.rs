@@ -51,3 +51,20 @@ impl Activity {
         }
     }
 }
+
+/// A word for it, for statistics.
+pub(super) const fn label(deadline: Deadline) -> &'static str {
+    match deadline {
+        Deadline::Login => "login",
+        Deadline::Expiry => "expiry",
+        Deadline::Idle => "idle",
+        Deadline::Penalty => "penalty",
+        Deadline::Arrival => "arrival",
+        Deadline::DataConnect => "data connect",
+        Deadline::DataStall => "data stall",
+        Deadline::Resume => "resume",
+        Deadline::ReplyStall => "reply stall",
+        Deadline::Handshake => "handshake",
+        Deadline::Linger => "linger",
+    }
+}

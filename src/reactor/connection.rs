@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use log::Level;
 
+use super::activity::label;
 use super::close_reason::CloseReason;
 use super::context::LoopContext;
 use super::count_wait::CountWait;
@@ -204,6 +205,7 @@ impl Connection {
     /// Takes the times of a turn that has ended, in which so many commands were executed.
     fn take_times(&mut self, executed: u64, context: &mut LoopContext) {
         let is_served = !self.session.is_working() && !self.has_output();
+        context.counts.turn_ended();
         context.times.turned(|| context.io.network.now());
         context.times.served(&mut self.serving, executed, is_served);
     }
@@ -334,6 +336,7 @@ impl Connection {
     pub(super) fn expire(&mut self, context: &mut LoopContext) -> TurnResult {
         while let Some(deadline) = self.deadlines.take_due(context.now) {
             context.activity.count_expired(deadline);
+            context.counts.expired(label(deadline));
             match deadline {
                 Deadline::ReplyStall => return Err(CloseReason::RepliesUnread),
                 Deadline::Linger => return Err(CloseReason::Finished),

@@ -19,7 +19,7 @@ use crate::clock::Instant;
 use crate::event_loop::{Key, Semaphore};
 use crate::file_task::FileTask;
 use crate::limits::{CHUNK_BYTES, INPUT_BYTES, OUTBOX_BYTES};
-use crate::metrics::{Counts, JobTimes, LoopTimes, Phase, Phases};
+use crate::metrics::{Counts, LoopTimes, Phase, Phases};
 use crate::net::tls::Acceptor;
 use crate::net::{Cidr, Network, PassiveAddresses};
 use crate::observe::{Records, TransferRecord};
@@ -126,7 +126,9 @@ impl LoopContext {
         }
     }
 
-    pub(super) fn tick(&mut self) {
+    /// A poll has returned with so many events.
+    pub(super) fn tick(&mut self, events: usize) {
+        self.counts.woke(events);
         self.now = self.io.network.now();
         self.unix_time = self.io.network.unix_time();
         self.times.woke(self.now);
@@ -185,8 +187,7 @@ impl LoopContext {
     }
 
     pub(super) fn submit(&mut self, id: JobId, storage: Arc<dyn Storage>, work: Work) {
-        let times = JobTimes::submitted(work.pool(), self.now);
-        self.counts.submitted(times);
+        let times = self.counts.submitted(work.kind(), self.now);
         self.io.runner.submit(Job {
             id,
             storage,

@@ -5,6 +5,7 @@
 
 use super::{Reactor, actions};
 use crate::event_loop::Key;
+use crate::metrics::TurnKind;
 
 impl Reactor {
     /// Returns the number of completions.
@@ -25,7 +26,7 @@ impl Reactor {
                 actions::discard_late(completion.outcome, &mut self.context);
                 continue;
             }
-            self.run_turn(key, |connection, context| {
+            self.run_turn(key, TurnKind::Completion, |connection, context| {
                 connection.complete(completion, context)
             });
         }

@@ -50,6 +50,7 @@ mod proxy_header;
 mod refusal_log;
 mod review;
 mod securing;
+mod session_list;
 mod socket_role;
 #[cfg_attr(not(feature = "status"), path = "no_statistics.rs")]
 mod statistics;
@@ -59,6 +60,7 @@ mod status_answers;
 mod status_service;
 mod stopping;
 mod summary;
+mod trace;
 mod turn;
 mod unidentified;
 mod upload_decision;
@@ -90,11 +92,10 @@ use turn::{Request, Turn, TurnQueue, TurnResult};
 use crate::auth::ClientPrefix;
 use crate::clock::Instant;
 use crate::event_loop::{Key, MAX_SLOTS, Semaphore, Slots, Timers};
-use crate::limits::{self, SESSIONS_SHOWN};
-use crate::metrics::Phase;
+use crate::limits;
+use crate::metrics::{Phase, Socket, TurnKind};
 use crate::net::Event;
 use crate::observe::{Records, Subscription};
-use crate::session::SessionEvent;
 use crate::workers::Completion;
 
 /// The event loop and everything that it drives.
@@ -109,6 +110,7 @@ pub struct Reactor {
     drain: Drain,
     busy_poll: BusyPoll,
     reload_requested: bool,
+    report_requested: bool,
     /// The slot at which the review after a reload goes on.
     review: Option<usize>,
     events: Vec<Event>,
@@ -133,6 +135,7 @@ impl Reactor {
             drain: Drain::Running,
             busy_poll: BusyPoll::new(busy_poll),
             reload_requested: false,
+            report_requested: false,
             review: None,
             events: Vec::new(),
             completions: Vec::new(),
@@ -183,8 +186,9 @@ impl Reactor {
     /// to do. Returns whether the server is still running.
     pub fn turn(&mut self, timeout: Option<Duration>) -> io::Result<bool> {
         let timeout = self.sleep_time(timeout);
+        self.context.counts.polling(timeout);
         self.context.io.network.poll(timeout, &mut self.events)?;
-        self.context.tick();
+        self.context.tick(self.events.len());
         let events = self.latch_events();
         self.context.end_phase(Phase::Events);
         let completions = self.deliver_completions();
@@ -219,20 +223,31 @@ impl Reactor {
             match event {
                 Event::StopSignal => self.stop(),
                 Event::ReloadSignal => self.reload_requested = true,
-                Event::ReportSignal => self.log_summary(),
+                Event::ReportSignal => {
+                    self.log_summary();
+                    self.report_requested = true;
+                }
                 Event::Ready(token, readiness) => match SocketRole::from_token(token) {
                     SocketRole::Listener(number) => match self.listen_sockets.get_mut(number) {
-                        Some(socket) => socket.backlog.set_ready(),
+                        Some(socket) => {
+                            self.context.counts.arrivals();
+                            socket.backlog.set_ready();
+                        }
                         None => self.status.set_ready(number, readiness),
                     },
                     SocketRole::Control(key) => {
+                        self.trace_ready(Socket::Control, key, readiness);
                         if let Some(connection) = self.connections.get_mut(key) {
                             connection.ready.set(readiness);
                             self.schedule(key);
                         }
                     }
-                    SocketRole::Passive(key) => self.context.io.passive_pool.set_ready(key),
+                    SocketRole::Passive(key) => {
+                        self.trace_ready(Socket::Passive, key, readiness);
+                        self.context.io.passive_pool.set_ready(key);
+                    }
                     SocketRole::Data(key) => {
+                        self.trace_ready(Socket::Data, key, readiness);
                         let connection = self.connections.get_mut(key);
                         if let Some(data) = connection.and_then(|one| one.data.as_mut()) {
                             data.ready.set(readiness);
@@ -274,7 +289,7 @@ impl Reactor {
         if let Some(connection) = self.connections.get_mut(key) {
             self.context.activity.count_turn(turn);
             connection.queued.taken(turn as usize);
-            self.run_turn(key, work);
+            self.run_turn(key, turn.kind(), work);
         }
     }
 
@@ -283,12 +298,14 @@ impl Reactor {
     fn run_turn(
         &mut self,
         key: Key,
+        kind: TurnKind,
         work: impl FnOnce(&mut Connection, &mut LoopContext) -> TurnResult,
     ) {
         let Some(connection) = self.connections.get_mut(key) else {
             return;
         };
         let context = &mut self.context;
+        context.counts.turn(kind, key.to_bits());
         let result = catch_unwind(AssertUnwindSafe(|| connection.run_turn(context, work)));
         self.end_turn(key, result);
     }
@@ -319,24 +336,9 @@ impl Reactor {
 
     /// A turn whose work asks for nothing and does not fail.
     fn tell(&mut self, key: Key, work: impl FnOnce(&mut Connection, &mut LoopContext)) {
-        self.run_turn(key, |connection, context| {
+        self.run_turn(key, TurnKind::Notice, |connection, context| {
             work(connection, context);
             Ok(None)
-        });
-    }
-
-    /// Tells a session which sessions its account has. Those of other accounts are not its business.
-    fn list_sessions(&mut self, key: Key) {
-        let asking = self.connections.get_mut(key);
-        let Some(name) = asking.and_then(|one| one.session.account_name().map(<[u8]>::to_vec))
-        else {
-            return;
-        };
-        let is_own = |one: &&Connection| one.session.account_name() == Some(&name);
-        let shown = self.connections.iter().filter(is_own).take(SESSIONS_SHOWN);
-        let lines = shown.map(|one| one.session.summary()).collect();
-        self.tell(key, |connection, context| {
-            connection.notify(SessionEvent::SessionsListed(lines), context);
         });
     }
 
@@ -377,7 +379,7 @@ impl Reactor {
             let prefix = ClientPrefix::of(connection.peer().ip());
             context.limiters.handshakes.withdraw(key, prefix);
         }
-        context.counts.closed(reason.label());
+        context.counts.closed(reason.label(), key.to_bits());
         context.limiters.login_queue.withdraw(key);
         log::debug!("{}: Closed: {reason}", connection.peer());
         if connection.is_known() {

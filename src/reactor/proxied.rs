@@ -13,6 +13,7 @@ use super::connection::{Connection, Phase, Proxied};
 use super::proxy_header::ProxyHeader;
 use super::turn::{Request, TurnResult};
 use crate::event_loop::{Interest, Key};
+use crate::metrics::TurnKind;
 use crate::net::Channel;
 use crate::protocol::proxy_header::ProxiedPeer;
 use crate::session::{Deadline, Session};
@@ -52,7 +53,10 @@ impl Reactor {
         connection.deadlines.set(Deadline::Handshake, until);
         self.insert(connection);
         // The header may have come with the connection.
-        self.run_turn(key, |connection, _| connection.proxy_header_turn());
+        self.run_turn(key, TurnKind::Greeting, |connection, context| {
+            context.counts.peer(connection.peer());
+            connection.proxy_header_turn()
+        });
     }
 
     /// Admits the client that a proxy's header names, as if it had connected itself, or refuses it.

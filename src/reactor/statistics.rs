@@ -4,6 +4,7 @@
 //! there now is found by looking at each connection. What outputs make of the list it must not know.
 
 use super::Reactor;
+use super::activity::label;
 use super::data::{DataChannel, Link, TransferState};
 use super::turn::Turn;
 use crate::metrics::{Family, Kind, Sample, Value, lines};
@@ -128,22 +129,6 @@ const fn has_socket(data: &DataChannel) -> bool {
             | TransferState::CancelRequested(_)
     );
     is_open || has_transfer
-}
-
-const fn label(deadline: Deadline) -> &'static str {
-    match deadline {
-        Deadline::Login => "login",
-        Deadline::Expiry => "expiry",
-        Deadline::Idle => "idle",
-        Deadline::Penalty => "penalty",
-        Deadline::Arrival => "arrival",
-        Deadline::DataConnect => "data connect",
-        Deadline::DataStall => "data stall",
-        Deadline::Resume => "resume",
-        Deadline::ReplyStall => "reply stall",
-        Deadline::Handshake => "handshake",
-        Deadline::Linger => "linger",
-    }
 }
 
 fn one(number: u64) -> Vec<Sample> {

@@ -6,6 +6,7 @@
 use super::admission::Protocol;
 use super::close_reason::CloseReason;
 use crate::event_loop::RunQueue;
+use crate::metrics::TurnKind;
 use crate::protocol::proxy_header::ProxiedPeer;
 
 /// A kind of turn; its number is that of the run queue's FIFO.
@@ -17,6 +18,13 @@ pub(super) enum Turn {
 
 impl Turn {
     pub(super) const ALL: [Self; 2] = [Self::Control, Self::Data];
+
+    pub(super) const fn kind(self) -> TurnKind {
+        match self {
+            Self::Control => TurnKind::Control,
+            Self::Data => TurnKind::Data,
+        }
+    }
 }
 
 pub(super) type TurnQueue = RunQueue<{ Turn::ALL.len() }>;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::Reactor;
 use super::connection::Connection;
+use crate::metrics::TurnKind;
 
 impl Reactor {
     /// How long the poll may sleep: until the next deadline, and not at all if a connection is runnable, or
@@ -51,7 +52,7 @@ impl Reactor {
                     .times
                     .fired(self.context.now.nanoseconds_since(at));
             }
-            self.run_turn(key, Connection::expire);
+            self.run_turn(key, TurnKind::Deadline, Connection::expire);
         }
         let connections = &mut self.connections;
         self.timers.sweep(connections.len(), |key, at| {

@@ -63,6 +63,32 @@ pub enum Action {
     Audit(Box<AuditRecord>),
 }
 
+impl Action {
+    /// In words, for a trace.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Verify(_) => "verify",
+            Self::VerifyCertificate(_) => "verify certificate",
+            Self::StartTls => "start TLS",
+            Self::EndTls => "end TLS",
+            Self::Listen { .. } => "listen",
+            Self::SetActiveAddress(_) => "set active address",
+            Self::KeepDataConnection => "keep data connection",
+            Self::CloseDataConnection => "close data connection",
+            Self::Operate(_) => "operate",
+            Self::RunFileTask(_) => "run file task",
+            Self::DescribeEntry(_) => "describe entry",
+            Self::List(_) => "list",
+            Self::ListSessions => "list sessions",
+            Self::Open(_) => "open",
+            Self::Begin => "begin",
+            Self::Cut(_) => "cut",
+            Self::Record(_) => "record",
+            Self::Audit(_) => "audit",
+        }
+    }
+}
+
 /// The result of an action, or another event of the connection.
 #[derive(Debug)]
 pub enum SessionEvent {

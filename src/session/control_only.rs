@@ -10,11 +10,11 @@ use crate::protocol::reply::Reply;
 
 impl Session {
     pub(super) fn control_only(&mut self, line: &[u8], cx: &mut Context<'_>) {
-        let (verb, _) = split_word(line);
+        let (verb, argument) = split_word(line);
         let row = command::lookup(verb).filter(|row| row.standard == Standard::Rfc959);
         self.log_line(line, cx);
         let row = row.filter(|_| line.is_ascii());
-        cx.counts.command(row.map(|row| row.command));
+        cx.counts.command(row.map(|row| row.command), argument);
         let Some(row) = row else {
             return self.unrecognized(verb, cx);
         };

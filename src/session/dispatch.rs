@@ -24,7 +24,7 @@ impl Session {
         self.log
             .line(LineClass::Routine, self.peer, cx.now, Level::Warn, text);
         self.reset_sequence(cx);
-        cx.counts.command(None);
+        cx.counts.command(None, b"");
         cx.reply(&Reply::syntax_error());
         self.long_lines += 1;
         if self.long_lines >= LONG_LINES {
@@ -36,12 +36,14 @@ impl Session {
         if command::is_tls_hello(line) {
             let reason =
                 "TLS ClientHello in clear text; the client must be set to explicit FTPS (AUTH TLS)";
-            cx.counts.command(None);
+            cx.counts.command(None, b"");
             return self.reject_protocol(reason, cx);
         }
         let request = Request::parse(line);
-        cx.counts
-            .command(request.as_ref().ok().map(|request| request.command));
+        match &request {
+            Ok(request) => cx.counts.command(Some(request.command), request.argument),
+            Err(_) => cx.counts.command(None, b""),
+        }
         match request {
             Ok(request) => {
                 self.log_line(line, cx);

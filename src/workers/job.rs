@@ -10,7 +10,7 @@ use std::sync::Arc;
 use crate::auth::{Verification, Verified};
 use crate::event_loop::Permit;
 use crate::file_task::{FileTask, TaskStep};
-use crate::metrics::{JobTimes, Pool};
+use crate::metrics::{JobKind, JobTimes};
 use crate::net::tls::Security;
 use crate::protocol::entry::Entry;
 use crate::storage::{Answer, Error, Operation, Result, Storage, VirtualPath, Wait};
@@ -128,12 +128,20 @@ impl Job {
 }
 
 impl Work {
-    /// The threads that it is for.
-    pub const fn pool(&self) -> Pool {
+    /// What it does, for statistics.
+    pub const fn kind(&self) -> JobKind {
         match self {
-            Self::Verify(_) => Pool::Logins,
-            Self::Handshake(_) => Pool::Handshakes,
-            _ => Pool::Storage,
+            Self::Verify(_) => JobKind::Verify,
+            Self::Handshake(_) => JobKind::Handshake,
+            Self::Operate(_) => JobKind::Operate,
+            Self::FileTask(_) => JobKind::FileTask,
+            Self::Drop(_) => JobKind::Drop,
+            Self::Entry(_) => JobKind::Entry,
+            Self::Describe { .. } => JobKind::Describe,
+            Self::Open(..) => JobKind::Open,
+            Self::Slice(_) => JobKind::Slice,
+            Self::Commit(_) => JobKind::Commit,
+            Self::Discard(_) => JobKind::Discard,
         }
     }
 
