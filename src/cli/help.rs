@@ -115,6 +115,12 @@ Options:",
       --pid-file FILE            Write the process id to FILE, locked while the server runs",
     ),
     only(
+        cfg!(feature = "status"),
+        "
+      --trace FILE               Record the event loop: write FILE, for Perfetto, at the end and SIGUSR1
+      --trace-names              Record the arguments of commands too, but for passwords",
+    ),
+    only(
         cfg!(feature = "sandbox"),
         "
       --no-sandbox               Do not confine the process to the files and system calls it needs",

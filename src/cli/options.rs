@@ -26,6 +26,9 @@ const READS_FILES: bool = cfg!(feature = "settings");
 /// Whether it also prints them.
 const PRINTS_FILES: bool = cfg!(feature = "config");
 
+/// Whether it records traces.
+const TRACES: bool = cfg!(feature = "status");
+
 /// Whether this build runs in the background, by inetd, and with syslog.
 const HAS_DAEMON: bool = cfg!(feature = "daemon");
 
@@ -152,6 +155,9 @@ impl Options {
                 config.umask = Some(value(parser, name, takes, parsed)?);
             }
             "run-as" => config.run_as = Some(value(parser, name, "USER or USER:GROUP", parsed)?),
+            "trace" | "trace-names" if !TRACES => return Err(not_built_in(name, "status")),
+            "trace" => config.trace = Some(absolute(parser.value()?)?),
+            "trace-names" => config.trace_names = true,
             "no-sandbox" => config.sandbox = false,
             "reopen" => config.reopen = true,
             "log" => self.draft.log = Some(word(parser, name)?),

@@ -162,6 +162,11 @@ pub struct Config {
     pub events: Events,
     /// The status service.
     pub status: StatusConfig,
+    /// A file to which a trace of the event loop is written, when the server stops and at SIGUSR1: JSON of
+    /// Chrome's Trace Event Format. Needs the Cargo feature `status`.
+    pub trace: Option<PathBuf>,
+    /// Whether the trace has the arguments of commands, other than passwords.
+    pub trace_names: bool,
     /// All time-outs.
     pub timings: Timings,
     /// Files that this configuration was read from, and that a reload reads: the sandbox leaves them
@@ -221,6 +226,8 @@ impl Default for Config {
             syslog: Syslog::default(),
             events: Events::default(),
             status: StatusConfig::default(),
+            trace: None,
+            trace_names: false,
             timings: Timings::default(),
             sources: Vec::new(),
             origins: Origins::default(),
@@ -317,6 +324,8 @@ impl Config {
         writable.extend(self.transfer_logs.iter().map(|log| directory_of(&log.file)));
         // At the end the file of a socket is removed, for which its directory is needed.
         writable.extend(self.status.sockets().map(directory_of));
+        // Each trace is a new file, renamed over the one before.
+        writable.extend(self.trace.as_deref().map(directory_of));
         let names = self.has_names();
         if names {
             readable.extend(resolver_paths());

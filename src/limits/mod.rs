@@ -18,7 +18,9 @@ pub use memory::{
     CONNECTION_BYTES, HASHES_OF_AVAILABLE, MemoryProfile, connections_within, permits,
     worst_case_bytes,
 };
-pub use threads::{ONE_WORKER_BELOW, THREAD_STACK_BYTES, WORKER_IDLE, WORKER_NICENESS};
+pub use threads::{
+    ONE_WORKER_BELOW, THREAD_STACK_BYTES, TRACE_FLUSH_TIMEOUT, WORKER_IDLE, WORKER_NICENESS,
+};
 pub use throttling::{
     ADDRESS_TABLE_ENTRIES, ADDRESSES_PER_SET, LINES_LOGGED, LOGINS_LOGGED, REFUSALS_AUDITED,
     REFUSALS_LOGGED, Rate, Throttling,

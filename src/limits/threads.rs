@@ -19,6 +19,9 @@ pub const ONE_WORKER_BELOW: u64 = 8 * 1024 * 1024;
 /// millisecond; until then its stack, its buffers and its part of the heap are not needed.
 pub const WORKER_IDLE: Duration = Duration::from_secs(10);
 
+/// How long an exit waits for the thread that writes the trace.
+pub const TRACE_FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// The nice value (nice(1)) of worker threads: enough for the event loop to be scheduled first, and
 /// not so much that workers starve beside other processes.
 pub const WORKER_NICENESS: i32 = 5;

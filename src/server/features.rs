@@ -3,7 +3,7 @@
 //! Nothing that the operator has configured is left out silently. TLS, PAM and hashed passwords check for
 //! themselves, where their files and hashes are read.
 
-use super::{counters, status};
+use super::{counters, status, trace_file};
 use crate::config::Config;
 use crate::net::LOOKS_UP_NAMES;
 use crate::observe;
@@ -22,6 +22,11 @@ pub(super) fn check(config: &Config) -> Result<(), String> {
             observe::IS_BUILT_IN || !config.events.is_configured(),
             "events: this build sends no events of uploads",
             "records",
+        ),
+        (
+            trace_file::IS_BUILT_IN || config.trace.is_none(),
+            "trace: this build records no trace",
+            "status",
         ),
         (
             LOOKS_UP_NAMES || !config.has_names(),
@@ -79,6 +84,11 @@ mod tests {
         let mut events = Config::default();
         events.events.socket = Some("/s".into());
         assert_needs(&events, cfg!(feature = "records"), "records");
+        let trace = Config {
+            trace: Some("/f".into()),
+            ..Config::default()
+        };
+        assert_needs(&trace, cfg!(feature = "status"), "status");
         let name = Config {
             passive_address: Some("ftp.example.com".parse().unwrap()),
             ..Config::default()

@@ -25,6 +25,8 @@ mod service_manager;
 mod status;
 #[cfg_attr(not(feature = "tls"), path = "no_tls.rs")]
 mod tls;
+#[cfg_attr(not(feature = "status"), path = "no_trace_file.rs")]
+mod trace_file;
 mod warnings;
 
 use std::fmt;
@@ -56,6 +58,7 @@ pub use reload::ConfigSource;
 use reload::Reload;
 use resolver::Resolver;
 use service_manager::ServiceManager;
+use trace_file::TraceFile;
 
 /// Device and inode of a directory; unique while it is open.
 type DirectoryId = (u64, u64);
@@ -89,6 +92,7 @@ pub struct Server {
     stops_seen: u32,
     /// Dropping it ends its thread.
     sweeper: Option<Sweeper>,
+    trace: TraceFile,
 }
 
 /// Stops a server from another thread.
@@ -234,6 +238,7 @@ impl Server {
         let (addresses, secure_addresses) =
             listening::open(&mut reactor, &config, environment.inherited)?;
         capacity::log(limit.connections, profile);
+        let trace = TraceFile::start(&config, &mut reactor);
         Ok(Self {
             reactor,
             addresses,
@@ -256,6 +261,7 @@ impl Server {
             }),
             stops_seen: 0,
             sweeper: None,
+            trace,
         })
     }
 
@@ -318,6 +324,9 @@ impl Server {
             .map_err(|error| Error::System("cannot poll", error))?;
         self.apply_reload();
         self.resolve();
+        if self.reactor.take_report() || !self.reactor.is_running() {
+            self.trace.write(&mut self.reactor);
+        }
         let stops = self.handle.stops.load(Ordering::Acquire);
         while self.stops_seen != stops {
             self.stops_seen = self.stops_seen.wrapping_add(1);
@@ -334,6 +343,8 @@ impl Server {
     fn begin(&mut self, deferred: DeferredStart) -> Result<(), Error> {
         let failed = |error| Error::System("cannot start the threads", error);
         self.sweeper = deferred.start().map_err(failed)?;
+        let unwritable = |error| Error::System("--trace", error);
+        self.trace.check().map_err(unwritable)?;
         self.storage.counters().request_recounts();
         self.recounts = self.storage.counters().start_recounts(self.config.recount);
         self.resolve();

@@ -91,6 +91,7 @@ fn options_of_missing_features_are_not_in_the_help() {
         ("--charset", cfg!(feature = "charset")),
         ("--tls-cert", cfg!(feature = "tls")),
         ("--state-dir", cfg!(feature = "tls")),
+        ("--trace", cfg!(feature = "status")),
         ("--no-sandbox", cfg!(feature = "sandbox")),
         ("--inetd", cfg!(feature = "daemon")),
         ("--syslog", cfg!(feature = "daemon")),

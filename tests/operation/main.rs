@@ -1,7 +1,7 @@
 //! The program as its operator and a host program see it.
 //!
 //! - `command_line`, `config` and `readme` are about how it is told what to do.
-//! - `logs`, `log_readers`, `records`, `status` and `summary` are about what it reports.
+//! - `logs`, `log_readers`, `records`, `status`, `summary` and `trace` are about what it reports.
 //! - `service_manager`, `service_unit`, `background`, `inetd`, `system_limits`, `missing_calls` and
 //!   `embedding` are about what it runs in.
 
@@ -32,3 +32,5 @@ mod summary;
 #[path = "../support/mod.rs"]
 mod support;
 mod system_limits;
+#[cfg(feature = "status")]
+mod trace;

@@ -41,6 +41,7 @@ pub(super) const ROWS: &[Row] = rows! {
     "account" OverriddenBy [USER, ANONYMOUS_OPTION, WRITABLE],
         "accounts of the command line replace those of the file";
 
+    TRACE_NAMES Needs [TRACE], "they are recorded there";
     INETD ConflictsWith [DAEMON, PID_FILE],
         "inetd starts a process for each connection, and waits for it";
 

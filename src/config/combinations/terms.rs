@@ -63,6 +63,8 @@ terms! {
     ANONYMOUS_OPTION: "" | "--anonymous";
     FXP_OPTION: "" | "--allow-fxp";
     PASSWORD_FILE: "" | "--password-file FILE";
+    TRACE: "" | "--trace FILE";
+    TRACE_NAMES: "" | "--trace-names";
     INETD: "" | "--inetd";
     DAEMON: "" | "--daemon";
     PID_FILE: "" | "--pid-file FILE";

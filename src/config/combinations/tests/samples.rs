@@ -158,6 +158,7 @@ pub(super) const SAMPLES: &[Sample] = samples! {
         ["timings.penalty = 3", "timings.login = 2"];
     "storage.durability has no": READER, ["storage.durability = 'fsync'"];
     "storage.free-space-floor has no": READER, ["storage.free-space-floor = 1"];
+    "--trace-names needs --trace FILE": WRITER, ["--trace-names"], "--trace";
     "--inetd cannot be used with --daemon": WRITER, ["--inetd", "--daemon"];
     "--inetd cannot be used with --pid-file": WRITER, ["--inetd", "--pid-file"];
     "storage.replace has no": READER, ["storage.replace = 'in-place'"];

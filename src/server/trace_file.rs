@@ -1,0 +1,127 @@
+//! The file that traces of the event loop are written to: at the end, and at SIGUSR1.
+//!
+//! The loop gives its ring away and goes on with a new one; a thread of its own writes the file, under a
+//! temporary name that is renamed when it is complete. It must not know what a trace has.
+
+use std::fs::{self, File, OpenOptions};
+use std::hash::{BuildHasher as _, RandomState};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+use rustix::fs::Access;
+
+use crate::cause::{cause, of_path};
+use crate::config::{Config, directory_of};
+use crate::limits::{THREAD_STACK_BYTES, TRACE_FLUSH_TIMEOUT};
+use crate::metrics::{Trace, TraceSettings};
+use crate::observe::thread_group::ThreadGroup;
+use crate::reactor::Reactor;
+
+/// Whether the Cargo feature `status` is on.
+pub(super) const IS_BUILT_IN: bool = true;
+
+/// Dropping it waits for a trace that is being written.
+pub(super) struct TraceFile {
+    path: Option<PathBuf>,
+    names: bool,
+    writing: ThreadGroup,
+}
+
+impl TraceFile {
+    /// Begins the trace that the configuration asks for.
+    pub(super) fn start(config: &Config, reactor: &mut Reactor) -> Self {
+        let file = Self {
+            path: config.trace.clone(),
+            names: config.trace_names,
+            writing: ThreadGroup::default(),
+        };
+        if file.path.is_some() {
+            reactor.start_trace(file.settings());
+        }
+        file
+    }
+
+    fn settings(&self) -> TraceSettings {
+        TraceSettings {
+            names: self.names,
+            ..TraceSettings::default()
+        }
+    }
+
+    /// Fails if the file could not be written. Called with the privileges that are kept.
+    pub(super) fn check(&self) -> io::Result<()> {
+        let Some(path) = &self.path else {
+            return Ok(());
+        };
+        let checked = create_temporary(path).and_then(|(_, temporary)| fs::remove_file(temporary));
+        checked.map_err(|error| io::Error::other(why(&error, path)))
+    }
+
+    /// Has the trace written so far, and goes on with a new one.
+    pub(super) fn write(&self, reactor: &mut Reactor) {
+        let Some(path) = self.path.clone() else {
+            return;
+        };
+        if !self.writing.wait(Duration::ZERO) {
+            let path = path.display();
+            return log::warn!("The trace before is still being written to {path}");
+        }
+        let Some(trace) = reactor.take_trace() else {
+            return;
+        };
+        reactor.start_trace(self.settings());
+        let member = self.writing.add();
+        let thread = thread::Builder::new().name("trace".to_owned());
+        let started = thread.stack_size(THREAD_STACK_BYTES).spawn(move || {
+            let _member = member;
+            match write(&trace, &path) {
+                Ok(()) => log::info!("Wrote the trace {}", path.display()),
+                Err(error) => log::error!("{}", why(&error, &path)),
+            }
+        });
+        if let Err(error) = started {
+            let error = cause(&error);
+            log::error!("Cannot start a thread that writes the trace: {error}");
+        }
+    }
+}
+
+impl Drop for TraceFile {
+    fn drop(&mut self) {
+        if !self.writing.wait(TRACE_FLUSH_TIMEOUT) {
+            let seconds = TRACE_FLUSH_TIMEOUT.as_secs();
+            log::warn!("Exiting after {seconds} s although the trace is not written");
+        }
+    }
+}
+
+fn why(error: &io::Error, path: &Path) -> String {
+    let directory = directory_of(path);
+    let cause = of_path(error, &directory, Access::WRITE_OK | Access::EXEC_OK);
+    format!("Cannot write the trace {}: {cause}", path.display())
+}
+
+fn write(trace: &Trace, path: &Path) -> io::Result<()> {
+    let (file, temporary) = create_temporary(path)?;
+    let written = trace
+        .write(file)
+        .and_then(|()| fs::rename(&temporary, path));
+    written.inspect_err(|_| {
+        // The error before it counts.
+        let _ = fs::remove_file(&temporary);
+    })
+}
+
+/// A file beside the one of this path, which only the user of the server can read.
+fn create_temporary(path: &Path) -> io::Result<(File, PathBuf)> {
+    let number = RandomState::new().hash_one(0_u64);
+    let mut temporary = path.as_os_str().to_owned();
+    temporary.push(format!(".{number:016x}.tmp"));
+    let temporary = PathBuf::from(temporary);
+    let mut options = OpenOptions::new();
+    let file = options.write(true).create_new(true).mode(0o600);
+    Ok((file.open(&temporary)?, temporary))
+}
