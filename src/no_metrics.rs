@@ -7,6 +7,7 @@
     reason = "the surface of what it replaces"
 )]
 
+use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -90,6 +91,13 @@ pub struct TraceSettings(());
 /// What was recorded: nothing.
 pub struct Trace(());
 
+#[allow(missing_docs, reason = "as in what it replaces")]
+impl Trace {
+    pub fn write(&self, _: impl io::Write) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 /// Which way bytes went.
 #[allow(missing_docs, reason = "as in what it replaces")]
 pub enum Way {
@@ -123,7 +131,9 @@ impl LoopTimes {
 
     pub(crate) const fn fired(&mut self, _: u64) {}
 
-    pub(crate) fn turned(&mut self, _: impl FnOnce() -> Instant) {}
+    pub(crate) fn turned(&mut self, _: impl FnOnce() -> Instant) -> Since {
+        Since(())
+    }
 
     pub(crate) const fn served(&mut self, _: &mut Since, _: u64, _: bool) {}
 

@@ -41,7 +41,7 @@ fn catch_panics(run: impl FnOnce() -> Outcome) -> Outcome {
     let tried = catch_unwind(AssertUnwindSafe(run));
     let mut outcome = tried.unwrap_or_else(|_| Outcome {
         violations: vec!["the run panicked".to_owned()],
-        trace: Vec::new(),
+        ..Outcome::default()
     });
     let panics = PANICS.take().into_iter();
     outcome.violations.extend(panics);

@@ -7,6 +7,7 @@
 //! cargo test --test simulation                                                    everything
 //! MIOFTPD_SEEDS=100000 cargo test --test simulation every                         other than 1,000 seeds
 //! MIOFTPD_SEED=7 cargo test --test simulation every -- --nocapture                one seed, with its trace
+//! MIOFTPD_SEED=7 MIOFTPD_TRACE=FILE cargo test --test simulation every            its loop, for Perfetto
 //! MIOFTPD_SCRIPT=FILE cargo test --test simulation kept -- --nocapture            a script, with its trace
 //! ```
 //!
@@ -90,6 +91,7 @@ mod disk_record;
 mod ed25519;
 mod fault_plan;
 mod invariants;
+mod loop_trace;
 mod network;
 mod populate;
 mod quota;
@@ -131,6 +133,9 @@ fn every_seed_passes_the_oracle() {
     if let Some(seed) = number_from("MIOFTPD_SEED") {
         let outcome = attempt(&watchdog, seed, true);
         println!("{}", outcome.trace.join("\n"));
+        if let Some(file) = std::env::var_os("MIOFTPD_TRACE") {
+            std::fs::write(&file, &outcome.loop_trace).expect("MIOFTPD_TRACE can be written");
+        }
         return report(&watchdog, seed, &outcome);
     }
     let seeds = number_from("MIOFTPD_SEEDS").unwrap_or(SEEDS);
@@ -155,6 +160,7 @@ fn same_seed_gives_same_trace() {
     for seed in 0..12 {
         let [first, second] = [(); 2].map(|()| attempt(&watchdog, seed, true));
         assert_eq!(first, second, "seed {seed}");
+        assert_eq!(first.loop_trace.is_empty(), !cfg!(feature = "status"));
     }
 }
 

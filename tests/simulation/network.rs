@@ -62,14 +62,13 @@ pub(crate) struct VirtualNetwork {
     world: Shared<World>,
     clients: Shared<Vec<Client>>,
     jobs: Shared<Jobs>,
-    begin: Instant,
     idle: u32,
     progress: u64,
 }
 
 impl Network for VirtualNetwork {
     fn now(&self) -> Instant {
-        self.begin + self.world.lock().now
+        self.world.lock().time()
     }
 
     fn unix_time(&self) -> i64 {
@@ -204,7 +203,6 @@ impl VirtualNetwork {
             world: world.clone(),
             clients: clients.clone(),
             jobs: jobs.clone(),
-            begin: Instant::now(),
             idle: 0,
             progress: 0,
         }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use mioftpd::internals::net::{PassiveAddresses, PassivePorts};
 use mioftpd::internals::observe::Records;
-use mioftpd::internals::reactor::{Parts, Protocol, Reactor, StorageByAccount};
+use mioftpd::internals::reactor::{Parts, Reactor, StorageByAccount};
 use mioftpd::internals::session::{ServerMode, Settings};
 use mioftpd::internals::storage::{Memory, Storage, TreeUsage};
 use mioftpd::{
@@ -23,12 +23,14 @@ use crate::client::{Client, RunConfig, TlsSetup, tls_stream};
 use crate::disk_record::DiskRecord;
 use crate::fault_plan::{FaultPlan, throttling, timings};
 use crate::invariants;
+use crate::loop_trace;
 use crate::network::{Shared, VirtualNetwork};
 use crate::populate::{metered, populated_memory, quota};
 use crate::reload::{Reload, ServerConfig};
 use crate::rng::{Odds, Rng};
 use crate::runner::{Jobs, VirtualRunner};
 use crate::scenario::Scenario;
+use crate::staging::open_listeners;
 use crate::world::{FIRST_PORT, World};
 
 /// Turns of the loop after which the run fails.
@@ -55,6 +57,8 @@ const HASH: &str =
 pub(crate) struct Outcome {
     pub(crate) violations: Vec<String>,
     pub(crate) trace: Vec<String>,
+    /// That of the event loop, in the form of a file.
+    pub(crate) loop_trace: Vec<u8>,
 }
 
 /// Everything of a run except the reactor.
@@ -151,6 +155,9 @@ fn set_up(seed: u64, scenario: Option<&Scenario>, tracing: bool) -> (Simulation,
         world: world.clone(),
     };
     let mut reactor = start(&config, &server_config, network, storage, runner);
+    if tracing {
+        loop_trace::begin(&mut reactor, &world);
+    }
     let simulation = Simulation {
         world,
         clients,
@@ -232,15 +239,6 @@ fn listen_addresses(has_tls: bool) -> Vec<SocketAddr> {
     listen_addresses.collect()
 }
 
-fn open_listeners(reactor: &mut Reactor, listen_addresses: &[SocketAddr]) {
-    let protocols = [Protocol::Ftp, Protocol::Ftp, Protocol::Ftps];
-    for (&listen_address, protocol) in listen_addresses.iter().zip(protocols) {
-        reactor
-            .listen(listen_address, protocol)
-            .expect("no faults at start-up");
-    }
-}
-
 fn proxies(config: &RunConfig) -> Vec<Cidr> {
     let networks = ["10.9.0.0/16", "fd09::/16"];
     let networks = networks.iter().filter(|_| config.is_proxied);
@@ -318,7 +316,7 @@ impl Simulation {
             self.violate("the server stopped with open connections".to_owned());
         }
         self.world.lock().tally.end_loop();
-        drop(reactor);
+        let loop_trace = loop_trace::end(reactor);
         Jobs::run_remaining(&self.jobs, &self.world);
         invariants::check_after(&self);
 
@@ -326,6 +324,7 @@ impl Simulation {
         Outcome {
             violations: std::mem::take(&mut world.violations),
             trace: world.trace.take().unwrap_or_default(),
+            loop_trace,
         }
     }
 

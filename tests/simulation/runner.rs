@@ -54,12 +54,16 @@ impl Jobs {
         let Some(job) = jobs.lock().waiting.remove(&id) else {
             return;
         };
-        let completion = Self::work(job, world);
+        let mut completion = Self::work(job, world);
+        let (begun, after) = {
+            let mut world = world.lock();
+            let after = world.fault_plan.job / 4;
+            let after = world.rng.time(after);
+            world.schedule(after, SimEvent::JobReturns(id));
+            (world.time(), after)
+        };
+        completion.times.ran(begun, begun + after);
         jobs.lock().done.insert(id, completion);
-        let mut world = world.lock();
-        let after = world.fault_plan.job / 4;
-        let after = world.rng.time(after);
-        world.schedule(after, SimEvent::JobReturns(id));
     }
 
     /// Runs a job, apart from the loop.
@@ -114,7 +118,9 @@ impl Runner for VirtualRunner {
         if world.fault_plan.inline_jobs {
             drop(world);
             drop(jobs);
-            let completion = Jobs::work(job, &self.world);
+            let mut completion = Jobs::work(job, &self.world);
+            let now = self.world.lock().time();
+            completion.times.ran(now, now);
             self.jobs.lock().finished.push(completion);
             return;
         }

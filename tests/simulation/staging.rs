@@ -1,7 +1,10 @@
 //! Sets up a scenario: creates its clients and schedules their start and the signals.
 
 use std::collections::VecDeque;
+use std::net::SocketAddr;
 use std::time::Duration;
+
+use mioftpd::internals::reactor::{Protocol, Reactor};
 
 use crate::client::{Client, Groups, PortStealer, Profile, Role, RunConfig};
 use crate::rng::Rng;
@@ -98,5 +101,15 @@ impl Simulation {
         self.world
             .lock()
             .schedule(plan.after, SimEvent::ClientTurn(number));
+    }
+}
+
+/// The server listens.
+pub(crate) fn open_listeners(reactor: &mut Reactor, listen_addresses: &[SocketAddr]) {
+    let protocols = [Protocol::Ftp, Protocol::Ftp, Protocol::Ftps];
+    for (&listen_address, protocol) in listen_addresses.iter().zip(protocols) {
+        reactor
+            .listen(listen_address, protocol)
+            .expect("no faults at start-up");
     }
 }

@@ -17,6 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use mioftpd::internals::clock::Instant;
 use mioftpd::internals::net::{Event, Readiness, Registration, Token};
 
 pub(crate) use admission::{LoginOutcome, Rules};
@@ -63,6 +64,8 @@ enum PollSource {
 
 pub(crate) struct World {
     pub(crate) now: Duration,
+    /// The server's clock at the beginning.
+    begin: Instant,
     wall_clock: WallClock,
     pub(crate) rng: Rng,
     pub(crate) fault_plan: FaultPlan,
@@ -102,6 +105,7 @@ impl World {
         let wall_clock = WallClock::draw(&mut rng.aside());
         let mut world = Self {
             now: Duration::ZERO,
+            begin: Instant::now(),
             wall_clock,
             rng,
             fault_plan,
@@ -132,6 +136,11 @@ impl World {
         if let Some(trace) = &mut self.trace {
             trace.push(format!("{:>12.6} {}", self.now.as_secs_f64(), what()));
         }
+    }
+
+    /// The server's clock.
+    pub(crate) fn time(&self) -> Instant {
+        self.begin + self.now
     }
 
     /// Seconds since 1970.
