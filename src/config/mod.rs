@@ -162,6 +162,9 @@ pub struct Config {
     pub events: Events,
     /// The status service.
     pub status: StatusConfig,
+    /// Commands, turns, iterations of the event loop and jobs that take so long are logged with their phases.
+    /// Needs the Cargo feature `status`. `None`: nothing is.
+    pub slow: Option<Duration>,
     /// A file to which a trace of the event loop is written, when the server stops and at SIGUSR1: JSON of
     /// Chrome's Trace Event Format. Needs the Cargo feature `status`.
     pub trace: Option<PathBuf>,
@@ -226,6 +229,7 @@ impl Default for Config {
             syslog: Syslog::default(),
             events: Events::default(),
             status: StatusConfig::default(),
+            slow: None,
             trace: None,
             trace_names: false,
             timings: Timings::default(),

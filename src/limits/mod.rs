@@ -23,7 +23,7 @@ pub use threads::{
 };
 pub use throttling::{
     ADDRESS_TABLE_ENTRIES, ADDRESSES_PER_SET, LINES_LOGGED, LOGINS_LOGGED, REFUSALS_AUDITED,
-    REFUSALS_LOGGED, Rate, Throttling,
+    REFUSALS_LOGGED, Rate, SLOW_LOGGED, Throttling,
 };
 pub use timings::Timings;
 

@@ -65,6 +65,9 @@ pub const ADDRESSES_PER_SET: usize = 32;
 /// Log lines about refused connections; further ones are counted, and the count is logged.
 pub const REFUSALS_LOGGED: Rate = Rate::new(Duration::from_secs(1), 10);
 
+/// Log lines about what was slow; further ones are counted, and the count is logged.
+pub const SLOW_LOGGED: Rate = Rate::new(Duration::from_secs(1), 10);
+
 /// Log lines about the commands of one session. A user, or a client that mirrors a tree of some
 /// hundred files, stays below; a flood of commands adds some kilobytes a second, and a count.
 pub const LINES_LOGGED: Rate = Rate::new(Duration::from_millis(50), 200);

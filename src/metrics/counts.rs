@@ -17,6 +17,7 @@ use crate::protocol::command::{Command, TABLE};
 pub struct Counts {
     /// By command; the last are lines that are none.
     commands: ByCommand,
+    last_command: Option<Command>,
     /// By the first digit of the code.
     replies: [u64; 6],
     /// In the order of [`WAYS`].
@@ -103,10 +104,16 @@ impl Counts {
     /// A line was received: of this command, or of none.
     pub fn command(&mut self, command: Option<Command>, argument: &[u8]) {
         self.tracer.command(command, argument);
+        self.last_command = command;
         let index = command.map_or(Command::COUNT, |command| command as usize);
         if let Some(count) = self.commands.0.get_mut(index) {
             *count += 1;
         }
+    }
+
+    /// The last command that was received.
+    pub fn last_command(&self) -> &'static str {
+        self.last_command.map_or("no command", Command::name)
     }
 
     /// A reply with this code was queued.

@@ -97,6 +97,19 @@ impl JobTimes {
         }
     }
 
+    /// What it did.
+    pub const fn kind(&self) -> JobKind {
+        self.kind
+    }
+
+    /// How long it waited for a thread, and how long it ran.
+    pub const fn waited_and_ran(&self) -> (Duration, Duration) {
+        (
+            Duration::from_nanos(self.waited),
+            Duration::from_nanos(self.ran),
+        )
+    }
+
     /// When it was begun, and for how many nanoseconds it ran.
     pub(super) fn run(&self) -> Option<(Instant, u64)> {
         let begun = self.submitted? + Duration::from_nanos(self.waited);

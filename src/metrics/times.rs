@@ -70,6 +70,11 @@ impl Since {
     pub(crate) const fn at(now: Instant) -> Self {
         Self(Some(now))
     }
+
+    /// When it began.
+    pub(crate) const fn began(self) -> Option<Instant> {
+        self.0
+    }
 }
 
 impl LoopTimes {
@@ -91,6 +96,16 @@ impl LoopTimes {
             handshakes: Histogram::default(),
             ended: [Since::default(); 2],
         }
+    }
+
+    /// When the last poll returned.
+    pub(crate) const fn woke_at(&self) -> Instant {
+        self.woke
+    }
+
+    /// When the clock was last read: when a turn ended, or the poll.
+    pub(crate) const fn read_at(&self) -> Instant {
+        self.read
     }
 
     /// A poll has returned. What the iteration before did behind its last turn counts as sleep.
@@ -124,8 +139,9 @@ impl LoopTimes {
         self.lags.record(late);
     }
 
-    /// A turn has ended. It began when the one before ended, or the poll.
-    pub(crate) fn turned(&mut self, clock: impl FnOnce() -> Instant) {
+    /// A turn has ended. It began when the one before ended, or the poll: returns that.
+    pub(crate) fn turned(&mut self, clock: impl FnOnce() -> Instant) -> Since {
+        let began = self.read;
         let now = clock();
         self.iteration = if self.iteration == Iteration::NoTurn {
             Iteration::OneTurn
@@ -139,6 +155,7 @@ impl LoopTimes {
         if self.ended != [Since(None); 2] {
             self.record_ended();
         }
+        Since(Some(began))
     }
 
     #[cold]

@@ -18,6 +18,7 @@ use super::context::LoopContext;
 use super::count_wait::CountWait;
 use super::data::{DataChannel, PassivePort, TransferState};
 use super::proxy_header::ProxyHeader;
+use super::slow_log::EndedTurn;
 use super::turn::{Turn, TurnResult};
 use crate::clock::Instant;
 use crate::event_loop::{Key, Latch, Queued};
@@ -206,8 +207,19 @@ impl Connection {
     fn take_times(&mut self, executed: u64, context: &mut LoopContext) {
         let is_served = !self.session.is_working() && !self.has_output();
         context.counts.turn_ended();
-        context.times.turned(|| context.io.network.now());
+        let began = context.times.turned(|| context.io.network.now());
         context.times.served(&mut self.serving, executed, is_served);
+        if let Some(limit) = context.policy.settings.slow {
+            let turn = EndedTurn {
+                key: self.key,
+                peer: self.peer(),
+                began,
+                executed,
+                is_served,
+            };
+            let (times, counts) = (&context.times, &context.counts);
+            context.slow.turned(limit, &turn, times, counts);
+        }
     }
 
     /// The rest of a turn, which is the same for all kinds of work.

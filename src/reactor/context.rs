@@ -14,6 +14,7 @@ use super::login_queue::LoginQueue;
 use super::parts::{Parts, StorageByAccount};
 use super::passive_pool::PassivePool;
 use super::refusal_log::RefusalLog;
+use super::slow_log::SlowLog;
 use crate::auth::{Account, Throttle};
 use crate::clock::Instant;
 use crate::event_loop::{Key, Semaphore};
@@ -38,6 +39,7 @@ pub(super) struct LoopContext {
     pub(super) times: LoopTimes,
     pub(super) phases: Phases,
     pub(super) counts: Counts,
+    pub(super) slow: SlowLog,
     /// The monotonic clock, read once an iteration.
     pub(super) now: Instant,
     /// The wall clock, read once an iteration.
@@ -120,6 +122,7 @@ impl LoopContext {
             times: LoopTimes::new(now),
             phases: Phases::default(),
             counts: Counts::default(),
+            slow: SlowLog::default(),
             now,
             unix_time,
             certificate_checked: day_of(unix_time),
@@ -133,6 +136,14 @@ impl LoopContext {
         self.unix_time = self.io.network.unix_time();
         self.times.woke(self.now);
         self.phases.end(Phase::Poll, || self.now);
+    }
+
+    /// An iteration is over.
+    pub(super) fn note_iteration(&mut self) {
+        if let Some(limit) = self.policy.settings.slow {
+            let now = self.io.network.now();
+            self.slow.iterated(limit, &self.times, now);
+        }
     }
 
     pub(super) fn end_phase(&mut self, phase: Phase) {

@@ -22,6 +22,11 @@ impl Reactor {
                 self.start_handshakes(prefix);
             }
             let key = Key::from_bits(completion.id.owner);
+            if let Some(limit) = self.context.policy.settings.slow {
+                let peer = self.connections.get_mut(key).map(|one| one.peer());
+                let (times, now) = (completion.times, self.context.now);
+                self.context.slow.done(limit, (key, peer), times, now);
+            }
             if self.connections.get_mut(key).is_none() {
                 actions::discard_late(completion.outcome, &mut self.context);
                 continue;

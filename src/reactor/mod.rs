@@ -51,6 +51,8 @@ mod refusal_log;
 mod review;
 mod securing;
 mod session_list;
+#[cfg_attr(not(feature = "status"), path = "no_slow_log.rs")]
+mod slow_log;
 mod socket_role;
 #[cfg_attr(not(feature = "status"), path = "no_statistics.rs")]
 mod statistics;
@@ -207,6 +209,7 @@ impl Reactor {
         self.run_status();
         self.drain_further();
         self.context.end_phase(Phase::Status);
+        self.context.note_iteration();
         Ok(self.is_running())
     }
 
@@ -380,6 +383,7 @@ impl Reactor {
             context.limiters.handshakes.withdraw(key, prefix);
         }
         context.counts.closed(reason.label(), key.to_bits());
+        context.slow.forget(key);
         context.limiters.login_queue.withdraw(key);
         log::debug!("{}: Closed: {reason}", connection.peer());
         if connection.is_known() {

@@ -29,6 +29,11 @@ pub(super) fn check(config: &Config) -> Result<(), String> {
             "status",
         ),
         (
+            trace_file::IS_BUILT_IN || config.slow.is_none(),
+            "log.slow: this build takes no times",
+            "status",
+        ),
+        (
             LOOKS_UP_NAMES || !config.has_names(),
             "passive address: this build looks up no names; use an IPv4 address",
             "resolver",
@@ -89,6 +94,11 @@ mod tests {
             ..Config::default()
         };
         assert_needs(&trace, cfg!(feature = "status"), "status");
+        let slow = Config {
+            slow: Some(std::time::Duration::from_millis(5)),
+            ..Config::default()
+        };
+        assert_needs(&slow, cfg!(feature = "status"), "status");
         let name = Config {
             passive_address: Some("ftp.example.com".parse().unwrap()),
             ..Config::default()

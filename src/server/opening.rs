@@ -136,5 +136,6 @@ pub(super) fn settings_for(config: &Config, mode: ServerMode, umask: Umask) -> S
         security: config.tls.as_ref().map(|tls| tls.policy.clone()),
         timings: config.timings.clone(),
         throttling: config.throttling.clone(),
+        slow: config.slow,
     }
 }

@@ -4,6 +4,7 @@
 //! while sessions are open. The state of a single session is not here.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::SecurityPolicy;
 use crate::auth::{Accounts, RevokedSessions};
@@ -45,6 +46,8 @@ pub struct Settings {
     pub timings: Timings,
     /// Rate limits and bans of client addresses.
     pub throttling: Throttling,
+    /// How long a command, a turn, an iteration or a job may take that is not logged; `None`: for ever.
+    pub slow: Option<Duration>,
 }
 
 impl Default for Settings {
@@ -64,6 +67,7 @@ impl Default for Settings {
             cut_uploads: CutUploads::default(),
             timings: Timings::default(),
             throttling: Throttling::default(),
+            slow: None,
         }
     }
 }

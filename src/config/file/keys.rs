@@ -56,6 +56,7 @@ pub(super) const KEYS: &[Key<FileDraft>] = keys! { FileDraft;
     "allow-combine": config.allow_combine;
     "log.level": log;
     "log.syslog": config.syslog;
+    "log.slow": config.slow, SOME_TIME;
     "log.transfers": transfers;
     "log.transfers-json": transfers_json;
     "log.audit-json": audit_json;

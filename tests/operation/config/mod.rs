@@ -27,6 +27,8 @@ mod serving;
 #[cfg(feature = "hashed-passwords")]
 mod shadow;
 #[cfg(feature = "status")]
+mod slow;
+#[cfg(feature = "status")]
 mod status;
 mod storage;
 mod timings;
@@ -43,7 +45,7 @@ pub(crate) mod world;
 use std::collections::BTreeSet;
 
 /// The files with tests of keys.
-const KEY_TESTS: [&str; 12] = [
+const KEY_TESTS: [&str; 13] = [
     include_str!("accounts.rs"),
     include_str!("events.rs"),
     include_str!("limits.rs"),
@@ -51,6 +53,7 @@ const KEY_TESTS: [&str; 12] = [
     include_str!("serving.rs"),
     include_str!("shadow.rs"),
     include_str!("quotas.rs"),
+    include_str!("slow.rs"),
     include_str!("status.rs"),
     include_str!("storage.rs"),
     include_str!("timings.rs"),
