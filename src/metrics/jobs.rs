@@ -204,9 +204,9 @@ mod tests {
     #[test]
     fn jobs_of_each_pool_are_counted_until_they_are_done() {
         let mut jobs = Jobs::default();
-        let times = JobTimes::submitted(Pool::Logins, Instant::now());
-        jobs.submitted(times);
-        jobs.submitted(times);
+        let now = Instant::now();
+        jobs.submitted(JobKind::Verify, now);
+        let times = jobs.submitted(JobKind::Verify, now);
         jobs.done(times);
         let families = jobs.families();
         let shown = |name: &str, pool: usize| {
