@@ -47,6 +47,11 @@ impl Parsed {
         self.params.block_count().saturating_mul(Block::SIZE)
     }
 
+    /// Parts of the memory that are filled apart; here one behind the other.
+    pub(super) const fn lanes(&self) -> u64 {
+        self.params.p_cost() as u64
+    }
+
     /// KiB of memory times passes over it: what the time grows with.
     pub(super) const fn work(&self) -> u64 {
         self.params.m_cost() as u64 * self.params.t_cost() as u64

@@ -16,6 +16,9 @@ use crate::storage::open_operator_file;
 
 const SECONDS_OF_DAY: i64 = 24 * 60 * 60;
 
+/// Characters of a hash by DES. A shorter field, such as `x`, is no hash of any kind.
+const SHORTEST_HASH: usize = 13;
+
 /// What the file says of one user.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct ShadowUser {
@@ -44,11 +47,21 @@ fn user(text: &str, name: &str) -> Result<ShadowUser, String> {
     let missing = || format!("it has no user {name:?}; add the user, or remove the account");
     let fields: Vec<&str> = fields.ok_or_else(missing)?.collect();
     let hash = fields.first().copied().unwrap_or_default();
-    let day = |index: usize| fields.get(index).and_then(|day| day.parse::<i64>().ok());
+    // Some programs write -1 for a day that is not set.
+    let day = |index: usize| {
+        fields
+            .get(index)?
+            .parse::<i64>()
+            .ok()
+            .filter(|day| *day >= 0)
+    };
     let (changed, longest, expires) = (day(1), day(3), day(6));
     let secret = match hash {
         "" => Secret::Locked("has no password"),
         _ if hash.starts_with(['!', '*']) => Secret::Locked("is locked"),
+        _ if hash.len() < SHORTEST_HASH && !hash.starts_with('$') => {
+            Secret::Locked("has no password that can be typed")
+        }
         _ if changed == Some(0) => Secret::Locked("has to set another password first"),
         _ => Secret::hashed(hash).map_err(|error| format!("user {name:?}: {error}"))?,
     };
@@ -90,6 +103,8 @@ mod tests {
             // Days beyond what a number of days can be: never.
             (":9223372036854775807:0:1:7:::", Some(i64::MAX)),
             (":19000::::::", None),
+            (":19000:0:-1:7:::", None),
+            (":19000:0:99999:7:-1:-1:", Some(19_000 + 99_999 + 1)),
             ("::::::20000:", Some(20_000)),
             ("", None),
         ] {
@@ -121,6 +136,8 @@ mod tests {
         ] {
             assert_eq!(secret(hash, "19000"), Secret::Locked("is locked"), "{hash}");
         }
+        let no_hash = Secret::Locked("has no password that can be typed");
+        assert_eq!(secret("x", "19000"), no_hash);
         let has_to_change = Secret::Locked("has to set another password first");
         assert_eq!(secret(HASH, "0"), has_to_change);
     }

@@ -1,7 +1,7 @@
 //! A scripted session moves each metric, by as much as it should.
 //!
-//! A counter that stands while its thing happens is worse than none. So is a new family that nobody tries: the
-//! last test fails for one.
+//! A counter that stands while its thing happens is worse than none. So is a new family that nobody tries:
+//! the last test fails for one.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -262,10 +262,8 @@ fn every_family_is_tried() {
     let families = Metrics::read(&server).0.into_keys().map(|name| {
         let end = name.find('{').unwrap_or(name.len());
         let family = &name[..end];
-        let of_histogram = ["_bucket", "_sum"].into_iter();
-        let end = of_histogram
-            .filter_map(|end| family.strip_suffix(end))
-            .next();
+        let mut of_histogram = ["_bucket", "_sum"].into_iter();
+        let end = of_histogram.find_map(|end| family.strip_suffix(end));
         end.map_or_else(|| family.to_owned(), |family| format!("{family}_count"))
     });
     for family in families {
