@@ -6,14 +6,22 @@
 use super::Reactor;
 use super::connection::Connection;
 use crate::auth::Revocation;
+use crate::clock::Instant;
 use crate::event_loop::Key;
-use crate::limits::status::{SESSIONS_LISTED, SESSIONS_ON_PAGE};
+use crate::limits::status::{SESSIONS_LISTED, SESSIONS_ON_PAGE, SNAPSHOT_TIME};
 use crate::observe::Verb;
 use crate::session::{Overview, TransferOverview};
 use crate::status::openmetrics;
 use crate::status::response::{JSON, Response, StatusCode, TEXT};
 use crate::status::sessions::{self, SessionList, SessionRow, TransferRow};
 use crate::status::{Call, PAGE_POLICY, page, stats, times};
+
+/// The counters as they were shown last, for a client that asks again at once.
+pub(super) struct Snapshot {
+    call: Call,
+    made: Instant,
+    response: Response,
+}
 
 /// What is to be done once the response is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +33,26 @@ pub(super) enum Afterwards {
 
 impl Reactor {
     pub(super) fn answer(&mut self, call: Call) -> (Response, Afterwards) {
+        let now = self.context.now;
+        if let Some(snapshot) = self.status.snapshot.as_ref()
+            && snapshot.call == call
+            && now - snapshot.made < SNAPSHOT_TIME
+        {
+            return (snapshot.response.clone(), Afterwards::Nothing);
+        }
+        let is_counted = matches!(call, Call::Metrics(_) | Call::Stats);
+        let (response, afterwards) = self.make(call.clone());
+        if is_counted {
+            self.status.snapshot = Some(Snapshot {
+                call,
+                made: now,
+                response: response.clone(),
+            });
+        }
+        (response, afterwards)
+    }
+
+    fn make(&mut self, call: Call) -> (Response, Afterwards) {
         let response = match call {
             Call::Page => Response {
                 fields: PAGE_POLICY,

@@ -12,7 +12,7 @@ use std::path::Path;
 use super::Reactor;
 use super::backlog::Backlog;
 use super::socket_role::SocketRole;
-use super::status_answers::Afterwards;
+use super::status_answers::{Afterwards, Snapshot};
 use crate::cause::of_accepting;
 use crate::clock::Instant;
 use crate::event_loop::{Key, MAX_SLOTS, Readiness, RunQueue, Slots, Timers, Token};
@@ -40,6 +40,7 @@ pub(super) struct StatusService {
     timers: Timers,
     policy: StatusPolicy,
     pub(super) about: About,
+    pub(super) snapshot: Option<Snapshot>,
     /// Only while a client is sent updates.
     next_update: Option<Instant>,
 }
@@ -77,12 +78,16 @@ impl StatusService {
             timers: Timers::default(),
             policy: StatusPolicy::default(),
             about: About::this_program(unix_time),
+            snapshot: None,
             next_update: None,
         }
     }
 
     /// When the loop must wake up for it without an event.
     pub(super) fn wakes_at(&self, now: Instant) -> Option<Instant> {
+        if self.listeners.is_empty() {
+            return None;
+        }
         if !self.queue.is_empty() {
             return Some(now);
         }

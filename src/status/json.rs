@@ -6,7 +6,7 @@
 use std::fmt::{self, Write as _};
 
 use super::about::About;
-use super::openmetrics::Amount;
+use super::quantity::Quantity;
 use crate::metrics::{Distribution, Family, Kind, Sample, Value};
 use crate::protocol::date::rfc3339;
 
@@ -50,7 +50,9 @@ pub fn times<'a>(named: impl IntoIterator<Item = (&'a str, u64)>) -> String {
     let mut out = String::from("{");
     // Writing to memory does not fail.
     let _ = list(&mut out, named, |out, (name, time)| {
-        write!(out, "\"{name}\":{}", Amount::Time(time))
+        write!(out, "\"{name}\":")?;
+        Quantity::Time(time).push(out);
+        Ok(())
     });
     out.push('}');
     out
@@ -114,27 +116,36 @@ fn write_sample(out: &mut String, sample: &Sample) -> fmt::Result {
     })?;
     out.push_str("},");
     match &sample.value {
-        Value::Number(number) => write!(out, "\"value\":{number}")?,
-        Value::Time(time) => write!(out, "\"value\":{}", Amount::Time(*time))?,
-        Value::Durations(all) => write_histogram(out, all, Amount::Time)?,
-        Value::Rates(all) => write_histogram(out, all, Amount::Number)?,
+        Value::Number(number) => push(out, "\"value\":", Quantity::Number(*number)),
+        Value::Time(time) => push(out, "\"value\":", Quantity::Time(*time)),
+        Value::Durations(all) => push_histogram(out, all, Quantity::Time),
+        Value::Rates(all) => push_histogram(out, all, Quantity::Number),
     }
     out.push('}');
     Ok(())
 }
 
-fn write_histogram(out: &mut String, all: &Distribution, amount: fn(u64) -> Amount) -> fmt::Result {
-    let (count, sum, greatest) = (all.count, amount(all.sum), amount(all.greatest));
-    write!(out, "\"count\":{count},\"sum\":{sum},\"max\":{greatest}")?;
-    for (name, value) in ["p50", "p99", "p999"].into_iter().zip(all.percentiles) {
-        write!(out, ",\"{name}\":{}", amount(value))?;
+fn push_histogram(out: &mut String, all: &Distribution, amount: fn(u64) -> Quantity) {
+    push(out, "\"count\":", Quantity::Number(all.count));
+    push(out, ",\"sum\":", amount(all.sum));
+    push(out, ",\"max\":", amount(all.greatest));
+    let names = [",\"p50\":", ",\"p99\":", ",\"p999\":"];
+    for (name, value) in names.into_iter().zip(all.percentiles) {
+        push(out, name, amount(value));
     }
-    out.push_str(",\"buckets\":[");
-    list(out, &all.up_to, |out, (bound, number)| {
-        write!(out, "[{},{number}]", amount(*bound))
-    })?;
-    out.push(']');
-    Ok(())
+    out.push_str(",\"buckets\":");
+    let mut before = "[[";
+    for (bound, number) in &all.up_to {
+        push(out, before, amount(*bound));
+        push(out, ",", Quantity::Number(*number));
+        before = "],[";
+    }
+    out.push_str(if all.up_to.is_empty() { "[]" } else { "]]" });
+}
+
+fn push(out: &mut String, name: &str, amount: Quantity) {
+    out.push_str(name);
+    amount.push(out);
 }
 
 #[cfg(test)]

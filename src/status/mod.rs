@@ -4,10 +4,12 @@
 //! given what it shows as plain data, and must not know the server that it is about.
 
 mod about;
+
 mod connection;
 mod json;
 pub mod openmetrics;
 mod page;
+mod quantity;
 pub mod request;
 pub mod response;
 mod route;

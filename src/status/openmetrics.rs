@@ -4,14 +4,16 @@
 //! family has no `_total` in `OpenMetrics`, and in its end, by which a cut response is recognized.
 
 use std::fmt::{self, Write as _};
-use std::time::Duration;
 
 use super::about::About;
+use super::quantity::Quantity;
 use crate::metrics::{Distribution, Family, Kind, Sample, Value};
-use crate::protocol::seconds::Seconds;
 
 /// What all names begin with.
 const PREFIX: &str = "mioftpd_";
+
+/// A name and a value.
+type Label = (&'static str, &'static str);
 
 /// The format of the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,80 +117,77 @@ fn write_family(out: &mut String, family: &Family, format: TextFormat) -> fmt::R
         TextFormat::Plain => write_head(out, &format!("{name}{suffix}"), kind, help, format)?,
     }
     for Sample { labels, value } in samples {
-        let labels = Labels(labels);
-        match value {
-            Value::Number(number) => writeln!(out, "{PREFIX}{name}{suffix}{labels} {number}")?,
-            Value::Time(time) => {
-                let time = Amount::Time(*time);
-                writeln!(out, "{PREFIX}{name}{suffix}{labels} {time}")?;
+        let amount = match value {
+            Value::Number(number) => Quantity::Number(*number),
+            Value::Time(time) => Quantity::Time(*time),
+            Value::Durations(all) => {
+                push_histogram(out, name, labels, all, Quantity::Time);
+                continue;
             }
-            Value::Durations(all) => write_histogram(out, name, &labels, all, Amount::Time)?,
-            Value::Rates(all) => write_histogram(out, name, &labels, all, Amount::Number)?,
-        }
+            Value::Rates(all) => {
+                push_histogram(out, name, labels, all, Quantity::Number);
+                continue;
+            }
+        };
+        push_sample(out, [name, suffix], labels, amount);
     }
     Ok(())
 }
 
-fn write_histogram(
+/// There are hundreds of these lines: they are put together without the machinery of formatting, which would
+/// take ten times as long.
+fn push_histogram(
     out: &mut String,
     name: &str,
-    labels: &Labels<'_>,
+    labels: &[Label],
     all: &Distribution,
-    amount: fn(u64) -> Amount,
-) -> fmt::Result {
-    let mut bucket = |bound: &dyn fmt::Display, number: u64| {
-        write!(out, "{PREFIX}{name}_bucket{{")?;
-        labels.write_inside(out)?;
-        let comma = if labels.0.is_empty() { "" } else { "," };
-        writeln!(out, "{comma}le=\"{bound}\"}} {number}")
-    };
-    for (bound, number) in &all.up_to {
-        bucket(&amount(*bound), *number)?;
-    }
-    bucket(&"+Inf", all.count)?;
-    writeln!(out, "{PREFIX}{name}_sum{labels} {}", amount(all.sum))?;
-    writeln!(out, "{PREFIX}{name}_count{labels} {}", all.count)
-}
-
-/// A number as it is shown.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Amount {
-    /// Of things.
-    Number(u64),
-    /// Of nanoseconds, shown in seconds.
-    Time(u64),
-}
-
-impl fmt::Display for Amount {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match *self {
-            Self::Number(number) => number.fmt(f),
-            Self::Time(nanoseconds) => Seconds(Duration::from_nanos(nanoseconds)).fmt(f),
+    amount: fn(u64) -> Quantity,
+) {
+    let bounds = all
+        .up_to
+        .iter()
+        .map(|(bound, number)| (Some(*bound), *number));
+    for (bound, number) in bounds.chain([(None, all.count)]) {
+        for text in [PREFIX, name, "_bucket{"] {
+            out.push_str(text);
         }
+        push_labels(out, labels);
+        let comma = if labels.is_empty() { "" } else { "," };
+        out.push_str(comma);
+        out.push_str("le=\"");
+        match bound {
+            Some(bound) => amount(bound).push(out),
+            None => out.push_str("+Inf"),
+        }
+        out.push_str("\"} ");
+        Quantity::Number(number).push(out);
+        out.push('\n');
     }
+    push_sample(out, [name, "_sum"], labels, amount(all.sum));
+    push_sample(out, [name, "_count"], labels, Quantity::Number(all.count));
 }
 
-/// `{name="value"}`; nothing without labels.
-struct Labels<'a>(&'a [(&'static str, &'static str)]);
-
-impl Labels<'_> {
-    fn write_inside(&self, out: &mut impl fmt::Write) -> fmt::Result {
-        for (index, (name, value)) in self.0.iter().enumerate() {
-            let comma = if index == 0 { "" } else { "," };
-            write!(out, "{comma}{name}=\"{value}\"")?;
-        }
-        Ok(())
+fn push_sample(out: &mut String, [name, suffix]: [&str; 2], labels: &[Label], amount: Quantity) {
+    for text in [PREFIX, name, suffix] {
+        out.push_str(text);
     }
+    if !labels.is_empty() {
+        out.push('{');
+        push_labels(out, labels);
+        out.push('}');
+    }
+    out.push(' ');
+    amount.push(out);
+    out.push('\n');
 }
 
-impl fmt::Display for Labels<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.is_empty() {
-            return Ok(());
+/// `name="value",name="value"`.
+fn push_labels(out: &mut String, labels: &[Label]) {
+    for (index, (name, value)) in labels.iter().enumerate() {
+        let comma = if index == 0 { "" } else { "," };
+        for text in [comma, name, "=\"", value, "\""] {
+            out.push_str(text);
         }
-        f.write_char('{')?;
-        self.write_inside(f)?;
-        f.write_char('}')
     }
 }
 
