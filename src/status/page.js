@@ -263,10 +263,10 @@ function showTables({ stats, sessions }, now, then) {
     grouped(shown.length + sessions.left_out) + (sessions.left_out ? `, ${shown.length} shown` : "");
   fill(byId("sessions"), shown.map(({ transfer, ...one }) => [
     one.peer, one.account ?? "–", one.secured, lasted(one.seconds), lasted(one.idle_seconds),
-    one.command ?? one.activity, transfer?.path ?? "",
+    one.command ?? one.activity,
     transfer?.per_cent != null ? { part: transfer.per_cent, text: `${transfer.per_cent} %` }
       : transfer ? bytes(transfer.bytes) : "",
-    transfer ? `${bytes(transfer.bytes_per_second)}/s` : "",
+    transfer ? `${bytes(transfer.bytes_per_second)}/s` : "", transfer?.path ?? "",
   ]));
   const families = Object.entries(stats.metrics);
   fill(byId("times"), families.filter(([, { type }]) => type === "histogram").flatMap(([name, family]) => {

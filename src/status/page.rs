@@ -16,8 +16,8 @@ const SCRIPT: &str = include_str!("page.js");
 
 /// What the page may load and do: only what is in it, by SHA-256, and updates from here.
 pub const PAGE_POLICY: &str = "Content-Security-Policy: default-src 'none'; \
-    style-src 'sha256-fp16Dfi9zYWDT0j7rSFQasxabCjASE+RiG6pb9ZHNq0='; \
-    script-src 'sha256-Ii3nry6HWj1G0jDED6YReR1eTuIF/FbuhbbBunO0X70='; \
+    style-src 'sha256-ro7t9w5yA7+JgqPpY6cOumDz3kebGXvnyBUdCDsAGcg='; \
+    script-src 'sha256-WZw9rpByzLvMV+oCa1Mh0w+Z24EZyHbqYQ8n964K0gw='; \
     connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'\r\n";
 
 /// The page, as it is now.
@@ -74,11 +74,7 @@ fn write_session(out: &mut String, session: &SessionRow) -> fmt::Result {
     let Some(transfer) = &session.transfer else {
         return out.write_str("<td><td><td>");
     };
-    write!(
-        out,
-        "<td>{}<td>",
-        Html(transfer.path.as_deref().unwrap_or_default())
-    )?;
+    out.write_str("<td>")?;
     match transfer.per_cent() {
         Some(part) => write!(
             out,
@@ -86,7 +82,8 @@ fn write_session(out: &mut String, session: &SessionRow) -> fmt::Result {
         )?,
         None => write!(out, "{}", Scaled(transfer.bytes, &BYTES))?,
     }
-    write!(out, "<td>{}/s", Scaled(transfer.rate(), &BYTES))
+    let path = Html(transfer.path.as_deref().unwrap_or_default());
+    write!(out, "<td>{}/s<td>{path}", Scaled(transfer.rate(), &BYTES))
 }
 
 /// A row for each histogram of the family.

@@ -220,7 +220,7 @@ def follows_a_transfer(page, server):
     download.read(16 << 20)
     first = until(lambda: page.value(part))
     assert 0 < first < 100, first
-    assert page.value(f"{bar}.closest('tr').cells[6].textContent") == "/big file.bin"
+    assert page.value(f"{bar}.closest('tr').cells[8].textContent") == "/big file.bin"
     download.read(32 << 20)
     until(lambda: page.value(part) > first)
     download.left = 16 << 20
@@ -265,12 +265,12 @@ def works_without_javascript(browser, server, url):
 def take_pictures(browser, server, url, pictures):
     """For people who change the page."""
     with Download(server.ftp).ftp as ftp:
-        for name, width, dark in [("wide", 1280, 0), ("wide-dark", 1280, 1), ("narrow", 360, 0), ("narrow-dark", 360, 1)]:
+        for width, dark in ((1280, False), (1280, True), (360, False), (360, True)):
             page = Page(browser, url, width=width, dark=dark)
             for _ in range(1500):
                 ftp.sock.sendall(b"NOOP\r\n")
                 time.sleep(0.002)
-            page.picture(os.path.join(pictures, f"{name}.png"))
+            page.picture(os.path.join(pictures, f"{width}-{'dark' if dark else 'light'}.png"))
             page.end()
 
 
