@@ -11,6 +11,7 @@
 //! - [`logrotate`]: rotation of the server's log files.
 //! - [`devices`]: exceptions for cameras, scanners and old clients.
 //! - [`limits`]: what the server cannot do, and why.
+//! - [`trace`]: what the event loop does, for Perfetto, and a log of what is slow.
 //! - [`performance`]: where the time of a command and of a transfer goes.
 //! - [`proxy`]: `HAProxy` and other TCP proxies in front of the server.
 //! - [`status`]: what the server does, as a page, for Prometheus, and in a shell.
@@ -91,3 +92,8 @@ pub mod status {}
 
 #[doc = include_str!("systemd.md")]
 pub mod systemd {}
+
+#[doc = include_str!("trace.md")]
+#[doc = "# The picture"]
+#[doc = include_str!("trace.svg")]
+pub mod trace {}
