@@ -160,6 +160,11 @@ fn hash_that_takes_too_long_is_rejected() {
             "KiB times passes 34359738360, where the maximum is 2097152",
         ),
         (
+            argon2id("m=520,t=1").replace("p=1", "p=64"),
+            argon2id("m=520,t=1").replace("p=1", "p=65"),
+            "lanes 65, where the maximum is 64",
+        ),
+        (
             YESCRYPT.replace("j75", "jFT"),
             YESCRYPT.replace("j75", "jGT"),
             "bytes of memory 2147483648, where the maximum is 1073741824",
