@@ -71,6 +71,18 @@ pub struct Waiting {
     printer: Printer,
 }
 
+/// Counts the records that were dropped because they came faster than they were printed.
+#[derive(Clone)]
+pub struct LogLosses(Arc<LogQueue>);
+
+impl LogLosses {
+    /// The classes of records, and how many of each were dropped. It takes a lock for an instant.
+    pub fn counts(&self) -> [(&'static str, u64); CLASSES.len()] {
+        let mut class = 0..;
+        CLASSES.map(|(name, _)| (name, self.0.dropped(class.next().unwrap_or(0))))
+    }
+}
+
 /// The log thread. Dropping it waits up to a second for the queued records to be printed.
 #[must_use = "dropping it ends the logging"]
 pub struct Logging {
@@ -102,6 +114,11 @@ pub fn collect(level: LevelFilter) -> io::Result<Waiting> {
 }
 
 impl Waiting {
+    /// What is dropped from now on can be counted.
+    pub fn losses(&self) -> LogLosses {
+        LogLosses(Arc::clone(&self.queue))
+    }
+
     /// Prints to syslog, if that is configured, and not to standard error.
     pub fn to_syslog(self, syslog: &Syslog) -> Self {
         let printer = syslog.path().map(Printer::to_syslog);

@@ -104,8 +104,10 @@ fn serve_until_stopped(
     if client.is_some() {
         return Ok(daemon::serve_session(prepared?, &mut records)?);
     }
+    let losses = records.losses();
     let logging = records.print().map_err(cannot_log)?;
     let served = prepared.and_then(|mut server| {
+        server.show_log_losses(losses);
         background.ready(syslog.path().is_some())?;
         let served = server.run();
         server.log_summary();

@@ -40,6 +40,8 @@ struct ClassQueue<T> {
     items: VecDeque<(u64, T)>,
     /// Items dropped since the last report.
     lost: u64,
+    /// Items dropped since the beginning.
+    dropped: u64,
     /// Items taken since the last report.
     taken: usize,
 }
@@ -51,6 +53,7 @@ impl<T> LossyQueue<T> {
             class,
             items: VecDeque::new(),
             lost: 0,
+            dropped: 0,
             taken: 0,
         });
         Self {
@@ -86,6 +89,7 @@ impl<T> LossyQueue<T> {
         };
         if queue.items.len() >= queue.class.capacity {
             queue.lost += 1;
+            queue.dropped += 1;
             return;
         }
         queue.items.push_back((number, item));
@@ -120,6 +124,12 @@ impl<T> LossyQueue<T> {
     /// The next item, if there is one; never blocks.
     pub(crate) fn try_take(&self) -> Option<T> {
         self.lock().next()
+    }
+
+    /// The number of items of a class that were dropped since the beginning.
+    pub(crate) fn dropped(&self, class: usize) -> u64 {
+        let state = self.lock();
+        state.classes.get(class).map_or(0, |queue| queue.dropped)
     }
 
     /// The number of items of a class that were dropped since the last call.
@@ -234,7 +244,10 @@ mod tests {
         for item in [1, 2, 3, 4] {
             queue.push(0, item);
         }
-        assert_eq!([queue.take_lost(0), queue.take_lost(0)], [2, 0]);
+        assert_eq!(
+            [queue.take_lost(0), queue.take_lost(0), queue.dropped(0)],
+            [2, 0, 2]
+        );
         assert_eq!(queue.take(), Some(1));
         queue.push(0, 6);
         queue.close();

@@ -117,6 +117,7 @@ pub struct Reactor {
     review: Option<usize>,
     events: Vec<Event>,
     completions: Vec<Completion>,
+    sources: statistics::Sources,
 }
 
 impl Reactor {
@@ -141,6 +142,7 @@ impl Reactor {
             review: None,
             events: Vec::new(),
             completions: Vec::new(),
+            sources: statistics::Sources::default(),
         }
     }
 

@@ -7,16 +7,36 @@ use super::Reactor;
 use super::activity::label;
 use super::data::{DataChannel, Link, TransferState};
 use super::turn::Turn;
+use crate::limits::{MemoryProfile, worst_case_bytes};
+use crate::logging::LogLosses;
 use crate::metrics::{Family, Kind, Sample, Value, lines};
 use crate::session::Deadline;
 
+/// Numbers of what the reactor does not own.
+#[derive(Default)]
+pub(super) struct Sources {
+    log: Option<LogLosses>,
+    memory: MemoryProfile,
+}
+
 impl Reactor {
+    /// Shows how many log records were dropped.
+    pub fn show_log_losses(&mut self, losses: LogLosses) {
+        self.sources.log = Some(losses);
+    }
+
+    /// Shows how much memory a server with this profile may take.
+    pub const fn show_memory(&mut self, profile: MemoryProfile) {
+        self.sources.memory = profile;
+    }
+
     /// All counters and histograms, as they are now.
     pub fn families(&self) -> Vec<Family> {
         let mut families = self.context.counts.families();
         families.extend(self.context.times.families());
         families.extend(self.counters());
         families.extend(self.gauges());
+        families.extend(self.from_sources());
         families
     }
 
@@ -104,6 +124,26 @@ impl Reactor {
                 one(u64::from(self.is_stopping())),
             ),
         ]
+    }
+
+    fn from_sources(&self) -> impl Iterator<Item = Family> {
+        let planned = |connections| worst_case_bytes(connections, self.sources.memory) as u64;
+        let memory = [
+            ("open connections", planned(self.connections())),
+            ("limit", planned(self.admission.limit.connections)),
+        ];
+        let memory = family(
+            Kind::Gauge,
+            "memory_bytes",
+            "The most memory that the open connections, and all that may be open, can take",
+            labelled("of", &memory),
+        );
+        let losses = self.sources.log.as_ref().map(|losses| {
+            let lost = labelled("class", &losses.counts());
+            let help = "Log records that were dropped";
+            family(Kind::Counter, "log_records_dropped", help, lost)
+        });
+        losses.into_iter().chain([memory])
     }
 
     /// The same as lines of the log.

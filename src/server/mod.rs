@@ -39,6 +39,7 @@ use crate::capacity::{self, Capacity};
 use crate::config::{Config, FIRST_FREE_PORT};
 use crate::event_helper;
 use crate::hash_memory::HashMemory;
+use crate::logging::LogLosses;
 use crate::net::tls::Acceptor;
 use crate::net::{InheritedListener, Network, SystemNetwork, Waker, inherited_listeners};
 use crate::observe::{Records, Subscription};
@@ -238,6 +239,7 @@ impl Server {
         let (addresses, secure_addresses) =
             listening::open(&mut reactor, &config, environment.inherited)?;
         capacity::log(limit.connections, profile);
+        reactor.show_memory(profile);
         let trace = TraceFile::start(&config, &mut reactor);
         Ok(Self {
             reactor,
@@ -298,6 +300,11 @@ impl Server {
     /// Logs what it has served so far, and how long its event loop took.
     pub fn log_summary(&self) {
         self.reactor.log_summary();
+    }
+
+    /// Shows these counts among its own.
+    pub fn show_log_losses(&mut self, losses: LogLosses) {
+        self.reactor.show_log_losses(losses);
     }
 
     /// A handle that stops it.

@@ -136,6 +136,7 @@ fn session_in_the_clear_moves_its_counters() {
         "job_wait_seconds_count{pool=\"storage\"}",
         "job_run_seconds_count{pool=\"storage\"}",
         "completions_total",
+        "memory_bytes{of=\"open connections\"}",
         "timers_armed",
     ]);
 }
@@ -181,6 +182,7 @@ fn logins_by_a_hash_are_counted_by_result() {
         ("job_run_seconds_count{pool=\"login\"}", 2.0),
         ("deadlines_total{deadline=\"penalty\"}", 1.0),
         ("sessions{state=\"logged in\"}", 1.0),
+        ("log_records_dropped_total{class=\"routine\"}", 0.0),
     ]);
     trial.moved(&["login_seconds_sum", "job_run_seconds_sum{pool=\"login\"}"]);
 }
