@@ -23,6 +23,8 @@ struct Metrics(BTreeMap<String, f64>);
 impl Metrics {
     fn read(server: &Server) -> Self {
         let mut http = Http::connect(listening(server)[0]);
+        // The server keeps one answer for a moment: after another one this is new.
+        http.get("/stats");
         http.send(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nAccept: */*\r\n\r\n");
         let body = http.answer().body;
         let samples = body.lines().filter(|line| !line.starts_with('#'));
