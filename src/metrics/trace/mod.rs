@@ -8,6 +8,8 @@ mod chart;
 mod chrome;
 mod lanes;
 mod ring;
+#[cfg(test)]
+mod tests;
 
 use std::io::{self, BufWriter, Write};
 use std::net::SocketAddr;
