@@ -22,8 +22,8 @@ const ROUNDS: u32 = 50_000;
 /// Bytes of the salt of SHA-512-crypt, which has 16 characters at the most.
 const CRYPT_SALT: usize = 12;
 
-/// The highest cost of bcrypt. As the other maxima, it is one to seven seconds of a current processor for each
-/// login, and ten times as much of a board's.
+/// The highest cost of bcrypt. As the other maxima, it is one to seven seconds of a current processor for
+/// each login, and ten times as much of a board's.
 const BCRYPT_COST: u64 = 14;
 
 /// The most rounds of SHA-crypt; other programs make up to 656,000.

@@ -6,7 +6,7 @@ use crate::logging::LogLosses;
 
 /// Numbers of what the reactor does not own.
 #[derive(Default)]
-pub(super) struct Sources;
+pub(super) struct Sources(());
 
 #[allow(
     clippy::needless_pass_by_value,
@@ -15,7 +15,9 @@ pub(super) struct Sources;
 )]
 impl Reactor {
     /// Nothing.
-    pub fn show_log_losses(&mut self, _: LogLosses) {}
+    pub fn show_log_losses(&mut self, _: LogLosses) {
+        self.sources = Sources(());
+    }
 
     /// Nothing.
     pub const fn show_memory(&mut self, _: MemoryProfile) {}

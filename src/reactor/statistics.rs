@@ -36,7 +36,7 @@ impl Reactor {
         families.extend(self.context.times.families());
         families.extend(self.counters());
         families.extend(self.gauges());
-        families.extend(self.from_sources());
+        families.extend(self.of_sources());
         families
     }
 
@@ -126,7 +126,7 @@ impl Reactor {
         ]
     }
 
-    fn from_sources(&self) -> impl Iterator<Item = Family> {
+    fn of_sources(&self) -> impl Iterator<Item = Family> {
         let planned = |connections| worst_case_bytes(connections, self.sources.memory) as u64;
         let memory = [
             ("open connections", planned(self.connections())),

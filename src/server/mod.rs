@@ -104,6 +104,11 @@ pub struct Handle {
 }
 
 impl Handle {
+    fn new(waker: Waker) -> Self {
+        let stops = Arc::default();
+        Self { stops, waker }
+    }
+
     /// Starts a graceful shutdown: the listeners close, idle clients get 421, and transfers may
     /// finish within the grace period. The second call closes all connections at once.
     pub fn stop(&self) {
@@ -203,10 +208,7 @@ impl Server {
     ) -> Result<Self, Error> {
         features::check(&config).map_err(Error::NotBuiltIn)?;
         require_pam_helper(&config.accounts)?;
-        let handle = Handle {
-            stops: Arc::default(),
-            waker: network.waker(),
-        };
+        let handle = Handle::new(network.waker());
         let (mode, capacity) = (mode(&config), Capacity::measure());
         let profile = capacity.profile(&config, mode);
         let hash_memory = hash_memory_for(&config, profile)?;
