@@ -11,16 +11,19 @@ pub struct Seconds(pub Duration);
 
 impl fmt::Display for Seconds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let whole = self.0.as_secs();
-        let digits = format!("{:09}", self.0.subsec_nanos());
-        let shown = match f.precision() {
-            Some(precision) => digits.get(..precision).unwrap_or(&digits),
-            None => digits.trim_end_matches('0'),
+        let (whole, mut fraction) = (self.0.as_secs(), self.0.subsec_nanos());
+        let mut digits = 9;
+        let is_beyond = |digits, fraction: u32| match f.precision() {
+            Some(precision) => digits > precision,
+            None => digits > 0 && fraction.is_multiple_of(10),
         };
-        if shown.is_empty() {
+        while is_beyond(digits, fraction) {
+            (digits, fraction) = (digits - 1, fraction / 10);
+        }
+        if digits == 0 {
             write!(f, "{whole}")
         } else {
-            write!(f, "{whole}.{shown}")
+            write!(f, "{whole}.{fraction:0digits$}")
         }
     }
 }
