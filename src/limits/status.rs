@@ -25,11 +25,11 @@ pub const LOCAL_RESERVE: usize = 4;
 /// Clients at once that are sent updates, at [`UPDATE_INTERVAL`].
 pub const UPDATE_READERS: usize = 8;
 
-/// The time between two updates: four a second look smooth, and cost less than a thousandth of the loop.
+/// The time between two updates: four a second look smooth, and take a thousandth of the loop.
 pub const UPDATE_INTERVAL: Duration = Duration::from_millis(250);
 
-/// How old the counters may be that a client is shown: making them takes some ten microseconds of the event
-/// loop, and a client may ask a thousand times a second.
+/// How old the counters may be that a client is shown: making them takes the event loop a tenth of a
+/// millisecond, and a client may ask a thousand times a second.
 pub const SNAPSHOT_TIME: Duration = Duration::from_millis(20);
 
 /// The time for a request, from its first byte (or the connection) to its last.

@@ -374,8 +374,8 @@ function connect() {
 byId("pause").addEventListener("click", () => {
   isPaused = !isPaused;
   byId("pause").textContent = isPaused ? "Resume" : "Pause";
-  tell(isPaused ? `Paused at ${clock()}.` : "Live.");
-  lostAt = null;
+  tell(isPaused ? `Paused at ${clock()}.` : "Connecting.");
+  [isTold, lostAt] = [isPaused, null];
   connect();
 });
 document.addEventListener("visibilitychange", connect);

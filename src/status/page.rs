@@ -17,7 +17,7 @@ const SCRIPT: &str = include_str!("page.js");
 /// What the page may load and do: only what is in it, by SHA-256, and updates from here.
 pub const PAGE_POLICY: &str = "Content-Security-Policy: default-src 'none'; \
     style-src 'sha256-ro7t9w5yA7+JgqPpY6cOumDz3kebGXvnyBUdCDsAGcg='; \
-    script-src 'sha256-WZw9rpByzLvMV+oCa1Mh0w+Z24EZyHbqYQ8n964K0gw='; \
+    script-src 'sha256-EMyARWb/9z0HcJeJath4wEH/lIDoE454huyLQvkP56c='; \
     connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'\r\n";
 
 /// The page, as it is now.

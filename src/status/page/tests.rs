@@ -93,8 +93,8 @@ fn tables_are_filled_without_javascript() {
         "Up 1 min, since 2023-11-14T22:13:20Z",
         "5, 2 shown",
         "<tr><th scope=\"row\">127.0.0.1:40000<td>ann<td>none<td>1 h 2 min<td>1 min<td>RETR<td>\
-         <progress max=\"100\" value=\"50\" aria-label=\"Transferred\"></progress>50 %\
-         <td>1.5 KiB/s<td>/a.iso",
+         <progress max=\"100\" value=\"50\" aria-label=\"Transferred\"></progress>50 %<td>1.5 KiB/s\
+         <td>/a.iso",
         "<td>idle<td><td><td>",
         "<tr><th scope=\"row\">What it is: disk<td>4<td>1.5 µs<td>1.0 s<td>1.0 s<td>1.0 s",
         "<caption>Totals</caption><tbody><tr><th scope=\"row\">What it is<td>7",
