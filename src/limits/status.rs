@@ -13,6 +13,10 @@ pub const HEADER_FIELDS: usize = 64;
 /// The body of a request, in bytes. It is skipped: no request needs one.
 pub const BODY_BYTES: usize = 1024;
 
+/// Bytes of a path that are shown of a transfer: with them the sessions that are listed take some 400 KiB at
+/// the most.
+pub const PATH_SHOWN: usize = 256;
+
 /// Status connections at once, unless the configuration says otherwise.
 pub const STATUS_CONNECTIONS: usize = 64;
 

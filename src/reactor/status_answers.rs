@@ -8,7 +8,7 @@ use super::connection::Connection;
 use crate::auth::Revocation;
 use crate::clock::Instant;
 use crate::event_loop::Key;
-use crate::limits::status::{SESSIONS_LISTED, SESSIONS_ON_PAGE, SNAPSHOT_TIME};
+use crate::limits::status::{PATH_SHOWN, SESSIONS_LISTED, SESSIONS_ON_PAGE, SNAPSHOT_TIME};
 use crate::observe::Verb;
 use crate::session::{Overview, TransferOverview};
 use crate::status::openmetrics;
@@ -204,10 +204,19 @@ fn transfer_row(transfer: TransferOverview<'_>) -> TransferRow {
     };
     TransferRow {
         direction,
-        path: file.map(|(_, path)| path.to_bytes()),
+        path: file.map(|(_, path)| end_of(path.to_bytes())),
         bytes,
         lasted,
         size,
+    }
+}
+
+/// The end of a long path, which says more than its beginning: a client can make it long.
+fn end_of(path: Vec<u8>) -> Vec<u8> {
+    let cut = path.len().saturating_sub(PATH_SHOWN);
+    match path.get(cut..) {
+        Some(end) if cut > 0 => [b"...", end].concat(),
+        _ => path,
     }
 }
 
@@ -220,4 +229,18 @@ fn key_of(id: &str) -> Option<Key> {
     let is_hex = id.bytes().all(|byte| byte.is_ascii_hexdigit());
     let bits = usize::from_str_radix(id, 16).ok().filter(|_| is_hex)?;
     Some(Key::from_bits(bits))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn end_of_a_long_path_is_shown() {
+        assert_eq!(end_of(b"/a/b".to_vec()), b"/a/b");
+        let long = [vec![b'd'; PATH_SHOWN], b"/file".to_vec()].concat();
+        let shown = end_of(long);
+        assert_eq!(shown.len(), PATH_SHOWN + 3);
+        assert!(shown.starts_with(b"...ddd") && shown.ends_with(b"/file"));
+    }
 }
