@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use mio::unix::SourceFd;
 use mio::{Interest, Registry};
-use rustix::fs::{AtFlags, CWD, Gid, chownat};
+use rustix::fs::{AtFlags, CWD, Gid, Mode, OFlags, chownat, open};
 use rustix::io::Errno;
 use rustix::net::{self as sys, AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 
@@ -22,6 +22,22 @@ use super::{Listener, LocalAccess, Stream, Token};
 
 /// Connections that the kernel holds before they are accepted.
 const BACKLOG: i32 = 64;
+
+/// Sets the mode of the socket file itself: whoever may write to its directory could have put a link in its
+/// place, to a file that only root may change. The kernel has no such call before 6.6.
+fn set_mode(path: &Path, mode: u32) -> io::Result<()> {
+    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let file = fs::File::from(open(path, flags, Mode::empty())?);
+    if !file.metadata()?.file_type().is_socket() {
+        return Err(io::Error::other("another file has taken its place"));
+    }
+    let itself = format!("/proc/self/fd/{}", file.as_raw_fd());
+    let set = fs::set_permissions(itself, fs::Permissions::from_mode(mode));
+    set.map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => io::Error::other("its mode cannot be set without /proc"),
+        _ => error,
+    })
+}
 
 /// The address of a peer that has none.
 const NO_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
@@ -63,7 +79,7 @@ pub(super) fn listen(
         let group = Some(Gid::from_raw(group));
         chownat(CWD, path, None, group, AtFlags::SYMLINK_NOFOLLOW)?;
     }
-    fs::set_permissions(path, fs::Permissions::from_mode(access.mode))?;
+    set_mode(path, access.mode)?;
     // Only from here on can anything connect.
     sys::listen(&socket, BACKLOG)?;
     registry.register(
@@ -175,6 +191,25 @@ mod tests {
         assert_eq!(none.kind(), io::ErrorKind::WouldBlock);
         drop(listener);
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn mode_is_never_that_of_another_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let (target, link) = (directory.path().join("file"), directory.path().join("link"));
+        fs::write(&target, "").unwrap();
+        fs::set_permissions(&target, fs::Permissions::from_mode(0o600)).unwrap();
+        std::os::unix::fs::symlink(&target, &link).unwrap();
+        for path in [&link, &target] {
+            assert!(set_mode(path, 0o666).is_err());
+        }
+        let mode = fs::metadata(&target).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        let socket = directory.path().join("socket");
+        let _listener = UnixListener::bind(&socket).unwrap();
+        set_mode(&socket, 0o621).unwrap();
+        let mode = fs::metadata(&socket).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o621);
     }
 
     #[test]
