@@ -116,7 +116,11 @@ fn write(trace: &Trace, path: &Path) -> io::Result<()> {
 }
 
 /// A file beside the one of this path, which only the user of the server can read.
+/// The temporary file is to be renamed to `path`: that would replace a device, too.
 fn create_temporary(path: &Path) -> io::Result<(File, PathBuf)> {
+    if fs::symlink_metadata(path).is_ok_and(|found| !found.is_file()) {
+        return Err(io::Error::other("it exists, and is no regular file"));
+    }
     let number = RandomState::new().hash_one(0_u64);
     let mut temporary = path.as_os_str().to_owned();
     temporary.push(format!(".{number:016x}.tmp"));
@@ -124,4 +128,22 @@ fn create_temporary(path: &Path) -> io::Result<(File, PathBuf)> {
     let mut options = OpenOptions::new();
     let file = options.write(true).create_new(true).mode(0o600);
     Ok((file.open(&temporary)?, temporary))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_regular_file_is_replaced() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("trace");
+        std::os::unix::fs::symlink("/dev/null", &path).unwrap();
+        assert!(create_temporary(&path).is_err());
+        assert!(create_temporary(directory.path()).is_err());
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+        fs::remove_file(&path).unwrap();
+        fs::write(&path, "an earlier one").unwrap();
+        assert!(create_temporary(&path).is_ok());
+    }
 }
