@@ -301,11 +301,12 @@ fn allow(may: bool, cx: &mut Context<'_>) -> bool {
     may
 }
 
-/// The part of a line or verb that may be logged. Anything that starts with PASS, even if mistyped, may
-/// contain a password.
+/// The part of a line or verb that may be logged. Anything that starts with PASS or ACCT, even if mistyped,
+/// may contain a password.
 fn redact_password(line: &[u8]) -> &[u8] {
     match line.trim_ascii_start().get(..4) {
         Some(verb) if verb.eq_ignore_ascii_case(b"PASS") => b"PASS ****",
+        Some(verb) if verb.eq_ignore_ascii_case(b"ACCT") => b"ACCT ****",
         _ => line,
     }
 }

@@ -227,13 +227,14 @@ fn sigterm_sends_421_to_all_clients() {
 fn passwords_are_never_logged() {
     let server = Server::control_only();
     let mut control = client(&server);
-    let lines: [&[u8]; 7] = [
+    let lines: [&[u8]; 8] = [
         b"PASS secret",
         b"pass secret",
         b"PASS s\xe9cret secret",
         b"PASS\tsecret",
         b"PASSsecret",
         b" PASS secret",
+        b"acct secret",
         b"PASS x\0secret",
     ];
     for line in lines {
