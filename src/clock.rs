@@ -93,11 +93,6 @@ pub fn wall_clock() -> Time {
     time(clock_gettime(ClockId::Realtime))
 }
 
-/// As [`wall_clock`], in seconds, at the kernel's last tick: some milliseconds old, and cheap to read.
-pub fn wall_clock_of_tick() -> i64 {
-    time(clock_gettime(ClockId::RealtimeCoarse)).0
-}
-
 /// The time of the monotonic clock, which std does not give as a number.
 pub fn monotonic_clock() -> Time {
     time(clock_gettime(ClockId::Monotonic))

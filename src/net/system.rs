@@ -25,7 +25,7 @@ use super::{
     EndWatch, Ends, Event, Listener, LocalAccess, Network, Readiness, Stream, Token, Waker,
 };
 use crate::clock::Instant;
-use crate::clock::wall_clock_of_tick;
+use crate::clock::wall_clock;
 
 const WAKER: mio::Token = mio::Token(usize::MAX);
 const SIGNALS: mio::Token = mio::Token(usize::MAX - 1);
@@ -81,7 +81,7 @@ impl Network for SystemNetwork {
     }
 
     fn unix_time(&self) -> i64 {
-        wall_clock_of_tick()
+        wall_clock().0
     }
 
     fn listen(&mut self, address: SocketAddr, token: Token) -> io::Result<Box<dyn Listener>> {
