@@ -17,7 +17,8 @@
 //! - [`ascii`] converts file content in TYPE A, [`ebcdic`] in TYPE E; [`records`] is STRU R in
 //!   MODE S, [`block`] MODE B, [`run_length`] MODE C, with [`framing`] in common; [`deflate`],
 //!   if compiled in, is MODE Z;
-//! - [`visible`] escapes bytes for logs and messages, [`charset`] converts names for old clients.
+//! - [`visible`] escapes bytes for logs and messages, [`json_text`] for JSON; [`charset`] converts names
+//!   for old clients.
 
 pub mod ascii;
 pub mod block;
@@ -36,6 +37,7 @@ pub mod facts;
 pub mod framing;
 pub mod glob;
 pub mod host_port;
+pub mod json_text;
 pub mod line;
 pub mod listing;
 pub mod path;

@@ -9,26 +9,7 @@ use super::about::About;
 use super::quantity::Quantity;
 use crate::metrics::{Distribution, Family, Kind, Sample, Value};
 use crate::protocol::date::rfc3339;
-
-/// Displays bytes as a string of JSON, with its quotes.
-pub(super) struct JsonText<'a>(pub(super) &'a [u8]);
-
-impl fmt::Display for JsonText<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_char('"')?;
-        for character in String::from_utf8_lossy(self.0).chars() {
-            match character {
-                '"' | '\\' => write!(f, "\\{character}")?,
-                // Line separators end a line of JavaScript, and others turn the direction of what follows.
-                _ if !crate::protocol::visible::is_printable(character) => {
-                    write!(f, "\\u{:04x}", u32::from(character))?;
-                }
-                _ => f.write_char(character)?,
-            }
-        }
-        f.write_char('"')
-    }
-}
+use crate::protocol::json_text::JsonText;
 
 /// Appends elements with commas between them.
 pub(super) fn list<T>(
@@ -150,7 +131,6 @@ fn push(out: &mut String, name: &str, amount: Quantity) {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
     use serde_json::{Value as Parsed, json};
 
     use super::super::openmetrics::tests::{about, families};
@@ -184,15 +164,5 @@ mod tests {
         );
         let asleep = &parsed["metrics"]["asleep_seconds"]["samples"][0]["value"];
         assert_eq!(asleep, 1.5);
-    }
-
-    proptest! {
-        #[test]
-        fn any_bytes_are_a_string(bytes in proptest::collection::vec(any::<u8>(), 0..40)) {
-            let text = JsonText(&bytes).to_string();
-            prop_assert!(text.chars().all(|c| !c.is_control()));
-            let parsed: Parsed = serde_json::from_str(&text).unwrap();
-            prop_assert_eq!(parsed, String::from_utf8_lossy(&bytes).into_owned());
-        }
     }
 }

@@ -7,8 +7,9 @@ use std::fmt::{self, Write as _};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::json::{JsonText, list};
+use super::json::list;
 use crate::protocol::date::rfc3339;
+use crate::protocol::json_text::JsonText;
 use crate::protocol::seconds::Seconds;
 use crate::protocol::visible::Visible;
 

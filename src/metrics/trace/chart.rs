@@ -16,11 +16,12 @@ use std::mem;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::chrome::{Chrome, Micros, Text, Track};
+use super::chrome::{Chrome, Micros, Track};
 use super::lanes::{LANES, Run, on_lanes};
 use super::ring::{Event, Ready, Record, Ring, TurnKind};
 use crate::clock::Instant;
 use crate::metrics::jobs::{JobKind, POOLS};
+use crate::protocol::json_text::JsonText;
 
 /// The process of the viewer for the loop and the workers.
 const SERVER: u32 = 1;
@@ -317,13 +318,13 @@ impl<'a, W: Write> Chart<'a, W> {
     }
 
     fn begin(&mut self, track: Track, at: u64, name: &str) -> io::Result<()> {
-        let name = Text(name);
+        let name = JsonText(name.as_bytes());
         self.out
             .event('B', track, at, format_args!(",\"name\":{name}"))
     }
 
     fn mark(&mut self, track: Track, at: u64, name: &str) -> io::Result<()> {
-        let more = format_args!(",\"s\":\"t\",\"name\":{}", Text(name));
+        let more = format_args!(",\"s\":\"t\",\"name\":{}", JsonText(name.as_bytes()));
         self.out.event('i', track, at, more)
     }
 

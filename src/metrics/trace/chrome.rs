@@ -3,8 +3,10 @@
 //! It writes events as they come; that those of a track come in order is the caller's part. Times are in
 //! microseconds, with the nanoseconds as a fraction. It must not know what the events are.
 
-use std::fmt::{self, Arguments, Display, Write as _};
+use std::fmt::{self, Arguments, Display};
 use std::io::{self, Write};
+
+use crate::protocol::json_text::JsonText;
 
 /// A line of the viewer: the numbers of a process and of a thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,23 +27,6 @@ pub(super) struct Micros(pub(super) u64);
 impl Display for Micros {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{:03}", self.0 / 1000, self.0 % 1000)
-    }
-}
-
-/// A string of JSON. Bytes that are not UTF-8 become U+FFFD.
-pub(super) struct Text<'a>(pub(super) &'a str);
-
-impl Display for Text<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_char('"')?;
-        for c in self.0.chars() {
-            match c {
-                '"' | '\\' => write!(f, "\\{c}")?,
-                c if c < ' ' => write!(f, "\\u{:04x}", u32::from(c))?,
-                c => f.write_char(c)?,
-            }
-        }
-        f.write_char('"')
     }
 }
 
@@ -71,7 +56,7 @@ impl<W: Write> Chrome<W> {
 
     /// Names a track, and places it by its number.
     pub(super) fn name(&mut self, track: Track, name: &str) -> io::Result<()> {
-        let (name, place) = (Text(name), track.thread);
+        let (name, place) = (JsonText(name.as_bytes()), track.thread);
         let named = format_args!(",\"name\":\"thread_name\",\"args\":{{\"name\":{name}}}");
         self.event('M', track, 0, named)?;
         let placed =
@@ -81,7 +66,7 @@ impl<W: Write> Chrome<W> {
 
     /// Names a process.
     pub(super) fn name_process(&mut self, process: u32, name: &str) -> io::Result<()> {
-        let (track, name) = (Track { process, thread: 0 }, Text(name));
+        let (track, name) = (Track { process, thread: 0 }, JsonText(name.as_bytes()));
         let named = format_args!(",\"name\":\"process_name\",\"args\":{{\"name\":{name}}}");
         self.event('M', track, 0, named)
     }
@@ -112,6 +97,9 @@ mod tests {
 
     #[test]
     fn strings_are_escaped() {
-        assert_eq!(Text("a\"b\\c\n\u{e9}").to_string(), r#""a\"b\\c\u000aé""#);
+        assert_eq!(
+            JsonText("a\"b\\c\n\u{e9}".as_bytes()).to_string(),
+            r#""a\"b\\c\u000aé""#
+        );
     }
 }

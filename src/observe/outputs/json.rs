@@ -8,8 +8,8 @@ use std::fmt::Write as _;
 use crate::observe::audit::AuditRecord;
 use crate::observe::record::TransferRecord;
 use crate::protocol::date::rfc3339;
+use crate::protocol::json_text::JsonText;
 use crate::protocol::seconds::Seconds;
-use crate::protocol::visible::is_printable;
 
 /// The line of a transfer, with its LF. `digest` is the SHA-256 in hexadecimal.
 pub(super) fn line(record: &TransferRecord, digest: Option<&str>) -> String {
@@ -72,20 +72,8 @@ pub(super) fn audit_line(record: &AuditRecord) -> String {
 }
 
 fn push_name(line: &mut String, key: &str, name: &[u8]) {
-    let _ = write!(line, ",\"{key}\":\"");
-    let readable = String::from_utf8_lossy(name);
-    for character in readable.chars() {
-        match character {
-            '"' | '\\' => line.extend(['\\', character]),
-            // All of these are below U+10000, so four digits are enough.
-            _ if !is_printable(character) => {
-                let _ = write!(line, "\\u{:04x}", u32::from(character));
-            }
-            _ => line.push(character),
-        }
-    }
-    line.push('"');
-    if readable.as_bytes() != name {
+    let _ = write!(line, ",\"{key}\":{}", JsonText(name));
+    if str::from_utf8(name).is_err() {
         let _ = write!(line, ",\"{key}_hex\":\"{}\"", hex(name));
     }
 }
