@@ -220,7 +220,7 @@ impl Counts {
             ];
             number(labels, count)
         });
-        let one = |count| vec![number(Vec::new(), count)];
+        let one = |count| Sample::only(Value::Number(count));
         let counters = [
             ("commands", "Lines received", commands.collect()),
             ("replies", "Replies, by the first digit", classes.collect()),
@@ -252,31 +252,19 @@ impl Counts {
                 self.transfers.samples(["direction", "result"]),
             ),
         ];
-        let sample = |value| Sample {
-            labels: Vec::new(),
-            value,
-        };
-        let histogram = |times: &Histogram| vec![sample(times.value())];
         let histograms = [
             (
                 "login_seconds",
                 "From a password to its reply",
-                histogram(&self.login_times),
+                Sample::only(self.login_times.value()),
             ),
             (
                 "rate_bytes_per_second",
                 "Rates of transfers",
-                vec![sample(self.rates.rates())],
+                Sample::only(self.rates.rates()),
             ),
         ];
-        let of = |kind| {
-            move |(name, help, samples)| Family {
-                name,
-                help,
-                kind,
-                samples,
-            }
-        };
+        let of = |kind| move |(name, help, samples)| Family::new(kind, name, help, samples);
         let counters = counters.into_iter().map(of(Kind::Counter));
         let histograms = histograms.into_iter().map(of(Kind::Histogram));
         counters

@@ -17,6 +17,23 @@ pub struct Family {
     pub samples: Vec<Sample>,
 }
 
+impl Family {
+    /// A family of these samples.
+    pub const fn new(
+        kind: Kind,
+        name: &'static str,
+        help: &'static str,
+        samples: Vec<Sample>,
+    ) -> Self {
+        Self {
+            name,
+            help,
+            kind,
+            samples,
+        }
+    }
+}
+
 /// What the values of a family are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -35,6 +52,16 @@ pub struct Sample {
     pub labels: Vec<(&'static str, &'static str)>,
     /// The value, of the family's kind.
     pub value: Value,
+}
+
+impl Sample {
+    /// The only one of its family, without labels.
+    pub fn only(value: Value) -> Vec<Self> {
+        vec![Self {
+            labels: Vec::new(),
+            value,
+        }]
+    }
 }
 
 /// The value of a sample.

@@ -9,21 +9,14 @@ use super::times::{LoopTimes, Shown};
 impl LoopTimes {
     /// All of it, to be shown.
     pub(crate) fn families(&self) -> Vec<Family> {
-        let one = |kind, value| {
-            let sample = Sample {
-                labels: Vec::new(),
-                value,
-            };
-            (kind, vec![sample])
-        };
-        let histogram = |times: &Histogram| one(Kind::Histogram, times.value());
+        let histogram = |times: &Histogram| (Kind::Histogram, times.value());
         let Shown {
             services,
             turns,
             lags,
             iterations,
         } = self.shown();
-        let time = |nanoseconds| one(Kind::Counter, Value::Time(nanoseconds));
+        let time = |nanoseconds| (Kind::Counter, Value::Time(nanoseconds));
         [
             (
                 "command_seconds",
@@ -59,12 +52,7 @@ impl LoopTimes {
             ("awake_seconds", "Time in which it worked", time(self.awake)),
         ]
         .into_iter()
-        .map(|(name, help, (kind, samples))| Family {
-            name,
-            help,
-            kind,
-            samples,
-        })
+        .map(|(name, help, (kind, value))| Family::new(kind, name, help, Sample::only(value)))
         .collect()
     }
 }

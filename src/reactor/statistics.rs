@@ -47,7 +47,7 @@ impl Reactor {
             Turn::Data => ("data", activity.data_turns),
         });
         let deadlines = Deadline::ALL.map(|one| (label(one), activity.expired(one)));
-        let counter = |name, help, samples| family(Kind::Counter, name, help, samples);
+        let counter = |name, help, samples| Family::new(Kind::Counter, name, help, samples);
         [
             counter(
                 "connections",
@@ -94,7 +94,7 @@ impl Reactor {
         ];
         let (in_use, all) = self.context.limiters.permits.count();
         let permits = [("used", in_use as u64), ("all", all as u64)];
-        let gauge = |name, help, samples| family(Kind::Gauge, name, help, samples);
+        let gauge = |name, help, samples| Family::new(Kind::Gauge, name, help, samples);
         let queued = self.queue.len(Turn::Control as usize) + self.queue.len(Turn::Data as usize);
         [
             gauge(
@@ -132,7 +132,7 @@ impl Reactor {
             ("open connections", planned(self.connections())),
             ("limit", planned(self.admission.limit.connections)),
         ];
-        let memory = family(
+        let memory = Family::new(
             Kind::Gauge,
             "memory_bytes",
             "The most memory that the open connections, and all that may be open, can take",
@@ -141,7 +141,7 @@ impl Reactor {
         let losses = self.sources.log.as_ref().map(|losses| {
             let lost = labelled("class", &losses.counts());
             let help = "Log records that were dropped";
-            family(Kind::Counter, "log_records_dropped", help, lost)
+            Family::new(Kind::Counter, "log_records_dropped", help, lost)
         });
         losses.into_iter().chain([memory])
     }
@@ -172,10 +172,7 @@ const fn has_socket(data: &DataChannel) -> bool {
 }
 
 fn one(number: u64) -> Vec<Sample> {
-    vec![Sample {
-        labels: Vec::new(),
-        value: Value::Number(number),
-    }]
+    Sample::only(Value::Number(number))
 }
 
 fn labelled(label: &'static str, numbers: &[(&'static str, u64)]) -> Vec<Sample> {
@@ -184,18 +181,4 @@ fn labelled(label: &'static str, numbers: &[(&'static str, u64)]) -> Vec<Sample>
         value: Value::Number(number),
     };
     numbers.iter().map(sample).collect()
-}
-
-const fn family(
-    kind: Kind,
-    name: &'static str,
-    help: &'static str,
-    samples: Vec<Sample>,
-) -> Family {
-    Family {
-        name,
-        help,
-        kind,
-        samples,
-    }
 }
