@@ -9,7 +9,7 @@ use std::cell::Cell;
 use std::io::IoSliceMut;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use rustix::fs::Mode;
+use rustix::fs::{FlockOperation, Mode};
 use rustix::io::{Errno, ReadWriteFlags, retry_on_intr};
 
 use super::file_system::Steps;
@@ -124,6 +124,10 @@ impl DiskUpload {
             space: SpaceAllowance::new(policy.free_space_floor),
             durability: policy.durability,
         }
+    }
+
+    pub(super) fn descriptor(&self) -> BorrowedFd<'_> {
+        self.descriptor.as_fd()
     }
 
     /// Sets the permission bits, unaffected by the umask.
@@ -277,6 +281,9 @@ impl Drop for DiskUpload {
         if let UploadState::Pending(replacement, _) = &self.state {
             replacement.discard();
         }
+        // Not left to the close: a process that this program is starting has a copy of the descriptor until
+        // it executes, and the next upload after the 226 would be refused. No error matters: nothing was locked.
+        let _ = rustix::fs::flock(&self.descriptor, FlockOperation::Unlock);
     }
 }
 

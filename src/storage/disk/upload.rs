@@ -164,6 +164,9 @@ impl UploadRequest<'_> {
             return Err(Error::InUse);
         }
         let metadata = super::stat(&descriptor)?;
+        // From here on its drop releases the lock.
+        let state = UploadState::InPlace(prior(metadata.size));
+        let file = Box::new(DiskUpload::new(descriptor, state, self.policy));
         if metadata.kind != Kind::File {
             return Err(Error::NotRegular);
         }
@@ -171,10 +174,9 @@ impl UploadRequest<'_> {
         if offset > metadata.size {
             return Err(Error::BeyondEnd);
         }
-        self.refuse_full(&descriptor)?;
-        let state = UploadState::InPlace(prior(metadata.size));
+        self.refuse_full(file.descriptor())?;
         Ok(Upload {
-            file: Box::new(DiskUpload::new(descriptor, state, self.policy)),
+            file,
             offset,
             path: self.path.clone(),
             in_place: None,

@@ -7,7 +7,7 @@ use super::*;
 use crate::storage::disk::file_system::FileSystem;
 use crate::storage::disk::lookup::Root;
 use crate::storage::disk::parent::Parent;
-use crate::storage::disk::temporary::TargetCondition;
+use crate::storage::disk::temporary::{TargetCondition, lock};
 use rustix::fs::OFlags;
 use std::path::Path;
 
@@ -16,6 +16,23 @@ fn blocking_read_never_returns_would_wait() {
     assert_eq!(blocking_error(Errno::AGAIN), Error::InUse);
     assert_eq!(blocking_error(Errno::IO), Error::Device);
     assert_eq!(blocking_error(Errno::INVAL), Error::Device);
+}
+
+/// A process that is being started has a copy of each descriptor until it executes its program.
+#[test]
+fn end_of_upload_unlocks_file_with_copied_descriptor() {
+    let directory = tempfile::tempdir().unwrap();
+    let open = || std::fs::File::create(directory.path().join("file")).unwrap();
+    let file = open();
+    assert_eq!(lock(file.as_fd()), Ok(true));
+    let state = UploadState::InPlace(PriorContents::Kept(0));
+    let copy = file.try_clone().unwrap();
+    let mut upload = DiskUpload::new(file.into(), state, policy(Durability::None));
+    assert_eq!(upload.commit(), Ok(()));
+    assert_eq!(lock(open().as_fd()), Ok(false));
+    drop(upload);
+    assert_eq!(lock(open().as_fd()), Ok(true));
+    drop(copy);
 }
 
 /// An upload with an `O_PATH` descriptor: fsync(2) fails as on a broken device.
