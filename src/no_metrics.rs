@@ -119,7 +119,11 @@ impl Since {
 }
 
 impl Phases {
-    pub(crate) fn end(&mut self, _: Phase, _: impl FnOnce() -> Instant) {}
+    pub(crate) const fn are_measured(&self) -> bool {
+        false
+    }
+
+    pub(crate) const fn end(&mut self, _: Phase, _: Instant) {}
 }
 
 impl LoopTimes {
@@ -127,15 +131,15 @@ impl LoopTimes {
         Self
     }
 
+    pub(crate) const fn turning_since(&self) -> Since {
+        Since(())
+    }
+
     pub(crate) const fn woke(&mut self, _: Instant) {}
 
     pub(crate) const fn fired(&mut self, _: u64) {}
 
-    pub(crate) fn turned(&mut self, _: impl FnOnce() -> Instant) -> Since {
-        Since(())
-    }
-
-    pub(crate) const fn served(&mut self, _: &mut Since, _: u64, _: bool) {}
+    pub(crate) fn turned(&mut self, _: impl FnOnce() -> Instant, _: &mut Since, _: u64, _: bool) {}
 
     pub(crate) const fn asked(&self, serving: Since) -> Since {
         serving
@@ -154,7 +158,7 @@ impl Counts {
 
     pub const fn moved(&mut self, _: Way, _: Channel, _: bool, _: u64) {}
 
-    pub const fn polled(&mut self, _: usize, _: usize) {}
+    pub const fn found_work(&mut self, _: usize) {}
 
     pub const fn refused(&mut self, _: &'static str) {}
 

@@ -118,7 +118,7 @@ impl Counts {
 
     /// A reply with this code was queued.
     pub fn reply(&mut self, code: u16) {
-        self.tracer.record(Event::Reply(code));
+        self.tracer.record(|| Event::Reply(code));
         if let Some(count) = self.replies.get_mut(usize::from(code / 100)) {
             *count += 1;
         }
@@ -132,22 +132,22 @@ impl Counts {
         }
     }
 
-    /// A poll has returned with so many events, before which so many jobs were done.
-    pub fn polled(&mut self, events: usize, completions: usize) {
+    /// A poll has found something to do: so many events, or jobs that were done before it.
+    pub fn found_work(&mut self, events: usize) {
         self.events += events as u64;
-        self.polls_with_work += u64::from(events + completions > 0);
+        self.polls_with_work += 1;
     }
 
     /// A connection was refused.
     pub fn refused(&mut self, reason: &'static str) {
-        self.tracer.record(Event::Refused(reason));
+        self.tracer.record(|| Event::Refused(reason));
         self.refused.count([reason]);
     }
 
     /// A connection was closed.
     pub fn closed(&mut self, reason: &'static str, connection: usize) {
-        self.tracer.record(Event::Of(connection));
-        self.tracer.record(Event::Closed(reason));
+        self.tracer.record(|| Event::Of(connection));
+        self.tracer.record(|| Event::Closed(reason));
         self.closed.count([reason]);
     }
 
@@ -167,7 +167,7 @@ impl Counts {
     /// A job is submitted now.
     pub fn submitted(&mut self, kind: JobKind, now: Instant) -> JobTimes {
         let times = self.jobs.submitted(kind, now);
-        self.tracer.record(Event::Submitted(times.number));
+        self.tracer.record(|| Event::Submitted(times.number));
         times
     }
 
@@ -175,7 +175,7 @@ impl Counts {
     pub fn done(&mut self, times: JobTimes) {
         self.jobs.done(times);
         if let Some((begun, ran)) = times.run() {
-            let done = Event::Done(times.number, times.kind, begun, ran);
+            let done = || Event::Done(times.number, times.kind, begun, ran);
             self.tracer.record(done);
         }
     }

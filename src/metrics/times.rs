@@ -47,9 +47,8 @@ pub(super) struct Shown {
 
 /// ```text
 ///   NoTurn ──turn──▶ OneTurn ──turn──▶ ManyTurns
-///                       │ a command was received and answered in it
-///                       ▼
-///                   OneCommand ──turn──▶ ManyTurns
+///      │
+///      └─turn in which a command is received and answered─▶ OneCommand ──turn──▶ ManyTurns
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Iteration {
@@ -108,6 +107,11 @@ impl LoopTimes {
         self.read
     }
 
+    /// When the turn that is about to end began: when the one before ended, or the poll.
+    pub(crate) const fn turning_since(&self) -> Since {
+        Since::at(self.read)
+    }
+
     /// A poll has returned. What the iteration before did behind its last turn counts as sleep.
     pub(crate) fn woke(&mut self, now: Instant) {
         let awake = self.read.nanoseconds_since(self.woke);
@@ -139,10 +143,39 @@ impl LoopTimes {
         self.lags.record(late);
     }
 
-    /// A turn has ended. It began when the one before ended, or the poll: returns that.
-    pub(crate) fn turned(&mut self, clock: impl FnOnce() -> Instant) -> Since {
-        let began = self.read;
+    /// A turn has ended. Some commands of its connection
+    /// were executed in it; `is_served` if the replies to all of them are written. The time of a command
+    /// begins when its line is complete, and ends when its reply is handed to the kernel: that of a transfer
+    /// with the 150.
+    #[inline]
+    pub(crate) fn turned(
+        &mut self,
+        clock: impl FnOnce() -> Instant,
+        serving: &mut Since,
+        executed: u64,
+        is_served: bool,
+    ) {
         let now = clock();
+        if self.iteration == Iteration::NoTurn
+            && executed == 1
+            && is_served
+            && *serving == Since(None)
+        {
+            self.iteration = Iteration::OneCommand;
+            self.read = now;
+        } else {
+            self.turned_otherwise(now, serving, executed, is_served);
+        }
+    }
+
+    #[inline(never)]
+    fn turned_otherwise(
+        &mut self,
+        now: Instant,
+        serving: &mut Since,
+        executed: u64,
+        is_served: bool,
+    ) {
         self.iteration = if self.iteration == Iteration::NoTurn {
             Iteration::OneTurn
         } else {
@@ -152,13 +185,10 @@ impl LoopTimes {
             Iteration::ManyTurns
         };
         self.read = now;
-        if self.ended != [Since(None); 2] {
-            self.record_ended();
-        }
-        Since(Some(began))
+        self.served(serving, executed, is_served);
+        self.record_ended();
     }
 
-    #[cold]
     fn record_ended(&mut self) {
         let [first_byte, handshake] = mem::take(&mut self.ended);
         for (since, times) in [
@@ -178,28 +208,25 @@ impl LoopTimes {
 
     /// The first bytes of a transfer are sent, whose command was received then.
     pub(crate) fn first_byte(&mut self, asked: &mut Since) {
+        self.count_apart();
         let [first_byte, _] = &mut self.ended;
         *first_byte = mem::take(asked);
     }
 
     /// A TLS handshake is complete that began then.
     pub(crate) fn secured(&mut self, securing: &mut Since) {
+        self.count_apart();
         let [_, handshake] = &mut self.ended;
         *handshake = mem::take(securing);
     }
 
-    /// Some commands of a connection were executed in the turn that has ended; `is_served` if the replies to
-    /// all of them are written. The time of a command begins when its line is complete, and ends when its
-    /// reply is handed to the kernel: that of a transfer with the 150.
-    pub(crate) fn served(&mut self, serving: &mut Since, executed: u64, is_served: bool) {
-        if executed == 1
-            && is_served
-            && *serving == Since(None)
-            && self.iteration == Iteration::OneTurn
-        {
-            self.iteration = Iteration::OneCommand;
-            return;
-        }
+    /// The turn that is about to end is no usual one.
+    fn count_apart(&mut self) {
+        self.count_first_turn();
+        self.iteration = Iteration::ManyTurns;
+    }
+
+    fn served(&mut self, serving: &mut Since, executed: u64, is_served: bool) {
         let before = serving.0.take();
         let started = executed + u64::from(before.is_some());
         if started == 0 {
@@ -258,7 +285,7 @@ mod tests {
             times.woke(now);
             for work in [turn, 1] {
                 now += work * MICROSECOND;
-                times.turned(|| now);
+                times.turned(|| now, &mut Since::default(), 0, true);
             }
         }
         times.woke(now);
@@ -280,8 +307,7 @@ mod tests {
         let mut turn = |times: &mut LoopTimes, serving: &mut _, executed, is_served| {
             times.woke(now);
             now += 10 * MICROSECOND;
-            times.turned(|| now);
-            times.served(serving, executed, is_served);
+            times.turned(|| now, serving, executed, is_served);
         };
         let services = |times: &LoopTimes| longest(&times.shown().services);
         // Three in one turn; one in three turns, of which the second executes nothing.
@@ -307,8 +333,7 @@ mod tests {
         let (mut times, mut serving) = (LoopTimes::new(now), Since::default());
         for (executed, is_served) in [(1, false), (0, true)] {
             times.woke(now);
-            times.turned(|| now);
-            times.served(&mut serving, executed, is_served);
+            times.turned(|| now, &mut serving, executed, is_served);
         }
         assert_eq!(longest(&times.shown().services), (1, Duration::ZERO));
     }
@@ -322,8 +347,7 @@ mod tests {
             times.woke(now);
             for _ in 0..number {
                 now += MICROSECOND;
-                times.turned(|| now);
-                times.served(&mut serving, 1, true);
+                times.turned(|| now, &mut serving, 1, true);
             }
         };
         for (number, all) in [(1, 1), (1, 2), (3, 5), (0, 5), (1, 6)] {

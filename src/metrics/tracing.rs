@@ -34,47 +34,49 @@ impl Counts {
 
     /// A poll begins.
     pub fn polling(&mut self, timeout: Option<Duration>) {
-        self.tracer.record(Event::Poll(timeout));
+        self.tracer.record(|| Event::Poll(timeout));
     }
 
     /// A poll has returned with so many events.
     pub fn woke(&mut self, events: usize) {
-        self.tracer.record(Event::Woke(events));
+        self.tracer.record(|| Event::Woke(events));
     }
 
     /// A socket of a connection is ready.
     pub fn ready(&mut self, socket: Socket, connection: usize, readable: bool, writable: bool) {
-        let ready = Ready { readable, writable };
-        self.tracer.record(Event::Ready(socket, connection, ready));
+        self.tracer.record(|| {
+            let ready = Ready { readable, writable };
+            Event::Ready(socket, connection, ready)
+        });
     }
 
     /// A listen socket is ready.
     pub fn arrivals(&mut self) {
-        self.tracer.record(Event::Arrivals);
+        self.tracer.record(|| Event::Arrivals);
     }
 
     /// A turn of a connection begins.
     pub fn turn(&mut self, kind: TurnKind, connection: usize) {
-        self.tracer.record(Event::Turn(kind, connection));
+        self.tracer.record(|| Event::Turn(kind, connection));
     }
 
     /// It has ended.
     pub fn turn_ended(&mut self) {
-        self.tracer.record(Event::TurnEnd);
+        self.tracer.record(|| Event::TurnEnd);
     }
 
     /// The connection whose turn it is has this peer.
     pub fn peer(&mut self, peer: SocketAddr) {
-        self.tracer.record(Event::Peer(peer.ip(), peer.port()));
+        self.tracer.record(|| Event::Peer(peer.ip(), peer.port()));
     }
 
     /// An action of a session is applied.
     pub fn action(&mut self, name: &'static str) {
-        self.tracer.record(Event::Action(name));
+        self.tracer.record(|| Event::Action(name));
     }
 
     /// A deadline has expired.
     pub fn expired(&mut self, deadline: &'static str) {
-        self.tracer.record(Event::Expired(deadline));
+        self.tracer.record(|| Event::Expired(deadline));
     }
 }

@@ -35,8 +35,8 @@ impl Reactor {
     /// Notes whether this iteration had an event or a completion. Deadlines do not count: they are no sign
     /// that a client is about to send its next command.
     pub(super) fn record_work(&mut self, events: usize, completions: usize) {
-        self.context.counts.polled(events, completions);
         if events + completions > 0 {
+            self.context.counts.found_work(events);
             self.busy_poll.worked(self.context.now);
         }
     }

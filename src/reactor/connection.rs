@@ -18,7 +18,6 @@ use super::context::LoopContext;
 use super::count_wait::CountWait;
 use super::data::{DataChannel, PassivePort, TransferState};
 use super::proxy_header::ProxyHeader;
-use super::slow_log::EndedTurn;
 use super::turn::{Turn, TurnResult};
 use crate::clock::Instant;
 use crate::event_loop::{Key, Latch, Queued};
@@ -201,25 +200,6 @@ impl Connection {
         let result = self.end_turn(worked, context);
         self.take_times(context.activity.commands - before, context);
         result
-    }
-
-    /// Takes the times of a turn that has ended, in which so many commands were executed.
-    fn take_times(&mut self, executed: u64, context: &mut LoopContext) {
-        let is_served = !self.session.is_working() && !self.has_output();
-        context.counts.turn_ended();
-        let began = context.times.turned(|| context.io.network.now());
-        context.times.served(&mut self.serving, executed, is_served);
-        if let Some(limit) = context.policy.settings.slow {
-            let turn = EndedTurn {
-                key: self.key,
-                peer: self.peer(),
-                began,
-                executed,
-                is_served,
-            };
-            let (times, counts) = (&context.times, &context.counts);
-            context.slow.turned(limit, &turn, times, counts);
-        }
     }
 
     /// The rest of a turn, which is the same for all kinds of work.

@@ -135,7 +135,9 @@ impl LoopContext {
         self.now = self.io.network.now();
         self.unix_time = self.io.network.unix_time();
         self.times.woke(self.now);
-        self.phases.end(Phase::Poll, || self.now);
+        if self.phases.are_measured() {
+            self.phases.end(Phase::Poll, self.now);
+        }
     }
 
     /// An iteration is over.
@@ -147,7 +149,9 @@ impl LoopContext {
     }
 
     pub(super) fn end_phase(&mut self, phase: Phase) {
-        self.phases.end(phase, || self.io.network.now());
+        if self.phases.are_measured() {
+            self.phases.end(phase, self.io.network.now());
+        }
     }
 
     /// Warns of a certificate that is about to expire or has expired: once a day on which TLS is used.

@@ -10,12 +10,13 @@ use crate::metrics::TurnKind;
 impl Reactor {
     /// Returns the number of completions.
     pub(super) fn deliver_completions(&mut self) -> usize {
-        let mut completions = std::mem::take(&mut self.completions);
-        self.context.io.runner.collect(&mut completions);
-        if !completions.is_empty() {
-            // A file may have been written since the poll returned: no record is older than its file.
-            self.context.unix_time = self.context.io.network.unix_time();
+        self.context.io.runner.collect(&mut self.completions);
+        if self.completions.is_empty() {
+            return 0;
         }
+        // A file may have been written since the poll returned: no record is older than its file.
+        self.context.unix_time = self.context.io.network.unix_time();
+        let mut completions = std::mem::take(&mut self.completions);
         let count = completions.len();
         let mut has_login = false;
         for completion in completions.drain(..) {

@@ -64,6 +64,7 @@ mod stopping;
 mod summary;
 mod trace;
 mod turn;
+mod turn_times;
 mod unidentified;
 mod upload_decision;
 mod upload_end;

@@ -36,7 +36,7 @@ impl Reactor {
     }
 
     pub(super) fn drain_further(&mut self) {
-        loop {
+        while !self.drain.is_running() {
             let has_jobs = self.context.io.runner.outstanding() > 0;
             let is_empty = self.connections.is_empty() && !has_jobs;
             match self.drain.step(self.context.now, is_empty) {

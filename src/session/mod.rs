@@ -90,6 +90,7 @@ pub struct Context<'a> {
 }
 
 impl Context<'_> {
+    #[inline]
     fn reply(&mut self, reply: &Reply) {
         self.counts.reply(reply.code);
         self.outbox.reply(reply);

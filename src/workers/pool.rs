@@ -120,13 +120,19 @@ impl Pool {
     }
 
     /// Appends the jobs completed since the last call.
+    #[inline]
     pub fn collect(&mut self, into: &mut Vec<Completion>) {
         // Without this test each iteration of the loop would lock the queues of all pools.
         if self.outstanding > 0 {
-            let finished = &mut self.queue.lock().finished;
-            self.outstanding -= finished.len();
-            into.append(finished);
+            self.collect_finished(into);
         }
+    }
+
+    #[inline(never)]
+    fn collect_finished(&mut self, into: &mut Vec<Completion>) {
+        let finished = &mut self.queue.lock().finished;
+        self.outstanding -= finished.len();
+        into.append(finished);
     }
 
     /// The number of jobs submitted and not collected.

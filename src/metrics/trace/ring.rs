@@ -165,7 +165,16 @@ impl Tracer {
         self.0.take()
     }
 
-    pub(in crate::metrics) fn record(&mut self, event: Event) {
+    /// The event is made only if a trace is on.
+    pub(in crate::metrics) fn record(&mut self, event: impl FnOnce() -> Event) {
+        if self.is_on() {
+            self.push(event());
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn push(&mut self, event: Event) {
         if let Some(ring) = &mut self.0 {
             ring.push(event);
         }
@@ -189,7 +198,6 @@ impl Ring {
         }
     }
 
-    #[cold]
     fn push(&mut self, event: Event) {
         let at = (self.settings.clock)();
         let record = Record { at, event };

@@ -282,7 +282,7 @@ impl Drop for DiskUpload {
             replacement.discard();
         }
         // Not left to the close: a process that this program is starting has a copy of the descriptor until
-        // it executes, and the next upload after the 226 would be refused. No error matters: nothing was locked.
+        // it executes, and the next upload after the 226 would be refused. After an error nothing was locked.
         let _ = rustix::fs::flock(&self.descriptor, FlockOperation::Unlock);
     }
 }
