@@ -3,7 +3,7 @@
 //! It owns what is a request that can be answered, and the status of one that cannot. The result depends on
 //! the bytes alone and not on how they were divided. It must not know what is served, nor who may ask.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::str;
 
 use httparse::{EMPTY_HEADER, Header};
@@ -33,8 +33,8 @@ pub struct HttpRequest<'a> {
     pub method: Method,
     /// Of the target, without its query.
     pub path: &'a str,
-    /// The host and the port that the client connected to, as it says; none in HTTP/1.0.
-    pub authority: Option<&'a str>,
+    /// The host that the client connected to, as it says; none in HTTP/1.0.
+    pub host: Option<&'a str>,
     /// The media types that it accepts.
     pub accept: &'a str,
     /// Whether a page of another origin caused the request (Fetch Standard).
@@ -72,12 +72,16 @@ pub fn parse(input: &[u8]) -> Result<Option<HttpRequest<'_>>, StatusCode> {
     if fields.authority.is_none() && !is_old {
         return Err(StatusCode::BadRequest);
     }
+    let authority = authority.or(fields.authority);
+    let host = authority
+        .map(|authority| host_of(authority).ok_or(StatusCode::BadRequest))
+        .transpose()?;
     let length = length + fields.body_bytes()?;
     // The whole of it is skipped before the next request.
     Ok((input.len() >= length).then_some(HttpRequest {
         method,
         path,
-        authority: authority.or(fields.authority),
+        host,
         accept: fields.accept,
         is_cross_site: fields.is_cross_site(),
         keeps_alive: fields.keeps_alive(is_old),
@@ -136,14 +140,9 @@ impl<'a> Fields<'a> {
             let is = |one: &str| name.eq_ignore_ascii_case(one);
             let text = str::from_utf8(value).unwrap_or_default();
             if is("Host") {
-                // More than one, or an empty one, hides which host is meant.
-                if text.is_empty() || fields.authority.replace(text).is_some() {
-                    return Err(StatusCode::BadRequest);
-                }
+                set_once(&mut fields.authority, text)?;
             } else if is("Content-Length") {
-                if fields.length.replace(value).is_some() {
-                    return Err(StatusCode::BadRequest);
-                }
+                set_once(&mut fields.length, *value)?;
             } else if is("Transfer-Encoding") {
                 fields.is_chunked = true;
             } else if is("Expect") {
@@ -158,9 +157,9 @@ impl<'a> Fields<'a> {
             } else if is("Accept") {
                 fields.accept = text;
             } else if is("Origin") {
-                fields.origin = Some(value);
+                set_once(&mut fields.origin, *value)?;
             } else if is("Sec-Fetch-Site") {
-                fields.site = Some(value);
+                set_once(&mut fields.site, *value)?;
             }
         }
         Ok(fields)
@@ -210,13 +209,31 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// The host of an authority, without its port.
-pub fn host_of(authority: &str) -> &str {
-    let bracketed = authority.strip_prefix('[');
-    if let Some((host, _)) = bracketed.and_then(|rest| rest.split_once(']')) {
-        return host;
+/// Two fields of one name leave open which of them counts.
+fn set_once<T>(field: &mut Option<T>, value: T) -> Result<(), StatusCode> {
+    match field.replace(value) {
+        None => Ok(()),
+        Some(_) => Err(StatusCode::BadRequest),
     }
-    authority.split(':').next().unwrap_or_default()
+}
+
+/// The host of an authority, without brackets and port; `None`: it is not of the form `host[:port]` (RFC 9110
+/// §7.2, RFC 3986 §3.2.2).
+pub fn host_of(authority: &str) -> Option<&str> {
+    let (host, port) = if let Some(bracketed) = authority.strip_prefix('[') {
+        let (host, port) = bracketed.split_once(']')?;
+        host.parse::<Ipv6Addr>().ok()?;
+        (host, port)
+    } else {
+        let is_allowed =
+            |byte: u8| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=".contains(&byte);
+        let (host, port) = authority.split_at(authority.find(':').unwrap_or(authority.len()));
+        let is_name = !host.is_empty() && host.bytes().all(is_allowed);
+        (is_name.then_some(host)?, port)
+    };
+    let is_number = |digits: &str| digits.bytes().all(|byte| byte.is_ascii_digit());
+    let is_port = port.strip_prefix(':').map_or(port.is_empty(), is_number);
+    is_port.then_some(host)
 }
 
 /// Whether the name cannot be one that another site has pointed at this host (DNS rebinding): an address,

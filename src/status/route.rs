@@ -3,7 +3,7 @@
 //! It owns the check of the host (DNS rebinding) and of the origin. What is asked for is done elsewhere.
 
 use super::openmetrics::TextFormat;
-use super::request::{HttpRequest, Method, host_of, is_own_host};
+use super::request::{HttpRequest, Method, is_own_host};
 use super::response::{Response, StatusCode};
 
 /// What a permitted request asks for.
@@ -47,8 +47,8 @@ const DELETE: &str = "Allow: DELETE\r\n";
 /// # Errors
 /// The response that refuses it.
 pub(super) fn route(request: &HttpRequest<'_>, place: Place<'_>) -> Result<Call, Response> {
-    if let (Place::Network(names), Some(authority)) = (place, request.authority)
-        && !is_own_host(host_of(authority), names)
+    if let (Place::Network(names), Some(host)) = (place, request.host)
+        && !is_own_host(host, names)
     {
         let text = "421 Misdirected Request: use an address, localhost, or a name of status.hosts";
         return Err(Response::plain(StatusCode::Misdirected, text));

@@ -24,7 +24,7 @@ fn request_of_a_browser_is_parsed() {
         HttpRequest {
             method: Method::Get,
             path: "/metrics",
-            authority: Some("[::1]:9121"),
+            host: Some("::1"),
             accept: "text/html,*/*;q=0.8",
             is_cross_site: false,
             keeps_alive: true,
@@ -67,8 +67,8 @@ fn connection_is_kept_as_the_version_and_the_client_say() {
 
 #[test]
 fn target_may_have_the_authority() {
-    for (target, authority, path) in [
-        ("http://here:1/a/b?c", "here:1", "/a/b"),
+    for (target, host, path) in [
+        ("http://here:1/a/b?c", "here", "/a/b"),
         ("http://here", "here", "/"),
         ("http://here?q", "here", "/"),
         ("*", "x", "*"),
@@ -76,7 +76,7 @@ fn target_may_have_the_authority() {
     ] {
         let text = format!("OPTIONS {target} HTTP/1.1\r\nHost: x\r\n\r\n");
         let request = complete(&text);
-        assert_eq!((request.authority, request.path), (Some(authority), path));
+        assert_eq!((request.host, request.path), (Some(host), path));
         assert_eq!(request.method, Method::Other);
     }
 }
@@ -144,6 +144,22 @@ fn invalid_requests_have_their_status() {
 }
 
 #[test]
+fn fields_that_guard_are_unambiguous() {
+    for repeated in [
+        "Host: localhost:9121",
+        "Origin: http://localhost:9121",
+        "sec-fetch-site: none",
+    ] {
+        let text = format!("{GET}{repeated}\r\n{repeated}\r\n\r\n");
+        assert_eq!(parsed(&text), Err(StatusCode::BadRequest), "{repeated}");
+    }
+    for target in ["http://a@localhost/", "http://[::1]evil.com/", "http:///"] {
+        let text = format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        assert_eq!(parsed(&text), Err(StatusCode::BadRequest), "{target}");
+    }
+}
+
+#[test]
 fn request_of_another_site_is_recognized() {
     for (field, is_cross_site) in [
         ("Origin: http://localhost:9121", false),
@@ -169,20 +185,48 @@ fn own_hosts_are_addresses_and_listed_names() {
         ("127.0.0.1:9121", true),
         ("[::1]:9121", true),
         ("192.0.2.7", true),
+        ("192.0.2.7:", true),
         ("localhost", true),
         ("LOCALHOST:9121", true),
         ("FTP.example.org:9121", true),
         ("example.org", false),
         ("localhost.example.org", false),
         ("127.0.0.1.example.org", false),
-        ("", false),
-        ("[::1", false),
+        ("%2Frun%2Fstatus.sock", false),
     ] {
-        assert_eq!(
-            is_own_host(host_of(authority), &names),
-            is_own,
-            "{authority}"
-        );
+        let host = host_of(authority).unwrap();
+        assert_eq!(is_own_host(host, &names), is_own, "{authority}");
+    }
+}
+
+#[test]
+fn authority_is_a_host_and_a_port() {
+    for authority in [
+        "",
+        ":9121",
+        "::1",
+        "[::1",
+        "::1]",
+        "[]",
+        "[127.0.0.1]",
+        "[localhost]",
+        "[::1]evil.com",
+        "[::1]:x",
+        "[::1]@evil.com",
+        "127.0.0.1:80@evil.com",
+        "127.0.0.1:80:80",
+        "localhost:+80",
+        "localhost@evil.com",
+        "ann:secret@localhost",
+        "localhost/evil.com",
+        "localhost?",
+        "localhost#",
+        "localhost\\evil.com",
+        "local host",
+        "localhost, evil.com",
+        "lo\u{e9}",
+    ] {
+        assert_eq!(host_of(authority), None, "{authority}");
     }
 }
 

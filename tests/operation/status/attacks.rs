@@ -58,6 +58,13 @@ fn what_is_not_http_is_refused() {
         ("Host: evil.example", 421),
         ("Host: localhost\r\nOrigin: http://evil.example", 403),
         ("Host: localhost\r\nSec-Fetch-Site: cross-site", 403),
+        ("Host: 127.0.0.1:80@evil.example", 400),
+        ("Host: [::1]evil.example", 400),
+        ("Host: localhost\r\nHost: localhost", 400),
+        (
+            "Host: localhost\r\nSec-Fetch-Site: cross-site\r\nSec-Fetch-Site: none",
+            400,
+        ),
     ] {
         let mut http = Http::connect(address);
         http.send(format!("GET / HTTP/1.1\r\n{fields}\r\n\r\n").as_bytes());
