@@ -167,11 +167,12 @@ impl StatusConnection {
             }
         };
         self.input.drain(..length);
-        let is_stream = call == Ok(Call::Updates) && framing == Framing::Whole;
-        let (framing, next) = match (is_stream, keeps_alive) {
-            (true, _) => (Framing::Stream, Next::Stream),
-            (false, true) => (framing, Next::Keep),
-            (false, false) => (framing, Next::Close),
+        let is_stream = call == Ok(Call::Updates);
+        let (framing, next) = match (framing, keeps_alive) {
+            (Framing::HeadOnly, _) if is_stream => (Framing::HeadOfStream, Next::Close),
+            _ if is_stream => (Framing::Stream, Next::Stream),
+            (framing, true) => (framing, Next::Keep),
+            (framing, false) => (framing, Next::Close),
         };
         self.expect_response(framing, next);
         match call {
@@ -226,8 +227,14 @@ impl StatusConnection {
 
     /// Answers the call. A response that is not a stream ends one that was to begin.
     pub fn respond(&mut self, response: Response, now: Instant, unix_time: i64) -> StatusTurn {
-        if response.status != StatusCode::Ok && self.framing == Framing::Stream {
-            self.expect_response(Framing::Whole, Next::Close);
+        match self.framing {
+            Framing::Stream if response.status != StatusCode::Ok => {
+                self.expect_response(Framing::Whole, Next::Close);
+            }
+            Framing::HeadOfStream if response.status != StatusCode::Ok => {
+                self.expect_response(Framing::HeadOnly, Next::Close);
+            }
+            _ => {}
         }
         let keeps_alive = self.state == State::Responding(Next::Keep);
         response.write(&mut self.output, unix_time, self.framing, keeps_alive);

@@ -26,6 +26,17 @@ pub enum Method {
     Other,
 }
 
+/// What caused a request, as browsers say (Fetch Standard).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Initiator {
+    /// A page of this service, a person, or a program that is no browser.
+    Own,
+    /// A link of another site, to a page that takes the place of it.
+    Link,
+    /// Anything else of another site.
+    OtherSite,
+}
+
 /// A complete request. What it borrows is in the bytes that were parsed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HttpRequest<'a> {
@@ -37,8 +48,8 @@ pub struct HttpRequest<'a> {
     pub host: Option<&'a str>,
     /// The media types that it accepts.
     pub accept: &'a str,
-    /// Whether a page of another origin caused the request (Fetch Standard).
-    pub is_cross_site: bool,
+    /// What caused it.
+    pub initiator: Initiator,
     /// Whether the connection may have another request.
     pub keeps_alive: bool,
     /// Whether it is of HTTP/1.0, where connections are closed unless both sides say otherwise.
@@ -68,6 +79,9 @@ pub fn parse(input: &[u8]) -> Result<Option<HttpRequest<'_>>, StatusCode> {
     let is_old = head.version == Some(0);
     let method = method(head.method.unwrap_or_default())?;
     let (authority, path) = split_target(head.path.unwrap_or_default())?;
+    if path == "*" && method != Method::Other {
+        return Err(StatusCode::BadRequest);
+    }
     let fields = Fields::read(head.headers)?;
     if fields.authority.is_none() && !is_old {
         return Err(StatusCode::BadRequest);
@@ -83,7 +97,7 @@ pub fn parse(input: &[u8]) -> Result<Option<HttpRequest<'_>>, StatusCode> {
         path,
         host,
         accept: fields.accept,
-        is_cross_site: fields.is_cross_site(),
+        initiator: fields.initiator(),
         keeps_alive: fields.keeps_alive(is_old),
         is_old,
         length,
@@ -101,7 +115,7 @@ fn method(name: &str) -> Result<Method, StatusCode> {
     })
 }
 
-/// The authority, if the target has one, and the path. RFC 9112 §3.2.
+/// The authority, if the target has one, and the path, or `*` for the server itself. RFC 9112 §3.2.
 fn split_target(target: &str) -> Result<(Option<&str>, &str), StatusCode> {
     let (authority, path) = match target.strip_prefix("http://") {
         Some(rest) => {
@@ -111,7 +125,7 @@ fn split_target(target: &str) -> Result<(Option<&str>, &str), StatusCode> {
         }
         None => (None, target),
     };
-    if !path.starts_with(['/', '?', '*']) {
+    if !path.starts_with(['/', '?']) && target != "*" {
         return Err(StatusCode::BadRequest);
     }
     let path = path.split('?').next().unwrap_or_default();
@@ -131,6 +145,8 @@ struct Fields<'a> {
     accept: &'a str,
     origin: Option<&'a [u8]>,
     site: Option<&'a [u8]>,
+    mode: Option<&'a [u8]>,
+    destination: Option<&'a [u8]>,
 }
 
 impl<'a> Fields<'a> {
@@ -160,6 +176,10 @@ impl<'a> Fields<'a> {
                 set_once(&mut fields.origin, *value)?;
             } else if is("Sec-Fetch-Site") {
                 set_once(&mut fields.site, *value)?;
+            } else if is("Sec-Fetch-Mode") {
+                set_once(&mut fields.mode, *value)?;
+            } else if is("Sec-Fetch-Dest") {
+                set_once(&mut fields.destination, *value)?;
             }
         }
         Ok(fields)
@@ -194,18 +214,24 @@ impl<'a> Fields<'a> {
         !self.closes && (self.stays || !is_old)
     }
 
-    /// Browsers say where a request comes from: `Sec-Fetch-Site`, and `Origin` where it may change something.
-    fn is_cross_site(&self) -> bool {
+    /// Browsers send `Sec-Fetch-Site`, and `Origin` where a request may change something.
+    fn initiator(&self) -> Initiator {
         let is_foreign = |origin: &[u8]| {
             let text = str::from_utf8(origin).unwrap_or_default();
             let from = text.split_once("://").map(|(_, authority)| authority);
             let (from, here) = (from.unwrap_or_default(), self.authority.unwrap_or_default());
             from.is_empty() || !from.eq_ignore_ascii_case(here)
         };
-        self.origin.is_some_and(is_foreign)
-            || self
-                .site
-                .is_some_and(|site| !matches!(site, b"same-origin" | b"none"))
+        match (self.origin, self.site) {
+            (Some(origin), _) if is_foreign(origin) => Initiator::OtherSite,
+            (_, None | Some(b"same-origin" | b"none")) => Initiator::Own,
+            (None, _)
+                if self.mode == Some(b"navigate") && self.destination == Some(b"document") =>
+            {
+                Initiator::Link
+            }
+            _ => Initiator::OtherSite,
+        }
     }
 }
 

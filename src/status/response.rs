@@ -96,6 +96,8 @@ pub enum Framing {
     HeadOnly,
     /// With the connection.
     Stream,
+    /// As that of a stream, and it is not sent.
+    HeadOfStream,
 }
 
 impl Response {
@@ -138,11 +140,11 @@ impl Response {
             self.media_type,
             self.fields
         );
-        if framing != Framing::Stream {
+        if matches!(framing, Framing::Whole | Framing::HeadOnly) {
             let _ = write!(out, "Content-Length: {}\r\n", self.body.len());
         }
         out.extend_from_slice(b"\r\n");
-        if framing != Framing::HeadOnly {
+        if matches!(framing, Framing::Whole | Framing::Stream) {
             out.extend_from_slice(&self.body);
         }
     }
@@ -172,6 +174,7 @@ mod tests {
         assert_eq!(written(Framing::Whole, false), whole.clone() + body);
         assert_eq!(written(Framing::HeadOnly, false), whole);
         assert_eq!(written(Framing::Stream, false), format!("{head}\r\n{body}"));
+        assert_eq!(written(Framing::HeadOfStream, false), format!("{head}\r\n"));
         assert!(written(Framing::Whole, true).contains("\r\nConnection: keep-alive\r\n"));
     }
 }

@@ -3,7 +3,7 @@
 //! It owns the check of the host (DNS rebinding) and of the origin. What is asked for is done elsewhere.
 
 use super::openmetrics::TextFormat;
-use super::request::{HttpRequest, Method, is_own_host};
+use super::request::{HttpRequest, Initiator, Method, is_own_host};
 use super::response::{Response, StatusCode};
 
 /// What a permitted request asks for.
@@ -41,6 +41,8 @@ pub(super) enum Place<'a> {
 const GET: &str = "Allow: GET, HEAD\r\n";
 const POST: &str = "Allow: POST\r\n";
 const DELETE: &str = "Allow: DELETE\r\n";
+/// Of the server as a whole.
+const ALL: &str = "Allow: GET, HEAD, POST, DELETE\r\n";
 
 /// What the request asks for.
 ///
@@ -53,7 +55,14 @@ pub(super) fn route(request: &HttpRequest<'_>, place: Place<'_>) -> Result<Call,
         let text = "421 Misdirected Request: use an address, localhost, or a name of status.hosts";
         return Err(Response::plain(StatusCode::Misdirected, text));
     }
-    if request.is_cross_site {
+    // A link may lead to the page, which changes nothing and cannot be framed.
+    let is_page = request.method == Method::Get && request.path == "/";
+    let is_permitted = match request.initiator {
+        Initiator::Own => true,
+        Initiator::Link => is_page,
+        Initiator::OtherSite => false,
+    };
+    if !is_permitted {
         let text = "403 Forbidden: another site caused this request";
         return Err(Response::plain(StatusCode::Forbidden, text));
     }
@@ -71,6 +80,7 @@ pub(super) fn route(request: &HttpRequest<'_>, place: Place<'_>) -> Result<Call,
         "/events" => (Call::Updates, Method::Get, GET),
         "/drain" => (Call::Drain, Method::Post, POST),
         "/reload" => (Call::Reload, Method::Post, POST),
+        "*" => return Err(not_allowed(ALL)),
         path => match path.strip_prefix("/sessions/") {
             Some(id) => (Call::EndSession(id.to_owned()), Method::Delete, DELETE),
             None => return Err(Response::of(StatusCode::NotFound)),
@@ -79,16 +89,20 @@ pub(super) fn route(request: &HttpRequest<'_>, place: Place<'_>) -> Result<Call,
     let is_allowed =
         request.method == method || method == Method::Get && request.method == Method::Head;
     if !is_allowed {
-        return Err(Response {
-            fields: allow,
-            ..Response::of(StatusCode::MethodNotAllowed)
-        });
+        return Err(not_allowed(allow));
     }
     if method != Method::Get && matches!(place, Place::Network(_)) {
         let text = "403 Forbidden: only the Unix socket (status.listen) changes anything";
         return Err(Response::plain(StatusCode::Forbidden, text));
     }
     Ok(call)
+}
+
+fn not_allowed(allow: &'static str) -> Response {
+    Response {
+        fields: allow,
+        ..Response::of(StatusCode::MethodNotAllowed)
+    }
 }
 
 #[cfg(test)]
@@ -129,7 +143,8 @@ mod tests {
         for (first, refused) in [
             ("GET /none", (404, "")),
             ("GET /metrics/", (404, "")),
-            ("OPTIONS *", (404, "")),
+            ("OPTIONS *", (405, ALL)),
+            ("OPTIONS /none", (404, "")),
             ("POST /metrics", (405, GET)),
             ("OPTIONS /", (405, GET)),
             ("GET /drain", (405, POST)),
@@ -157,5 +172,37 @@ mod tests {
             let foreign = "Host: 127.0.0.1\r\nOrigin: http://evil.example";
             assert_eq!(code(foreign, place), Err(403));
         }
+    }
+
+    #[test]
+    fn link_of_another_site_leads_to_the_page_only() {
+        let link =
+            "Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: document";
+        let code = |first: &str, fields: &str| {
+            let text = format!("{first} HTTP/1.1\r\nHost: localhost\r\n{fields}\r\n\r\n");
+            let request = parse(text.as_bytes()).unwrap().unwrap();
+            route(&request, Place::Local).map_err(|response| response.status.line().0)
+        };
+        assert_eq!(code("GET /", link), Ok(Call::Page));
+        for first in [
+            "HEAD /",
+            "POST /",
+            "GET /sessions",
+            "GET /events",
+            "POST /drain",
+        ] {
+            assert_eq!(code(first, link), Err(403), "{first}");
+        }
+        for fields in [
+            link.replace("document", "iframe"),
+            link.replace("navigate", "no-cors"),
+            format!("{link}\r\nOrigin: http://evil.example"),
+            format!("{link}\r\nOrigin: null"),
+            "Sec-Fetch-Site: cross-site".to_owned(),
+        ] {
+            assert_eq!(code("GET /", &fields), Err(403), "{fields}");
+        }
+        let page = crate::status::PAGE_POLICY;
+        assert!(page.contains("frame-ancestors 'none'"), "{page}");
     }
 }

@@ -251,8 +251,13 @@ fn slow_reader_of_a_stream_misses_updates() {
 fn head_of_a_stream_is_no_stream() {
     let mut client = Client::new();
     client.send(b"HEAD /events HTTP/1.1\r\nHost: localhost\r\n\r\n");
-    assert!(client.stream.sent().ends_with("\r\n\r\n"));
-    assert!(!client.connection.is_streaming());
-    client.send(GET);
-    assert!(client.stream.sent().starts_with("HTTP/1.1 200 "));
+    let head = client.stream.sent();
+    assert!(
+        head.starts_with("HTTP/1.1 200 ") && head.ends_with("\r\n\r\n"),
+        "{head}"
+    );
+    // As that of the stream: the body would have no length, and end with the connection.
+    assert!(head.contains("\r\nConnection: close\r\n"), "{head}");
+    assert!(!head.contains("Content-Length"), "{head}");
+    assert!(!client.connection.is_streaming() && client.stream.wire().is_shut);
 }

@@ -26,7 +26,7 @@ fn request_of_a_browser_is_parsed() {
             path: "/metrics",
             host: Some("::1"),
             accept: "text/html,*/*;q=0.8",
-            is_cross_site: false,
+            initiator: Initiator::Own,
             keeps_alive: true,
             is_old: false,
             length: text.len(),
@@ -103,6 +103,14 @@ fn invalid_requests_have_their_status() {
         ),
         ("GET / HTTP/1.1\r\n\r\n".to_owned(), StatusCode::BadRequest),
         (
+            "GET * HTTP/1.1\r\nHost: x\r\n\r\n".to_owned(),
+            StatusCode::BadRequest,
+        ),
+        (
+            "OPTIONS *x HTTP/1.1\r\nHost: x\r\n\r\n".to_owned(),
+            StatusCode::BadRequest,
+        ),
+        (
             "GET metrics HTTP/1.1\r\nHost: x\r\n\r\n".to_owned(),
             StatusCode::BadRequest,
         ),
@@ -149,6 +157,8 @@ fn fields_that_guard_are_unambiguous() {
         "Host: localhost:9121",
         "Origin: http://localhost:9121",
         "sec-fetch-site: none",
+        "Sec-Fetch-Mode: navigate",
+        "Sec-Fetch-Dest: document",
     ] {
         let text = format!("{GET}{repeated}\r\n{repeated}\r\n\r\n");
         assert_eq!(parsed(&text), Err(StatusCode::BadRequest), "{repeated}");
@@ -161,19 +171,23 @@ fn fields_that_guard_are_unambiguous() {
 
 #[test]
 fn request_of_another_site_is_recognized() {
-    for (field, is_cross_site) in [
-        ("Origin: http://localhost:9121", false),
-        ("Origin: https://LOCALHOST:9121", false),
-        ("Origin: http://localhost", true),
-        ("Origin: http://example.com", true),
-        ("Origin: null", true),
-        ("Sec-Fetch-Site: same-origin", false),
-        ("Sec-Fetch-Site: none", false),
-        ("Sec-Fetch-Site: same-site", true),
-        ("Sec-Fetch-Site: cross-site", true),
+    const LINK: &str = "Sec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: document\r\nSec-Fetch-Site";
+    for (field, initiator) in [
+        ("Origin: http://localhost:9121", Initiator::Own),
+        ("Origin: https://LOCALHOST:9121", Initiator::Own),
+        ("Origin: http://localhost", Initiator::OtherSite),
+        ("Origin: http://example.com", Initiator::OtherSite),
+        ("Origin: null", Initiator::OtherSite),
+        ("Sec-Fetch-Site: same-origin", Initiator::Own),
+        ("Sec-Fetch-Site: none", Initiator::Own),
+        ("Sec-Fetch-Site: same-site", Initiator::OtherSite),
+        ("Sec-Fetch-Site: cross-site", Initiator::OtherSite),
+        (&format!("{LINK}: cross-site"), Initiator::Link),
+        (&format!("{LINK}: same-site"), Initiator::Link),
+        (&format!("{LINK}: none"), Initiator::Own),
     ] {
         let text = format!("{GET}{field}\r\n\r\n");
-        assert_eq!(complete(&text).is_cross_site, is_cross_site, "{field}");
+        assert_eq!(complete(&text).initiator, initiator, "{field}");
     }
 }
 
