@@ -109,9 +109,14 @@ impl Operation {
         let mut stream = UnixStream::connect(&self.socket)?;
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
-        stream.write_all(request.as_bytes())?;
+        let sent = stream.write_all(request.as_bytes());
         let mut answer = Vec::new();
-        stream.take(ANSWER_BYTES).read_to_end(&mut answer)?;
+        let received = stream.take(ANSWER_BYTES).read_to_end(&mut answer);
+        // A server without room refuses and closes before it has read the request.
+        let is_refused = !answer.is_empty() && !answer.starts_with(b"HTTP/1.1 2");
+        if !is_refused {
+            sent.and(received)?;
+        }
         Ok(answer)
     }
 }

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use crate::limits::status::{LOCAL_RESERVE, STATUS_CONNECTIONS};
+use crate::limits::status::{LOCAL_RESERVE, REFUSED_CONNECTIONS, STATUS_CONNECTIONS};
 
 /// What begins the notation of a Unix socket.
 const UNIX: &str = "unix:";
@@ -55,7 +55,7 @@ impl StatusConfig {
     pub(crate) const fn descriptors(&self) -> usize {
         match self.listen.len() {
             0 => 0,
-            listeners => listeners + self.connections + LOCAL_RESERVE,
+            listeners => listeners + self.connections + LOCAL_RESERVE + REFUSED_CONNECTIONS,
         }
     }
 

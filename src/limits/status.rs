@@ -26,6 +26,9 @@ pub const STATUS_CONNECTIONS_MAX: usize = 4096;
 /// Connections over the Unix socket beyond that.
 pub const LOCAL_RESERVE: usize = 4;
 
+/// Connections at once that are told that there is no room, and wait for the end of their client.
+pub const REFUSED_CONNECTIONS: usize = 8;
+
 /// Clients at once that are sent updates, at [`UPDATE_INTERVAL`].
 pub const UPDATE_READERS: usize = 8;
 

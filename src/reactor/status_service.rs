@@ -17,11 +17,11 @@ use crate::cause::of_accepting;
 use crate::clock::Instant;
 use crate::event_loop::{Key, MAX_SLOTS, Readiness, RunQueue, Slots, Timers, Token};
 use crate::limits::status::{
-    LOCAL_RESERVE, STATUS_ACCEPTS_PER_PASS, STATUS_CONNECTIONS, STATUS_TURNS_PER_PASS,
-    UPDATE_INTERVAL, UPDATE_READERS,
+    LOCAL_RESERVE, REFUSED_CONNECTIONS, STATUS_ACCEPTS_PER_PASS, STATUS_CONNECTIONS,
+    STATUS_TURNS_PER_PASS, UPDATE_INTERVAL, UPDATE_READERS,
 };
-use crate::net::{Listener, LocalAccess, Registration, Stream};
-use crate::status::{About, StatusConnection, StatusTurn, response};
+use crate::net::{Listener, LocalAccess, Registration};
+use crate::status::{About, StatusConnection, StatusTurn};
 
 /// The number of the first listener of the service.
 const FIRST_LISTENER: usize = MAX_SLOTS / 2;
@@ -151,10 +151,10 @@ impl StatusService {
         }
     }
 
-    fn accept(&mut self, now: Instant) {
+    fn accept(&mut self, now: Instant, unix_time: i64) {
         for index in 0..self.listeners.len() {
             for _ in 0..STATUS_ACCEPTS_PER_PASS {
-                if !self.accept_one(index, now) {
+                if !self.accept_one(index, now, unix_time) {
                     break;
                 }
             }
@@ -162,7 +162,7 @@ impl StatusService {
     }
 
     /// Returns whether the backlog may have another connection.
-    fn accept_one(&mut self, index: usize, now: Instant) -> bool {
+    fn accept_one(&mut self, index: usize, now: Instant, unix_time: i64) -> bool {
         let key = self.connections.vacant_key();
         let Some(one) = self.listeners.get_mut(index) else {
             return false;
@@ -178,8 +178,8 @@ impl StatusService {
         match accepted {
             Ok(stream) => {
                 one.backlog.accepted();
-                let is_local = one.is_local;
-                self.admit(stream, is_local, now);
+                let connection = StatusConnection::new(stream, one.is_local, now);
+                self.admit(connection, now, unix_time);
                 true
             }
             Err(error) => match error.kind() {
@@ -201,17 +201,25 @@ impl StatusService {
 
     /// Some connections are left to the Unix socket, so that an operator is heard however many others there
     /// are.
-    fn admit(&mut self, mut stream: Box<dyn Stream>, is_local: bool, now: Instant) {
-        let reserve = if is_local { LOCAL_RESERVE } else { 0 };
-        if self.connections.len() >= self.policy.connections + reserve {
-            // It fits the buffer of a new socket; a client that is gone does not miss it.
-            let _ = stream.write(response::TOO_MANY);
-            let _ = stream.shutdown();
-            return;
+    fn admit(&mut self, mut connection: StatusConnection, now: Instant, unix_time: i64) {
+        let reserve = if connection.is_local() {
+            LOCAL_RESERVE
+        } else {
+            0
+        };
+        let most = self.policy.connections + reserve;
+        if self.connections.len() >= most {
+            let refused = self.connections.iter().filter(|one| one.is_refused());
+            let refused = refused.count();
+            if self.connections.len() - refused >= most {
+                let turn = connection.refuse(now, unix_time);
+                // Closed at once, a client that is still sending its request may lose the response.
+                if turn == StatusTurn::Closed || refused >= REFUSED_CONNECTIONS {
+                    return;
+                }
+            }
         }
-        let key = self
-            .connections
-            .insert(StatusConnection::new(stream, is_local, now));
+        let key = self.connections.insert(connection);
         self.schedule(key);
     }
 
@@ -258,7 +266,7 @@ impl Reactor {
                 self.guard_status(|reactor| reactor.run_status_turn(key), Some(key));
             }
         }
-        self.status.accept(now);
+        self.status.accept(now, self.context.unix_time);
         if self.status.next_update.is_some_and(|at| at <= now) {
             self.guard_status(Self::send_updates, None);
         }

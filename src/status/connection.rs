@@ -62,6 +62,7 @@ pub enum StatusTurn {
 pub struct StatusConnection {
     stream: Box<dyn Stream>,
     is_local: bool,
+    is_refused: bool,
     state: State,
     /// Of the response that is due.
     framing: Framing,
@@ -86,6 +87,7 @@ impl StatusConnection {
         Self {
             stream,
             is_local,
+            is_refused: false,
             state: State::Reading,
             framing: Framing::Whole,
             input: Vec::new(),
@@ -102,6 +104,16 @@ impl StatusConnection {
     /// When [`expire`](Self::expire) is due.
     pub const fn deadline(&self) -> Option<Instant> {
         self.deadline
+    }
+
+    /// Whether it is over the Unix socket.
+    pub const fn is_local(&self) -> bool {
+        self.is_local
+    }
+
+    /// Whether [`refuse`](Self::refuse) was called.
+    pub const fn is_refused(&self) -> bool {
+        self.is_refused
     }
 
     /// Whether it is sent updates.
@@ -179,6 +191,16 @@ impl StatusConnection {
             Ok(call) => StatusTurn::Call(call),
             Err(response) => self.respond(response, now, unix_time),
         }
+    }
+
+    /// There is no room for it: answers it before its request, whose bytes are discarded.
+    pub fn refuse(&mut self, now: Instant, unix_time: i64) -> StatusTurn {
+        self.is_refused = true;
+        self.expect_response(Framing::Whole, Next::Close);
+        let text =
+            "503 Service Unavailable: all connections are in use (status.connections); try again";
+        let response = Response::plain(StatusCode::Unavailable, text);
+        self.respond(response, now, unix_time)
     }
 
     const fn expect_response(&mut self, framing: Framing, next: Next) {

@@ -83,10 +83,6 @@ pub const TEXT: &str = "text/plain; charset=utf-8";
 /// The media type of JSON.
 pub const JSON: &str = "application/json";
 
-/// To a connection that there is no room for.
-pub const TOO_MANY: &[u8] =
-    b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
-
 /// How the body of a response ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Framing {

@@ -202,6 +202,40 @@ fn errors_name_the_socket_and_the_remedy() {
     drop(server);
 }
 
+/// Silent clients have taken all places, also those that are kept for the Unix socket.
+#[test]
+fn operator_without_a_place_is_told_so() {
+    let world = World::new();
+    let socket = world.path("status.sock");
+    let shown = socket.to_str().unwrap();
+    let keys = BOTH.replace("SOCKET", shown);
+    let server = world.start(&format!("{keys}connections = 1"));
+    let mut silent: Vec<_> = (0..5).map(|_| Http::local(&socket)).collect();
+    // More than those that are answered politely.
+    for _ in 0..20 {
+        let output = run(&world, &["who"]);
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        let message = text(&output.stderr);
+        assert!(
+            message.contains(&format!(
+                "{shown}: 503 Service Unavailable: all connections"
+            )),
+            "{message}"
+        );
+    }
+    // Over TCP, to a client that has sent its request.
+    for _ in 0..20 {
+        let mut http = Http::connect(listening(&server)[0]);
+        http.send(&b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(20));
+        assert_eq!(http.answer().code, 503);
+    }
+    server.connect().command("NOOP", 200);
+    silent.pop();
+    until("a place", || {
+        run(&world, &["who"]).status.success().then_some(())
+    });
+}
+
 #[test]
 fn only_the_unix_socket_changes_anything() {
     let world = World::new();
