@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use mio::unix::SourceFd;
 use mio::{Interest, Registry};
-use rustix::fs::{AtFlags, CWD, Gid, Mode, OFlags, chownat, open};
+use rustix::fs::{AtFlags, CWD, FlockOperation, Gid, Mode, OFlags, chownat, flock, open};
 use rustix::io::Errno;
 use rustix::net::{self as sys, AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 
@@ -43,9 +43,9 @@ fn set_mode(path: &Path, mode: u32) -> io::Result<()> {
 const NO_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
 
 struct LocalListener {
-    socket: OwnedFd,
-    /// Removed with the listener.
+    /// Removed with the listener, and before its socket is closed: until then no other server replaces it.
     _file: SocketFile,
+    socket: OwnedFd,
     registry: Arc<Registry>,
 }
 
@@ -53,6 +53,43 @@ struct LocalListener {
 struct SocketFile {
     path: PathBuf,
     id: (u64, u64),
+}
+
+/// Held while a socket is created. Otherwise a server that starts at the same time could find it between
+/// bind(2) and listen(2), when it refuses connections as that of a dead server, and replace it.
+struct CreationLock {
+    path: PathBuf,
+    /// Closing it unlocks it.
+    _file: fs::File,
+}
+
+impl CreationLock {
+    /// Does not wait: the server that holds it is about to have the socket.
+    fn take(socket: &Path) -> io::Result<Self> {
+        let mut path = socket.as_os_str().to_owned();
+        path.push(".lock");
+        let path = PathBuf::from(path);
+        let flags = OFlags::CREATE | OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        loop {
+            let file = fs::File::from(open(&path, flags, Mode::RUSR | Mode::WUSR)?);
+            match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+                Err(Errno::WOULDBLOCK) => return Err(io::ErrorKind::AddrInUse.into()),
+                locked => locked?,
+            }
+            // Its last owner may have removed it before it was locked: then others lock another file.
+            let found = file.metadata()?;
+            if id_of(&path).is_ok_and(|id| id == (found.dev(), found.ino())) {
+                return Ok(Self { path, _file: file });
+            }
+        }
+    }
+}
+
+impl Drop for CreationLock {
+    fn drop(&mut self) {
+        // What stays does no harm: its next owner removes it.
+        let _ = fs::remove_file(&self.path);
+    }
 }
 
 /// See [`Network::listen_local`](super::Network::listen_local).
@@ -64,6 +101,7 @@ pub(super) fn listen(
 ) -> io::Result<Box<dyn Listener>> {
     let socket = new_socket()?;
     let address = SocketAddrUnix::new(path)?;
+    let _lock = CreationLock::take(path)?;
     match sys::bind(&socket, &address) {
         Err(Errno::ADDRINUSE) => {
             remove_stale(path, &address)?;
@@ -146,6 +184,7 @@ impl Listener for LocalListener {
 mod tests {
     use std::io::{Read as _, Write as _};
     use std::os::unix::net::{UnixListener, UnixStream};
+    use std::sync::Barrier;
     use std::time::Duration;
 
     use super::*;
@@ -210,6 +249,33 @@ mod tests {
         set_mode(&socket, 0o621).unwrap();
         let mode = fs::metadata(&socket).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o621);
+    }
+
+    /// Each of them finds the socket of a dead one.
+    #[test]
+    fn one_of_the_servers_that_start_at_once_listens() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("socket");
+        for _ in 0..100 {
+            drop(UnixListener::bind(&path).unwrap());
+            let barrier = Barrier::new(4);
+            let start = || {
+                barrier.wait();
+                listen_at(&path)
+            };
+            let listening: Vec<_> = std::thread::scope(|scope| {
+                let servers: Vec<_> = (0..4).map(|_| scope.spawn(start)).collect();
+                servers
+                    .into_iter()
+                    .filter_map(|one| one.join().unwrap().ok())
+                    .collect()
+            });
+            assert_eq!(listening.len(), 1);
+            UnixStream::connect(&path).unwrap();
+            drop(listening);
+            let left: Vec<_> = fs::read_dir(&directory).unwrap().collect();
+            assert!(left.is_empty(), "{left:?}");
+        }
     }
 
     #[test]

@@ -4,12 +4,13 @@
 //! What is served there is the reactor's.
 
 use std::fs;
+use std::io;
 use std::os::unix::fs::FileTypeExt as _;
 
 use rustix::fs::{Access, access};
 
 use super::Error;
-use crate::cause::{self, cause};
+use crate::cause;
 use crate::config::{Config, StatusAddress, directory_of};
 use crate::net::LocalAccess;
 use crate::reactor::{Reactor, StatusPolicy};
@@ -17,6 +18,9 @@ use crate::sandbox::group_id;
 
 /// Whether this build has the service.
 pub(super) const IS_BUILT_IN: bool = true;
+
+/// Why another file is in the way, and what to do.
+const NO_SOCKET: &str = "the file there is no socket: move it away or name another path";
 
 /// Why a start could not listen at a Unix socket of this configuration.
 pub(super) fn failures(config: &Config) -> Vec<String> {
@@ -27,9 +31,7 @@ pub(super) fn failures(config: &Config) -> Vec<String> {
     let sockets = config.status.sockets().filter_map(|path| {
         let (shown, directory) = (path.display(), directory_of(path));
         let why = match fs::symlink_metadata(path) {
-            Ok(found) if !found.file_type().is_socket() => {
-                "there is a file that is no socket".to_owned()
-            }
+            Ok(found) if !found.file_type().is_socket() => NO_SOCKET.to_owned(),
             _ => {
                 let wanted = Access::WRITE_OK | Access::EXEC_OK;
                 let error = access(&directory, wanted).err()?;
@@ -65,7 +67,7 @@ pub(super) fn open(reactor: &mut Reactor, config: &Config) -> Result<(), Error> 
             }
         };
         let opened = opened.map_err(|error| {
-            let why = cause(&error);
+            let why = reason(address, &error);
             Error::Status(format!("cannot listen at {address} (status.listen): {why}"))
         })?;
         shown.push(opened.to_string());
@@ -76,4 +78,21 @@ pub(super) fn open(reactor: &mut Reactor, config: &Config) -> Result<(), Error> 
     });
     log::info!("Serving the status at {}", shown.join(", "));
     Ok(())
+}
+
+fn reason(address: &StatusAddress, error: &io::Error) -> String {
+    match (address, error.kind()) {
+        (StatusAddress::Tcp(address), _) => {
+            let port = format_args!("port {}", address.port());
+            cause::of_listening(error, &port)
+        }
+        (StatusAddress::Unix(_), io::ErrorKind::AlreadyExists) => NO_SOCKET.to_owned(),
+        (StatusAddress::Unix(_), io::ErrorKind::AddrInUse) => {
+            "another server listens there or is starting: stop it or name another path".to_owned()
+        }
+        (StatusAddress::Unix(path), _) => {
+            let wanted = Access::WRITE_OK | Access::EXEC_OK;
+            cause::of_path(error, &directory_of(path), wanted)
+        }
+    }
 }
