@@ -222,8 +222,8 @@ pub use auth::{
 #[cfg(feature = "settings")]
 pub use config::file as config_file;
 pub use config::{
-    Certificate, ClientAuthority, Config, ConfigDraft, DEFAULT_PORT, Origins, SocketMode,
-    StatusAddress, StatusConfig, TlsConfig, TlsDraft, own_names,
+    BadStatusAddress, Certificate, ClientAuthority, Config, ConfigDraft, DEFAULT_PORT, Origins,
+    SocketMode, StatusAddress, StatusConfig, TlsConfig, TlsDraft, own_names,
 };
 pub use helper_process::run_helper_if_requested;
 pub use limits::{Rate, Throttling, Timings};

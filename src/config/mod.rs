@@ -38,7 +38,7 @@ use crate::storage::{CutUploads, Durability, ReplaceFiles, Umask};
 pub(crate) use combinations::overlap;
 pub use draft::ConfigDraft;
 pub use origins::Origins;
-pub use status::{SocketMode, StatusAddress, StatusConfig};
+pub use status::{BadStatusAddress, SocketMode, StatusAddress, StatusConfig};
 pub use tls::{Certificate, ClientAuthority, TlsConfig, TlsDraft, own_names};
 pub use words::Words;
 

@@ -93,24 +93,46 @@ impl fmt::Display for StatusAddress {
     }
 }
 
-/// The text is neither an address with a port nor `unix:` and an absolute path.
+/// The most bytes of the path of a Unix socket: `sun_path` of unix(7), with its NUL.
+const PATH_BYTES: usize = 107;
+
+/// Why a text is no address of the status service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BadStatusAddress;
+pub enum BadStatusAddress {
+    /// It is neither an address with a port nor `unix:` and an absolute path.
+    Neither,
+    /// The path has so many bytes, which are more than the kernel takes.
+    TooLong(usize),
+}
+
+impl fmt::Display for BadStatusAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Neither => f.write_str("it is neither an address with a port nor a Unix socket"),
+            Self::TooLong(bytes) => write!(
+                f,
+                "the path of this Unix socket has {bytes} bytes; write one of at most {PATH_BYTES}, such as \
+                 \"unix:/run/mioftpd/status.sock\""
+            ),
+        }
+    }
+}
 
 impl FromStr for StatusAddress {
     type Err = BadStatusAddress;
 
     fn from_str(text: &str) -> Result<Self, BadStatusAddress> {
-        match text.strip_prefix(UNIX) {
-            Some(path) => {
-                let path = PathBuf::from(path);
-                // It names the same socket wherever the program is started.
-                let is_usable = path.is_absolute() && path.file_name().is_some();
-                is_usable
-                    .then_some(Self::Unix(path))
-                    .ok_or(BadStatusAddress)
-            }
-            None => text.parse().map(Self::Tcp).map_err(|_| BadStatusAddress),
+        let Some(path) = text.strip_prefix(UNIX).map(PathBuf::from) else {
+            let address = text.parse().map(Self::Tcp);
+            return address.map_err(|_| BadStatusAddress::Neither);
+        };
+        // It names the same socket wherever the program is started.
+        if !path.is_absolute() || path.file_name().is_none() {
+            return Err(BadStatusAddress::Neither);
+        }
+        match path.as_os_str().len() {
+            bytes if bytes > PATH_BYTES => Err(BadStatusAddress::TooLong(bytes)),
+            _ => Ok(Self::Unix(path)),
         }
     }
 }
@@ -180,10 +202,14 @@ mod tests {
         ] {
             assert_eq!(
                 text.parse::<StatusAddress>(),
-                Err(BadStatusAddress),
+                Err(BadStatusAddress::Neither),
                 "{text}"
             );
         }
+        let path = |bytes: usize| format!("unix:/{}", "x".repeat(bytes - 1));
+        assert!(path(107).parse::<StatusAddress>().is_ok());
+        let too_long = path(108).parse::<StatusAddress>();
+        assert_eq!(too_long, Err(BadStatusAddress::TooLong(108)));
     }
 
     #[test]

@@ -142,12 +142,25 @@ fn remove_stale(path: &Path, address: &SocketAddrUnix) -> io::Result<()> {
     if !fs::symlink_metadata(path)?.file_type().is_socket() {
         return Err(io::ErrorKind::AlreadyExists.into());
     }
+    if accepts(address)? {
+        return Err(io::ErrorKind::AddrInUse.into());
+    }
+    fs::remove_file(path)
+}
+
+/// Whether a server has this socket.
+fn accepts(address: &SocketAddrUnix) -> io::Result<bool> {
     match sys::connect(&new_socket()?, address) {
-        Err(Errno::CONNREFUSED) => fs::remove_file(path),
         // Its backlog is full.
-        Ok(()) | Err(Errno::AGAIN) => Err(io::ErrorKind::AddrInUse.into()),
+        Ok(()) | Err(Errno::AGAIN) => Ok(true),
+        Err(Errno::CONNREFUSED) => Ok(false),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Whether a server is known to have the socket at this path. The server sees a connection that ends at once.
+pub(crate) fn is_served(path: &Path) -> bool {
+    SocketAddrUnix::new(path).is_ok_and(|address| accepts(&address).unwrap_or(false))
 }
 
 /// Device and inode.

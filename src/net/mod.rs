@@ -12,7 +12,7 @@ mod end_order;
 mod inherited;
 mod listener;
 #[cfg_attr(not(feature = "status"), path = "no_local.rs")]
-mod local;
+pub(crate) mod local;
 mod passive_address;
 mod passive_ports;
 mod sockets;

@@ -66,7 +66,7 @@ pub fn check(config: &Config, now: i64) -> Vec<Finding> {
     addresses.extend(config.tls_listen());
     addresses.extend(config.status.addresses());
     findings.extend(check_addresses(config, &addresses));
-    findings.extend(status::failures(config).into_iter().map(Finding::Failure));
+    findings.extend(status::check(config));
     if config.active_from_default_port {
         findings.extend(check_default_ports(&addresses));
     }

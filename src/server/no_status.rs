@@ -2,13 +2,13 @@
 
 #![allow(clippy::unnecessary_wraps, reason = "the surface of what it replaces")]
 
-use super::Error;
+use super::{Error, Finding};
 use crate::config::Config;
 use crate::reactor::Reactor;
 
 pub(super) const IS_BUILT_IN: bool = false;
 
-pub(super) const fn failures(_: &Config) -> Vec<String> {
+pub(super) const fn check(_: &Config) -> Vec<Finding> {
     Vec::new()
 }
 

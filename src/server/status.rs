@@ -6,13 +6,14 @@
 use std::fs;
 use std::io;
 use std::os::unix::fs::FileTypeExt as _;
+use std::path::Path;
 
 use rustix::fs::{Access, access};
 
-use super::Error;
+use super::{Error, Finding};
 use crate::cause;
 use crate::config::{Config, StatusAddress, directory_of};
-use crate::net::LocalAccess;
+use crate::net::{LocalAccess, local::is_served};
 use crate::reactor::{Reactor, StatusPolicy};
 use crate::sandbox::group_id;
 
@@ -22,27 +23,35 @@ pub(super) const IS_BUILT_IN: bool = true;
 /// Why another file is in the way, and what to do.
 const NO_SOCKET: &str = "the file there is no socket: move it away or name another path";
 
-/// Why a start could not listen at a Unix socket of this configuration.
-pub(super) fn failures(config: &Config) -> Vec<String> {
+/// What `--check` finds about the Unix sockets of this configuration.
+pub(super) fn check(config: &Config) -> Vec<Finding> {
     let group = config.status.group.as_deref().map(group_id);
     let unknown = group
         .and_then(Result::err)
-        .map(|why| format!("status.group: {why}"));
-    let sockets = config.status.sockets().filter_map(|path| {
-        let (shown, directory) = (path.display(), directory_of(path));
-        let why = match fs::symlink_metadata(path) {
-            Ok(found) if !found.file_type().is_socket() => NO_SOCKET.to_owned(),
-            _ => {
-                let wanted = Access::WRITE_OK | Access::EXEC_OK;
-                let error = access(&directory, wanted).err()?;
-                cause::of_path(&error.into(), &directory, wanted)
-            }
-        };
-        Some(format!(
-            "cannot listen at unix:{shown} (status.listen): {why}"
-        ))
-    });
+        .map(|why| Finding::Failure(format!("status.group: {why}")));
+    let sockets = config.status.sockets().filter_map(check_socket);
     sockets.chain(unknown).collect()
+}
+
+fn check_socket(path: &Path) -> Option<Finding> {
+    let (shown, directory) = (path.display(), directory_of(path));
+    let failure = |why: &str| {
+        let text = format!("cannot listen at unix:{shown} (status.listen): {why}");
+        Some(Finding::Failure(text))
+    };
+    match fs::symlink_metadata(path) {
+        Ok(found) if !found.file_type().is_socket() => failure(NO_SOCKET),
+        // A check of the configuration of the running server must not fail.
+        Ok(_) if is_served(path) => Some(Finding::Note(format!(
+            "status.listen: unix:{shown} is in use: unless that is by the server to be restarted, a start \
+             fails; stop the other one or name another path"
+        ))),
+        _ => {
+            let wanted = Access::WRITE_OK | Access::EXEC_OK;
+            let error = access(&directory, wanted).err()?;
+            failure(&cause::of_path(&error.into(), &directory, wanted))
+        }
+    }
 }
 
 /// Listens at the configured addresses, and logs them.

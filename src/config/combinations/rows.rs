@@ -105,6 +105,7 @@ pub(super) const ROWS: &[Row] = rows! {
     UNCLEAN_UPLOADS OverriddenBy [UNCLEAN_NOT_ALLOWED], "those clients may not connect";
 
     // The status service.
+    STATUS_LISTEN ConflictsWith [STATUS_OVERLAPS, STATUS_TWICE], "one process cannot bind both";
     STATUS_REMOTE Needs [STATUS_PUBLIC],
         "whoever connects there sees the names of accounts, files and clients";
     "status.hosts", "status.connections", "status.mode", "status.group", STATUS_PUBLIC

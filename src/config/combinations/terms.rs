@@ -152,6 +152,10 @@ terms! {
     STATUS_REMOTE: "status.listen with an address of the network",
         |f| f.config.status.listen.iter().any(StatusAddress::is_remote);
     STATUS_PUBLIC: "status.public = true", |f| f.config.status.public;
+    STATUS_TWICE: "the same Unix socket twice", |f| {
+        let mut sockets = f.config.status.sockets().enumerate();
+        sockets.any(|(index, one)| f.config.status.sockets().take(index).any(|other| other == one))
+    };
 
     // Limits and time-outs.
     FEWER_CONNECTIONS: "fewer limits.connections",
@@ -208,6 +212,15 @@ pub(super) const TLS_LISTEN_OVERLAPS: Term = addresses(
     "overlapping addresses in tls.listen and listen",
     "overlapping addresses in --tls-listen and --listen",
     |f| overlapping(&f.tls.listen, &f.config.listen),
+);
+pub(super) const STATUS_OVERLAPS: Term = addresses(
+    "overlapping addresses there, in listen or in tls.listen",
+    "",
+    |f| {
+        let own: Vec<_> = f.config.status.addresses().collect();
+        let others: Vec<_> = listened(f).collect();
+        overlapping(&own, &others)
+    },
 );
 const NOT_UNICAST: &str = "an address that is not unicast";
 pub(super) const LISTEN_NOT_UNICAST: Term =

@@ -14,7 +14,7 @@ use super::entry::RawValue;
 use super::show::Show;
 use super::units;
 use crate::auth::Cidr;
-use crate::config::{SocketMode, StatusAddress, Words, read_ports};
+use crate::config::{BadStatusAddress, SocketMode, StatusAddress, Words, read_ports};
 use crate::logging::Syslog;
 use crate::net::{PassiveHost, PassiveHostError};
 use crate::protocol::charset::{self, Charset};
@@ -259,7 +259,11 @@ text! {
     Umask: "permissions in octal such as \"027\"", |_| ValueError::Mismatch;
     SocketMode: "permissions in octal such as \"0660\"", |_| ValueError::Mismatch;
     StatusAddress: "addresses such as [\"127.0.0.1:9121\", \"unix:/run/mioftpd/status.sock\"]; the path of a \
-        socket begins with /", |_| ValueError::Mismatch;
+        socket begins with /",
+        |error| match error {
+            BadStatusAddress::Neither => ValueError::Mismatch,
+            BadStatusAddress::TooLong(_) => because(error),
+        };
     RunAs: "\"USER\" or \"USER:GROUP\"", |()| ValueError::Mismatch;
     SocketAddr: "addresses with ports such as [\"127.0.0.1:21000\", \"[::1]:21000\"]",
         |_| ValueError::Mismatch;

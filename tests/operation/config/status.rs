@@ -30,6 +30,14 @@ fn service_listens_at_addresses_and_unix_sockets() {
         )),
         "{message}"
     );
+    // Nor does a check of its configuration fail.
+    let output = world.run(&["--check"]);
+    assert!(output.status.success(), "{output:?}");
+    let message = text(&output.stderr);
+    assert!(
+        message.contains(&format!("note: status.listen: {unix} is in use: ")),
+        "{message}"
+    );
     server.wait_for_log("Sandbox: ");
     drop(server);
     assert!(socket.exists());
@@ -138,6 +146,29 @@ fn unusable_sockets_are_found_beforehand() {
             let message = text(&output.stderr);
             let shown = format!("cannot listen at unix:{} (status.listen): ", path.display());
             assert!(message.contains(&shown), "{message}");
+            assert!(message.contains(why), "{message}");
+        }
+    }
+    let long = format!("unix:/{}", "x".repeat(107));
+    for (list, why) in [
+        (
+            format!("\"{long}\""),
+            "config.toml:4:10: status.listen: the path of this Unix socket has 108 bytes; write one",
+        ),
+        (
+            "\"unix:/s\", \"unix:/s\"".to_owned(),
+            "config.toml:4:1: status.listen cannot be used with the same Unix socket twice: one process",
+        ),
+        (
+            "\"127.0.0.1:9\", \"127.0.0.1:9\"".to_owned(),
+            "(127.0.0.1:9 and 127.0.0.1:9): one process cannot bind both",
+        ),
+    ] {
+        world.write(&format!("[status]\nlisten = [{list}]"));
+        for arguments in [&["--check"][..], &[]] {
+            let output = world.run(arguments);
+            assert_eq!(output.status.code(), Some(2), "{output:?}");
+            let message = text(&output.stderr);
             assert!(message.contains(why), "{message}");
         }
     }

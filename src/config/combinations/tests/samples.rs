@@ -117,6 +117,12 @@ pub(super) const SAMPLES: &[Sample] = samples! {
         ["listen = ['127.0.0.1:21', '224.0.0.1:21']"];
     "tls.listen cannot be used with an address that is not unicast ([ff02::1]:990)": WRITER_TLS,
         ["tls.listen = ['[ff02::1]:990']"];
+    "status.listen cannot be used with overlapping addresses there, in listen or in tls.listen \
+        ([::1]:21 and [::1]:21)": WRITER, ["status.listen = ['[::1]:21', '[::1]:21']"];
+    "status.listen cannot be used with overlapping addresses there, in listen or in tls.listen \
+        ([::]:21 and [::1]:21)": WRITER, ["status.listen = '[::1]:21'", "listen = '[::]:21'"];
+    "status.listen cannot be used with the same Unix socket twice": WRITER,
+        ["status.listen = ['unix:/s', 'unix:/t', 'unix://s']"];
     "status.listen with an address of the network needs status.public = true": WRITER,
         ["status.listen = ['127.0.0.1:1', '0.0.0.0:2']"], "status.public = true";
     "status.hosts has no effect without status.listen": WRITER, ["status.hosts = ['a']"],
