@@ -1,109 +1,12 @@
 //! `--trace`: the file is a trace that a viewer accepts, and has what the server did, without secrets.
 
-use std::collections::{BTreeMap, BTreeSet};
+pub(crate) mod format;
+
 use std::fs;
 use std::path::Path;
 
-use serde_json::Value;
-
 use crate::support::{Control, Server, Starter};
-
-/// A track: a process and a thread.
-type Track = (u64, u64);
-
-/// A trace whose form has been checked.
-struct Trace {
-    text: String,
-    /// The names of tracks.
-    names: BTreeMap<Track, String>,
-    /// The names of what happened on a track, in its order.
-    events: BTreeMap<Track, Vec<String>>,
-    jobs: usize,
-    /// Arrows, by the tracks of their ends.
-    arrows: BTreeSet<(Track, Track)>,
-}
-
-/// Reads a file strictly: what a viewer would repair or ignore fails.
-fn read(file: &Path) -> Trace {
-    let text = fs::read_to_string(file).unwrap();
-    let json: Value = serde_json::from_str(&text).unwrap();
-    let (mut names, mut events) = (BTreeMap::new(), BTreeMap::<Track, Vec<String>>::new());
-    let (mut open, mut last) = (BTreeMap::<Track, Vec<String>>::new(), BTreeMap::new());
-    let (mut ends, mut jobs) = (BTreeMap::<u64, [Option<Track>; 2]>::new(), 0);
-    for event in json["traceEvents"].as_array().unwrap() {
-        let number = |key: &str| event[key].as_u64().unwrap();
-        let track = (number("pid"), number("tid"));
-        let phase = event["ph"].as_str().unwrap();
-        let name = event["name"].as_str();
-        if phase == "M" {
-            let name = event["args"]["name"].as_str();
-            names.extend(name.map(|name| (track, name.to_owned())));
-            continue;
-        }
-        let at = event["ts"].as_f64().unwrap();
-        let before = last.insert(track, at).unwrap_or(0.0);
-        assert!(before <= at, "{event} is before {before}");
-        let stack = open.entry(track).or_default();
-        let shown = events.entry(track).or_default();
-        match phase {
-            "B" => stack.push(name.unwrap().to_owned()),
-            "E" => assert!(stack.pop().is_some(), "{event} ends nothing"),
-            "i" => assert_eq!(event["s"], "t"),
-            "X" => {
-                assert!(event["dur"].as_f64().unwrap() >= 0.0);
-                jobs += 1;
-            }
-            "s" | "f" => {
-                let end = &mut ends.entry(number("id")).or_default()[usize::from(phase == "f")];
-                assert_eq!(end.replace(track), None, "{event} is there twice");
-                assert_eq!(event["bp"] == "e", phase == "f");
-                continue;
-            }
-            other => panic!("a phase {other}"),
-        }
-        shown.extend(name.map(str::to_owned));
-    }
-    assert!(open.values().all(Vec::is_empty), "not ended: {open:?}");
-    for track in events.keys() {
-        assert!(names.contains_key(track), "{track:?} has no name");
-    }
-    let both = |(id, [from, to]): (u64, [Option<Track>; 2])| {
-        (
-            from.unwrap_or_else(|| panic!("{id}")),
-            to.unwrap_or_else(|| panic!("{id}")),
-        )
-    };
-    let arrows = ends.into_iter().map(both).collect();
-    Trace {
-        text,
-        names,
-        events,
-        jobs,
-        arrows,
-    }
-}
-
-impl Trace {
-    fn on(&self, name: &str) -> Vec<&str> {
-        let track = self.names.iter().find(|(_, named)| *named == name);
-        let (track, _) = track.unwrap_or_else(|| panic!("{name}: {:?}", self.names));
-        self.events[track].iter().map(String::as_str).collect()
-    }
-
-    /// The track of the event loop, and whether there are arrows from it to workers and back.
-    fn has_arrows(&self) -> bool {
-        let is_loop = |track: &Track| self.names[track] == "event loop";
-        let there = self
-            .arrows
-            .iter()
-            .any(|(from, to)| is_loop(from) && !is_loop(to));
-        there
-            && self
-                .arrows
-                .iter()
-                .any(|(from, to)| !is_loop(from) && is_loop(to))
-    }
-}
+use format::Trace;
 
 /// The words that clients send, and which are in no trace unless names are.
 const SECRET: &str = "open-sesame";
@@ -152,7 +55,7 @@ fn trace_has_commands_jobs_and_arrows() {
     let address = visit(&server);
     server.terminate();
     assert!(server.wait().success());
-    let trace = read(&file);
+    let trace = Trace::read(&file);
     let commands = trace.on(&format!("{address} commands"));
     let verbs: Vec<_> = commands
         .iter()
@@ -160,6 +63,7 @@ fn trace_has_commands_jobs_and_arrows() {
         .collect();
     assert_eq!(verbs[..2], [&"USER", &"PASS"]);
     assert_eq!(commands.iter().filter(|name| **name == "RETR").count(), 4);
+    assert_eq!(commands.iter().filter(|name| **name == "LIST").count(), 1);
     assert_eq!(commands.iter().filter(|name| **name == "150").count(), 5);
     assert_eq!(*verbs.last().unwrap(), &"QUIT");
     assert_eq!(commands[0], "220");
@@ -181,8 +85,16 @@ fn trace_has_commands_jobs_and_arrows() {
     for name in ["poll", "iteration", "control", "listen socket ready"] {
         assert!(of_loop.contains(&name), "{name}");
     }
-    assert!(trace.jobs > 0 && trace.on("storage 1").contains(&"slice"));
-    assert!(trace.has_arrows());
+    assert!(trace.whole_jobs() > 5 && trace.on("storage 1").contains(&"slice"));
+    for track in trace.names.values() {
+        let (kind, of) = track.split_once(' ').unwrap();
+        assert!(
+            track == "event loop"
+                || ["storage", "login"].contains(&kind) && of.parse::<u8>().is_ok()
+                || kind == address && ["commands", "turns"].contains(&of),
+            "{track}"
+        );
+    }
     for word in [SECRET, NAME, "ann\""] {
         assert!(!trace.text.contains(word), "{word}");
     }
@@ -200,7 +112,7 @@ fn names_are_recorded_by_option_and_passwords_never() {
     other.expect(500);
     server.ask_for_summary();
     server.wait_for_log("Wrote the trace");
-    let trace = read(&file);
+    let trace = Trace::read(&file);
     let commands = trace.on(&format!("{address} commands"));
     assert!(commands.contains(&&*format!("RETR {NAME}")), "{commands:?}");
     assert!(commands.contains(&"USER ann") && commands.contains(&"PASS"));
@@ -212,7 +124,7 @@ fn names_are_recorded_by_option_and_passwords_never() {
     other.expect(421);
     other.close();
     assert!(server.wait().success());
-    let trace = read(&file);
+    let trace = Trace::read(&file);
     assert_eq!(trace.on(&format!("{address} commands")), ["NOOP", "421"]);
 }
 
