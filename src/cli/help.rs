@@ -18,7 +18,7 @@ Usage: mioftpd [OPTIONS] [DIR]",
     only(
         cfg!(feature = "status"),
         "
-       mioftpd who [--json] | kick ID | drain | reload  [--config FILE | --status SOCKET]",
+       mioftpd who [--json] | kick ID | drain | reload | trace [--seconds N] [--names] [--output FILE]",
     ),
     "
 
@@ -27,8 +27,8 @@ Usage: mioftpd [OPTIONS] [DIR]",
     only(
         cfg!(feature = "status"),
         "
-  who, kick, drain, reload  List the sessions of a running server, end one, stop it gracefully,
-       have it read its configuration: over its Unix socket (status.listen)",
+  who, kick, drain, reload, trace  List the sessions of a running server, end one, stop it gracefully, have
+       it read its configuration, record its event loop: at --status SOCKET, or that of --config FILE",
     ),
     "
 

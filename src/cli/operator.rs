@@ -1,16 +1,19 @@
-//! The commands for a running server: `who`, `kick`, `drain` and `reload`, over the Unix socket of its status
-//! service.
+//! The commands for a running server: `who`, `kick`, `drain`, `reload` and `trace`, over the Unix socket of
+//! its status service.
 //!
 //! It parses their arguments and carries them out. It blocks, which a command may.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::fs::OpenOptions;
 use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use lexopt::prelude::*;
 use mioftpd::internals::cause::cause;
+use mioftpd::internals::limits::status::{TRACE_SECONDS, TRACE_TIME};
 
 use super::Failure;
 use super::layers::read;
@@ -21,8 +24,8 @@ const SOCKET: &str = "/run/mioftpd/status.sock";
 /// How long the server may take for each step of its answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The longest answer that is read.
-const ANSWER_BYTES: u64 = 16 * 1024 * 1024;
+/// The longest answer that is read: a trace has at most 65,536 records, which take less than 1 KiB each.
+const ANSWER_BYTES: u64 = 64 * 1024 * 1024;
 
 /// A command for a running server.
 pub(crate) struct Operation {
@@ -30,6 +33,10 @@ pub(crate) struct Operation {
     request: String,
     accept: &'static str,
     socket: PathBuf,
+    /// How long the server does what it is asked for before it answers.
+    time: Duration,
+    /// Where the answer is written to, if not to standard output.
+    output: Option<PathBuf>,
 }
 
 impl Operation {
@@ -45,10 +52,15 @@ impl Operation {
             "kick" => "DELETE /sessions/",
             "drain" => "POST /drain",
             "reload" => "POST /reload",
+            "trace" => "POST /trace?",
             _ => return Ok(None),
         };
         let (mut request, mut accept, mut id, mut socket) =
             (target.to_owned(), "text/plain", None, None);
+        let (mut time, mut output) = (Duration::ZERO, None);
+        if name == "trace" {
+            time = TRACE_TIME;
+        }
         while let Some(argument) = parser.next()? {
             match argument {
                 Long("json") if name == "who" => accept = "application/json",
@@ -56,21 +68,29 @@ impl Operation {
                 Short('c') | Long("config") => {
                     socket = Some(configured(Path::new(&parser.value()?))?);
                 }
+                Long("seconds") if name == "trace" => time = seconds(&parser.value()?)?,
+                Long("names") if name == "trace" => request.push_str("names=1&"),
+                Long("output") if name == "trace" => output = Some(parser.value()?.into()),
                 Value(text) if name == "kick" && id.is_none() => id = Some(text),
                 other => return Err(other.unexpected().into()),
             }
         }
         if name == "kick" {
             request.push_str(&id_of(id)?);
+        } else if name == "trace" {
+            request.push_str("seconds=");
+            request.push_str(&time.as_secs().to_string());
         }
         Ok(Some(Self {
             request,
             accept,
             socket: socket.unwrap_or_else(|| SOCKET.into()),
+            time,
+            output,
         }))
     }
 
-    /// Carries it out, and prints the answer.
+    /// Carries it out, and prints the answer or writes it to its file.
     ///
     /// # Errors
     /// The reason in words.
@@ -90,24 +110,29 @@ impl Operation {
                      --status PATH names another"
                 )
             })?;
-        let answer = String::from_utf8_lossy(&answer);
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_default();
+        let (head, body) = parts(&answer);
+        if !head.ends_with(&format!("\r\nContent-Length: {}", body.len())) {
+            return Err(format!(
+                "{socket}: no answer, or not all of it; the server may have stopped"
+            ));
+        }
         let code = head.split(' ').nth(1).unwrap_or_default();
         if !code.starts_with('2') {
-            let body = if body.is_empty() {
-                "no answer"
-            } else {
-                body.trim_end()
-            };
-            return Err(format!("{socket}: {body}"));
+            let body = String::from_utf8_lossy(body);
+            return Err(format!("{socket}: {}", body.trim_end()));
         }
-        let end = if body.ends_with('\n') { "" } else { "\n" };
-        write!(io::stdout(), "{body}{end}").map_err(|error| cause(&error).to_string())
+        match &self.output {
+            None => print(body).map_err(|error| cause(&error).to_string()),
+            Some(path) => {
+                let saved = save(body, path);
+                saved.map_err(|error| format!("--output {}: {}", path.display(), cause(&error)))
+            }
+        }
     }
 
     fn exchange(&self, request: &str) -> io::Result<Vec<u8>> {
         let mut stream = UnixStream::connect(&self.socket)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_read_timeout(Some(self.time + PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
         let sent = stream.write_all(request.as_bytes());
         let mut answer = Vec::new();
@@ -119,6 +144,43 @@ impl Operation {
         }
         Ok(answer)
     }
+}
+
+/// The header of an answer, and its body.
+fn parts(answer: &[u8]) -> (String, &[u8]) {
+    const END: &[u8] = b"\r\n\r\n";
+    let at = answer.windows(END.len()).position(|bytes| bytes == END);
+    let (head, rest) = answer.split_at(at.unwrap_or(answer.len()));
+    let body = rest.get(END.len()..).unwrap_or_default();
+    (String::from_utf8_lossy(head).into_owned(), body)
+}
+
+fn print(body: &[u8]) -> io::Result<()> {
+    let mut output = io::stdout().lock();
+    output.write_all(body)?;
+    if !body.ends_with(b"\n") {
+        output.write_all(b"\n")?;
+    }
+    output.flush()
+}
+
+/// Writes a file that only its owner can read: it has the addresses of clients.
+fn save(body: &[u8], path: &Path) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    let options = options.write(true).create(true).truncate(true).mode(0o600);
+    options.open(path)?.write_all(body)
+}
+
+/// For how long to record.
+fn seconds(text: &OsStr) -> Result<Duration, Failure> {
+    let number = text.to_str().and_then(|text| text.parse().ok());
+    let number = number.filter(|number| TRACE_SECONDS.contains(number));
+    number.map(Duration::from_secs).ok_or_else(|| {
+        let text = text.display();
+        Failure::Invalid(format!(
+            "--seconds: invalid value '{text}'; use a number from 1 to 60"
+        ))
+    })
 }
 
 /// The id of a session, which is hexadecimal.

@@ -2,6 +2,7 @@
 //!
 //! They bound its memory (connections, requests, responses) and what it takes of the event loop.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 /// The request line and the header of a request, in bytes: as other servers allow.
@@ -58,6 +59,15 @@ pub const STATUS_TURNS_PER_PASS: usize = 2;
 
 /// Status connections that are accepted in an iteration of the event loop.
 pub const STATUS_ACCEPTS_PER_PASS: usize = 2;
+
+/// How long a trace may be recorded for a client, in seconds. The ring holds some seconds of a busy loop.
+pub const TRACE_SECONDS: RangeInclusive<u64> = 1..=60;
+
+/// How long it is unless the client says so.
+pub const TRACE_TIME: Duration = Duration::from_secs(5);
+
+/// Pieces of a trace that wait for their client, of up to 8 KiB: the thread that makes them waits, too.
+pub const PIECES_QUEUED: usize = 8;
 
 /// Sessions that a response lists; it has the number of the others.
 pub const SESSIONS_LISTED: usize = 500;

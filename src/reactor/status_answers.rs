@@ -23,6 +23,13 @@ pub(super) struct Snapshot {
     response: Response,
 }
 
+/// What a call comes to.
+pub(super) enum Answer {
+    Ready(Response, Afterwards),
+    /// The response is made by a thread, until then at the latest.
+    Deferred(Instant),
+}
+
 /// What is to be done once the response is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Afterwards {
@@ -32,27 +39,27 @@ pub(super) enum Afterwards {
 }
 
 impl Reactor {
-    pub(super) fn answer(&mut self, call: Call) -> (Response, Afterwards) {
+    pub(super) fn answer(&mut self, client: Key, call: Call) -> Answer {
         let now = self.context.now;
         if let Some(snapshot) = self.status.snapshot.as_ref()
             && snapshot.call == call
             && now - snapshot.made < SNAPSHOT_TIME
         {
-            return (snapshot.response.clone(), Afterwards::Nothing);
+            return Answer::Ready(snapshot.response.clone(), Afterwards::Nothing);
         }
         let is_counted = matches!(call, Call::Metrics(_) | Call::Stats);
-        let (response, afterwards) = self.make(call.clone());
-        if is_counted {
+        let answer = self.make(client, call.clone());
+        if is_counted && let Answer::Ready(response, _) = &answer {
             self.status.snapshot = Some(Snapshot {
                 call,
                 made: now,
                 response: response.clone(),
             });
         }
-        (response, afterwards)
+        answer
     }
 
-    fn make(&mut self, call: Call) -> (Response, Afterwards) {
+    fn make(&mut self, client: Key, call: Call) -> Answer {
         let response = match call {
             Call::Page => Response {
                 fields: PAGE_POLICY,
@@ -85,20 +92,17 @@ impl Reactor {
             Call::Drain => {
                 let text =
                     "The server accepts no connections and stops once its transfers have ended";
-                return (
-                    Response::plain(StatusCode::Accepted, text),
-                    Afterwards::Drain,
-                );
+                let response = Response::plain(StatusCode::Accepted, text);
+                return Answer::Ready(response, Afterwards::Drain);
             }
             Call::Reload => {
                 let text = "The configuration is read again; the log has the result";
-                return (
-                    Response::plain(StatusCode::Accepted, text),
-                    Afterwards::Reload,
-                );
+                let response = Response::plain(StatusCode::Accepted, text);
+                return Answer::Ready(response, Afterwards::Reload);
             }
+            Call::Trace(trace) => return self.record_for(client, trace),
         };
-        (response, Afterwards::Nothing)
+        Answer::Ready(response, Afterwards::Nothing)
     }
 
     pub(super) fn act(&mut self, afterwards: Afterwards) {

@@ -12,7 +12,7 @@ use std::path::Path;
 use super::Reactor;
 use super::backlog::Backlog;
 use super::socket_role::SocketRole;
-use super::status_answers::{Afterwards, Snapshot};
+use super::status_answers::{Afterwards, Answer, Snapshot};
 use crate::cause::of_accepting;
 use crate::clock::Instant;
 use crate::event_loop::{Key, MAX_SLOTS, Readiness, RunQueue, Slots, Timers, Token};
@@ -22,6 +22,10 @@ use crate::limits::status::{
 };
 use crate::net::{Listener, LocalAccess, Registration};
 use crate::status::{About, StatusConnection, StatusTurn};
+
+mod trace_request;
+
+use trace_request::TraceRequest;
 
 /// The number of the first listener of the service.
 const FIRST_LISTENER: usize = MAX_SLOTS / 2;
@@ -43,6 +47,7 @@ pub(super) struct StatusService {
     pub(super) snapshot: Option<Snapshot>,
     /// Only while a client is sent updates.
     next_update: Option<Instant>,
+    trace: TraceRequest,
 }
 
 /// What the configuration says of the service.
@@ -80,6 +85,7 @@ impl StatusService {
             about: About::this_program(unix_time),
             snapshot: None,
             next_update: None,
+            trace: TraceRequest::None,
         }
     }
 
@@ -96,6 +102,7 @@ impl StatusService {
         accepts
             .chain(self.timers.next())
             .chain(self.next_update)
+            .chain(self.trace.wakes_at())
             .min()
     }
 
@@ -257,6 +264,7 @@ impl Reactor {
     /// The last step of an iteration: deadlines, turns, connections and updates of the status service.
     pub(super) fn run_status(&mut self) {
         let now = self.context.now;
+        self.advance_trace();
         if self.status.wakes_at(now).is_none_or(|at| at > now) {
             return;
         }
@@ -316,11 +324,17 @@ impl Reactor {
         let mut turn = connection.turn(now, unix_time, &self.status.policy.hosts);
         let mut afterwards = Afterwards::Nothing;
         if let StatusTurn::Call(call) = turn {
-            let (response, then) = self.answer(call);
-            afterwards = then;
-            turn = match self.status.connections.get_mut(key) {
-                Some(connection) => connection.respond(response, now, unix_time),
-                None => StatusTurn::Closed,
+            let answer = self.answer(key, call);
+            turn = match (self.status.connections.get_mut(key), answer) {
+                (Some(connection), Answer::Ready(response, then)) => {
+                    afterwards = then;
+                    connection.respond(response, now, unix_time)
+                }
+                (Some(connection), Answer::Deferred(until)) => {
+                    connection.defer(until);
+                    StatusTurn::Done
+                }
+                (None, _) => StatusTurn::Closed,
             };
             let is_streaming = |one: &StatusConnection| one.is_streaming();
             if self.status.connections.get(key).is_some_and(is_streaming) {

@@ -336,6 +336,7 @@ impl Server {
         if self.reactor.take_report() || !self.reactor.is_running() {
             self.trace.write(&mut self.reactor);
         }
+        trace_file::answer(&mut self.reactor);
         let stops = self.handle.stops.load(Ordering::Acquire);
         while self.stops_seen != stops {
             self.stops_seen = self.stops_seen.wrapping_add(1);

@@ -13,6 +13,8 @@ pub(super) const IS_BUILT_IN: bool = false;
 
 pub(super) struct TraceFile(());
 
+pub(super) const fn answer(_: &mut Reactor) {}
+
 impl TraceFile {
     pub(super) const fn start(_: &Config, _: &mut Reactor) -> Self {
         Self(())

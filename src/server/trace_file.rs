@@ -1,4 +1,5 @@
-//! The file that traces of the event loop are written to: at the end, and at SIGUSR1.
+//! The file that traces of the event loop are written to: at the end, and at SIGUSR1. Also the threads that
+//! write traces for clients of the status service.
 //!
 //! The loop gives its ring away and goes on with a new one; a thread of its own writes the file, under a
 //! temporary name that is renamed when it is complete. It must not know what a trace has.
@@ -74,18 +75,28 @@ impl TraceFile {
         };
         reactor.start_trace(self.settings());
         let member = self.writing.add();
-        let thread = thread::Builder::new().name("trace".to_owned());
-        let started = thread.stack_size(THREAD_STACK_BYTES).spawn(move || {
+        spawn(move || {
             let _member = member;
             match write(&trace, &path) {
                 Ok(()) => log::info!("Wrote the trace {}", path.display()),
                 Err(error) => log::error!("{}", why(&error, &path)),
             }
         });
-        if let Err(error) = started {
-            let error = cause(&error);
-            log::error!("Cannot start a thread that writes the trace: {error}");
-        }
+    }
+}
+
+/// Has a trace written for the client that has asked for it. An exit does not wait for that.
+pub(super) fn answer(reactor: &mut Reactor) {
+    if let Some(job) = reactor.next_trace() {
+        spawn(move || job.run());
+    }
+}
+
+fn spawn(work: impl FnOnce() + Send + 'static) {
+    let thread = thread::Builder::new().name("trace".to_owned());
+    if let Err(error) = thread.stack_size(THREAD_STACK_BYTES).spawn(work) {
+        let error = cause(&error);
+        log::error!("Cannot start a thread that writes the trace: {error}");
     }
 }
 

@@ -6,6 +6,7 @@
 
 use std::io;
 
+use super::piecewise::{Arrival, Pieces};
 use super::request::{HttpRequest, Method, parse};
 use super::response::{Framing, Response, StatusCode};
 use super::route::{Call, Place, route};
@@ -25,8 +26,10 @@ const READ_BYTES: usize = 4096;
 ///   Reading ──request──▶ Responding ──┬─ sent, kept ─────▶ Reading
 ///      │                     ▲        ├─ sent, closed ───▶ Lingering ──end, deadline──▶ closed
 ///      └──error, deadline────┘        └─ sent, a stream ─▶ Streaming ──end, stall─────▶ closed
+///
+///   Responding ──made elsewhere──▶ Deferred ──begun──▶ Arriving ──the last piece──▶ Responding
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 enum State {
     /// A request is incomplete, or none has begun.
     Reading,
@@ -34,6 +37,10 @@ enum State {
     Responding(Next),
     /// Updates are sent; input is discarded.
     Streaming,
+    /// The response, which is the last one, is not there yet; input is discarded.
+    Deferred,
+    /// It comes in pieces, each of which is sent before the next is taken; input is discarded.
+    Arriving(Arrival),
     /// The last response is sent. Input is discarded: closing with unread input would reset the connection,
     /// and that can destroy the response.
     Lingering,
@@ -124,14 +131,22 @@ impl StatusConnection {
         )
     }
 
+    /// Whether its response is made elsewhere, and it is still there to take it.
+    pub const fn is_deferred(&self) -> bool {
+        matches!(self.state, State::Deferred | State::Arriving(_))
+    }
+
     /// Whether it is runnable.
     pub const fn wants_turn(&self) -> bool {
         let has_output = self.sent < self.output.len();
-        match self.state {
+        match &self.state {
             State::Reading => self.is_unparsed || self.ready.readable,
             State::Responding(_) => has_output && self.ready.writable,
             State::Streaming => self.ready.readable || has_output && self.ready.writable,
-            State::Lingering => self.ready.readable,
+            State::Arriving(arrival) => {
+                self.ready.readable || (has_output || arrival.is_woken) && self.ready.writable
+            }
+            State::Deferred | State::Lingering => self.ready.readable,
         }
     }
 
@@ -141,7 +156,11 @@ impl StatusConnection {
             State::Reading => return self.read_request(now, unix_time, names),
             State::Responding(_) => self.flush(now),
             State::Streaming => self.discard().and_then(|()| self.flush(now)),
-            State::Lingering => self.discard(),
+            State::Arriving(_) => self
+                .discard()
+                .and_then(|()| self.take_piece(unix_time))
+                .and_then(|()| self.flush(now)),
+            State::Deferred | State::Lingering => self.discard(),
         };
         done.map_or(StatusTurn::Closed, |()| StatusTurn::Done)
     }
@@ -203,7 +222,7 @@ impl StatusConnection {
         self.respond(response, now, unix_time)
     }
 
-    const fn expect_response(&mut self, framing: Framing, next: Next) {
+    fn expect_response(&mut self, framing: Framing, next: Next) {
         self.framing = framing;
         self.state = State::Responding(next);
     }
@@ -258,16 +277,48 @@ impl StatusConnection {
             }
             _ => {}
         }
-        let keeps_alive = self.state == State::Responding(Next::Keep);
+        let keeps_alive = matches!(self.state, State::Responding(Next::Keep));
         response.write(&mut self.output, unix_time, self.framing, keeps_alive);
         self.deadline = Some(now + RESPONSE_STALL);
         self.flush(now)
             .map_or(StatusTurn::Closed, |()| StatusTurn::Done)
     }
 
+    /// The response to the call is made elsewhere, until then at the latest, and is the last one.
+    pub fn defer(&mut self, until: Instant) {
+        (self.state, self.deadline) = (State::Deferred, Some(until));
+    }
+
+    /// The deferred response comes in these pieces.
+    pub fn begin_arrival(&mut self, pieces: Pieces, now: Instant) {
+        self.state = State::Arriving(Arrival::new(pieces));
+        self.deadline = Some(now + RESPONSE_STALL);
+    }
+
+    /// There may be another piece.
+    pub const fn wake(&mut self) {
+        if let State::Arriving(arrival) = &mut self.state {
+            arrival.is_woken = true;
+        }
+    }
+
+    /// Takes a piece once the one before is sent.
+    fn take_piece(&mut self, unix_time: i64) -> Result<(), ()> {
+        let State::Arriving(arrival) = &mut self.state else {
+            return Ok(());
+        };
+        if self.sent < self.output.len() {
+            return Ok(());
+        }
+        if arrival.take(&mut self.output, unix_time)? {
+            self.state = State::Responding(Next::Close);
+        }
+        Ok(())
+    }
+
     /// Sends an update to a client that has taken the one before; another one misses it.
     pub fn update(&mut self, bytes: &[u8], now: Instant) -> StatusTurn {
-        if self.state != State::Streaming || self.sent < self.output.len() {
+        if !matches!(self.state, State::Streaming) || self.sent < self.output.len() {
             return StatusTurn::Done;
         }
         self.output.extend_from_slice(bytes);
@@ -301,9 +352,14 @@ impl StatusConnection {
     }
 
     fn all_sent(&mut self, now: Instant) {
-        let State::Responding(next) = self.state else {
-            self.deadline = None;
-            return;
+        let next = match self.state {
+            State::Responding(next) => next,
+            // The next piece has its time.
+            State::Arriving(_) => return,
+            _ => {
+                self.deadline = None;
+                return;
+            }
         };
         (self.state, self.deadline) = match next {
             Next::Keep if self.input.is_empty() => (State::Reading, Some(now + KEEP_ALIVE_TIME)),
@@ -315,8 +371,9 @@ impl StatusConnection {
                 (State::Lingering, Some(now + STATUS_LINGER))
             }
         };
-        self.is_unparsed = self.state == State::Reading && !self.input.is_empty();
-        if self.state != State::Reading || self.input.is_empty() {
+        let is_reading = matches!(self.state, State::Reading);
+        self.is_unparsed = is_reading && !self.input.is_empty();
+        if !self.is_unparsed {
             self.input = Vec::new();
         }
     }
@@ -324,7 +381,7 @@ impl StatusConnection {
     /// The deadline has come.
     pub fn expire(&mut self, now: Instant, unix_time: i64) -> StatusTurn {
         self.deadline = None;
-        if self.state == State::Reading && !self.input.is_empty() {
+        if matches!(self.state, State::Reading) && !self.input.is_empty() {
             self.expect_response(Framing::Whole, Next::Close);
             return self.respond(Response::of(StatusCode::RequestTimeout), now, unix_time);
         }

@@ -9,6 +9,7 @@ mod connection;
 mod json;
 pub mod openmetrics;
 mod page;
+mod piecewise;
 mod quantity;
 pub mod request;
 pub mod response;
@@ -19,7 +20,8 @@ pub use about::About;
 pub use connection::{StatusConnection, StatusTurn};
 pub use json::{stats, times};
 pub use page::{PAGE_POLICY, page};
-pub use route::Call;
+pub use piecewise::{Piece, Pieces, TraceJob};
+pub use route::{Call, TraceCall};
 
 use std::time::Duration;
 

@@ -44,6 +44,8 @@ pub struct HttpRequest<'a> {
     pub method: Method,
     /// Of the target, without its query.
     pub path: &'a str,
+    /// What follows its question mark; empty without one.
+    pub query: &'a str,
     /// The host that the client connected to, as it says; none in HTTP/1.0.
     pub host: Option<&'a str>,
     /// The media types that it accepts.
@@ -78,7 +80,7 @@ pub fn parse(input: &[u8]) -> Result<Option<HttpRequest<'_>>, StatusCode> {
     };
     let is_old = head.version == Some(0);
     let method = method(head.method.unwrap_or_default())?;
-    let (authority, path) = split_target(head.path.unwrap_or_default())?;
+    let (authority, path, query) = split_target(head.path.unwrap_or_default())?;
     if path == "*" && method != Method::Other {
         return Err(StatusCode::BadRequest);
     }
@@ -95,6 +97,7 @@ pub fn parse(input: &[u8]) -> Result<Option<HttpRequest<'_>>, StatusCode> {
     Ok((input.len() >= length).then_some(HttpRequest {
         method,
         path,
+        query,
         host,
         accept: fields.accept,
         initiator: fields.initiator(),
@@ -115,8 +118,9 @@ fn method(name: &str) -> Result<Method, StatusCode> {
     })
 }
 
-/// The authority, if the target has one, and the path, or `*` for the server itself. RFC 9112 §3.2.
-fn split_target(target: &str) -> Result<(Option<&str>, &str), StatusCode> {
+/// The authority, if the target has one, the path, or `*` for the server itself, and the query. RFC 9112
+/// §3.2.
+fn split_target(target: &str) -> Result<(Option<&str>, &str, &str), StatusCode> {
     let (authority, path) = match target.strip_prefix("http://") {
         Some(rest) => {
             let at = rest.find(['/', '?']).unwrap_or(rest.len());
@@ -128,8 +132,8 @@ fn split_target(target: &str) -> Result<(Option<&str>, &str), StatusCode> {
     if !path.starts_with(['/', '?']) && target != "*" {
         return Err(StatusCode::BadRequest);
     }
-    let path = path.split('?').next().unwrap_or_default();
-    Ok((authority, if path.is_empty() { "/" } else { path }))
+    let (path, query) = path.split_once('?').unwrap_or((path, ""));
+    Ok((authority, if path.is_empty() { "/" } else { path }, query))
 }
 
 /// The fields of a header that have a meaning here.

@@ -1,7 +1,8 @@
 //! Responses of HTTP/1.1 (RFC 9110): status, header, and body.
 //!
-//! A response is made as a whole in memory, so its length is known before its first byte is sent; only a
-//! stream of events has no length, and ends with the connection. It must not know what the bodies say.
+//! A response is made as a whole in memory, or by a thread that counts it first, so its length is known
+//! before its first byte is sent; only a stream of events has no length, and ends with the connection.
+//! It must not know what the bodies say.
 
 use std::io::Write as _;
 
@@ -24,6 +25,8 @@ pub enum StatusCode {
     MethodNotAllowed,
     /// 408: the request did not come in time.
     RequestTimeout,
+    /// 409: not beside what is being done.
+    Conflict,
     /// 413: a body that nothing here needs.
     ContentTooLarge,
     /// 414.
@@ -53,6 +56,7 @@ impl StatusCode {
             Self::NotFound => (404, "Not Found"),
             Self::MethodNotAllowed => (405, "Method Not Allowed"),
             Self::RequestTimeout => (408, "Request Timeout"),
+            Self::Conflict => (409, "Conflict"),
             Self::ContentTooLarge => (413, "Content Too Large"),
             Self::UriTooLong => (414, "URI Too Long"),
             Self::ExpectationFailed => (417, "Expectation Failed"),
@@ -125,6 +129,22 @@ impl Response {
 
     /// Appends the response.
     pub fn write(self, out: &mut Vec<u8>, unix_time: i64, framing: Framing, keeps_alive: bool) {
+        let has_length = matches!(framing, Framing::Whole | Framing::HeadOnly);
+        let length = has_length.then_some(self.body.len());
+        self.write_head(out, unix_time, length, keeps_alive);
+        if matches!(framing, Framing::Whole | Framing::Stream) {
+            out.extend_from_slice(&self.body);
+        }
+    }
+
+    /// Appends all but the body; `None` for `length`: it ends with the connection.
+    pub fn write_head(
+        &self,
+        out: &mut Vec<u8>,
+        unix_time: i64,
+        length: Option<usize>,
+        keeps_alive: bool,
+    ) {
         let (code, reason) = self.status.line();
         let connection = if keeps_alive { "keep-alive" } else { "close" };
         // Writing to memory does not fail.
@@ -136,13 +156,10 @@ impl Response {
             self.media_type,
             self.fields
         );
-        if matches!(framing, Framing::Whole | Framing::HeadOnly) {
-            let _ = write!(out, "Content-Length: {}\r\n", self.body.len());
+        if let Some(length) = length {
+            let _ = write!(out, "Content-Length: {length}\r\n");
         }
         out.extend_from_slice(b"\r\n");
-        if matches!(framing, Framing::Whole | Framing::Stream) {
-            out.extend_from_slice(&self.body);
-        }
     }
 }
 

@@ -2,9 +2,12 @@
 //!
 //! It owns the check of the host (DNS rebinding) and of the origin. What is asked for is done elsewhere.
 
+use std::time::Duration;
+
 use super::openmetrics::TextFormat;
 use super::request::{HttpRequest, Initiator, Method, is_own_host};
 use super::response::{Response, StatusCode};
+use crate::limits::status::{TRACE_SECONDS, TRACE_TIME};
 
 /// What a permitted request asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +30,37 @@ pub enum Call {
     Drain,
     /// Read the configuration again.
     Reload,
+    /// Record what the loop does, and send that.
+    Trace(TraceCall),
+}
+
+/// How a trace is to be recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TraceCall {
+    /// For so long.
+    pub time: Duration,
+    /// Whether with the arguments of commands.
+    pub names: bool,
+}
+
+impl TraceCall {
+    /// Of a query, such as `seconds=5&names=1`; `None` if something else is in it.
+    fn of_query(query: &str) -> Option<Self> {
+        let (mut time, mut names) = (TRACE_TIME, false);
+        for setting in query.split('&').filter(|setting| !setting.is_empty()) {
+            match setting.split_once('=')? {
+                ("seconds", number) => {
+                    let seconds = number.parse().ok();
+                    let seconds = seconds.filter(|seconds| TRACE_SECONDS.contains(seconds))?;
+                    time = Duration::from_secs(seconds);
+                }
+                ("names", "0") => names = false,
+                ("names", "1") => names = true,
+                _ => return None,
+            }
+        }
+        Some(Self { time, names })
+    }
 }
 
 /// From where a request came.
@@ -37,6 +71,9 @@ pub(super) enum Place<'a> {
     /// Over TCP, to a host with one of these names or with an address.
     Network(&'a [String]),
 }
+
+/// To a query that asks for no trace.
+const TRACE_QUERY: &str = "400 Bad Request: /trace takes seconds=N, from 1 to 60, and names=1";
 
 const GET: &str = "Allow: GET, HEAD\r\n";
 const POST: &str = "Allow: POST\r\n";
@@ -80,6 +117,10 @@ pub(super) fn route(request: &HttpRequest<'_>, place: Place<'_>) -> Result<Call,
         "/events" => (Call::Updates, Method::Get, GET),
         "/drain" => (Call::Drain, Method::Post, POST),
         "/reload" => (Call::Reload, Method::Post, POST),
+        "/trace" => match TraceCall::of_query(request.query) {
+            Some(trace) => (Call::Trace(trace), Method::Post, POST),
+            None => return Err(Response::plain(StatusCode::BadRequest, TRACE_QUERY)),
+        },
         "*" => return Err(not_allowed(ALL)),
         path => match path.strip_prefix("/sessions/") {
             Some(id) => (Call::EndSession(id.to_owned()), Method::Delete, DELETE),
@@ -92,7 +133,7 @@ pub(super) fn route(request: &HttpRequest<'_>, place: Place<'_>) -> Result<Call,
         return Err(not_allowed(allow));
     }
     if method != Method::Get && matches!(place, Place::Network(_)) {
-        let text = "403 Forbidden: only the Unix socket (status.listen) changes anything";
+        let text = "403 Forbidden: only over the Unix socket (status.listen)";
         return Err(Response::plain(StatusCode::Forbidden, text));
     }
     Ok(call)
@@ -120,6 +161,10 @@ mod tests {
     #[test]
     fn each_path_has_its_method() {
         let end = || Call::EndSession("1f".to_owned());
+        let trace = |seconds, names| {
+            let time = Duration::from_secs(seconds);
+            Call::Trace(TraceCall { time, names })
+        };
         for (first, call) in [
             ("GET /", Call::Page),
             ("HEAD /", Call::Page),
@@ -130,11 +175,13 @@ mod tests {
             ("DELETE /sessions/1f", end()),
             ("POST /drain", Call::Drain),
             ("POST /reload", Call::Reload),
+            ("POST /trace", trace(5, false)),
+            ("POST /trace?seconds=60&names=1", trace(60, true)),
         ] {
             assert_eq!(asked(first, Place::Local), Ok(call.clone()));
             let over_tcp = asked(first, Place::Network(&[]));
             match call {
-                Call::EndSession(_) | Call::Drain | Call::Reload => {
+                Call::EndSession(_) | Call::Drain | Call::Reload | Call::Trace(_) => {
                     assert_eq!(over_tcp, Err((403, "")));
                 }
                 call => assert_eq!(over_tcp, Ok(call)),
@@ -149,6 +196,13 @@ mod tests {
             ("OPTIONS /", (405, GET)),
             ("GET /drain", (405, POST)),
             ("HEAD /reload", (405, POST)),
+            ("GET /trace", (405, POST)),
+            ("POST /trace?seconds=0", (400, "")),
+            ("POST /trace?seconds=61", (400, "")),
+            ("POST /trace?seconds=", (400, "")),
+            ("POST /trace?names", (400, "")),
+            ("POST /trace?names=yes", (400, "")),
+            ("POST /trace?second=5", (400, "")),
             ("GET /sessions/1f", (405, DELETE)),
         ] {
             assert_eq!(asked(first, Place::Local), Err(refused), "{first}");

@@ -1,11 +1,13 @@
 //! Tests of a connection over a stream in memory: keep-alive, pipelining, streams and time-outs.
 
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::*;
 use crate::event_loop::{Readiness, Token};
 use crate::net::Registration;
+use crate::status::Piece;
 use crate::storage::File;
 
 const GET: &[u8] = b"GET /stats HTTP/1.1\r\nHost: localhost\r\n\r\n";
@@ -98,7 +100,7 @@ impl Client {
     fn new() -> Self {
         let (stream, now) = (TestStream::default(), Instant::now());
         stream.wire().room = usize::MAX;
-        let connection = StatusConnection::new(Box::new(stream.clone()), false, now);
+        let connection = StatusConnection::new(Box::new(stream.clone()), true, now);
         Self {
             stream,
             connection,
@@ -128,6 +130,10 @@ impl Client {
             }
             let turn = self.connection.turn(self.now, 0, &[]);
             let turn = match turn {
+                StatusTurn::Call(Call::Trace(_)) => {
+                    self.connection.defer(self.now + REQUEST_TIME);
+                    StatusTurn::Done
+                }
                 StatusTurn::Call(call) => {
                     let response = Response::ok("text/plain", format!("{call:?}").into_bytes());
                     self.connection.respond(response, self.now, 0)
@@ -260,4 +266,67 @@ fn head_of_a_stream_is_no_stream() {
     assert!(head.contains("\r\nConnection: close\r\n"), "{head}");
     assert!(!head.contains("Content-Length"), "{head}");
     assert!(!client.connection.is_streaming() && client.stream.wire().is_shut);
+}
+
+const TRACE: &[u8] = b"POST /trace HTTP/1.1\r\nHost: localhost\r\n\r\n";
+
+/// A client whose trace is on its way.
+fn deferred() -> (Client, SyncSender<Piece>) {
+    let mut client = Client::new();
+    client.send(&[TRACE, GET].concat());
+    assert!(client.connection.is_deferred());
+    assert_eq!(client.stream.sent(), "");
+    let (to, pieces) = sync_channel(9);
+    client.connection.begin_arrival(pieces, client.now);
+    (client, to)
+}
+
+#[test]
+fn deferred_response_comes_in_pieces_and_is_the_last() {
+    let (mut client, to) = deferred();
+    assert_eq!(client.run(), StatusTurn::Done);
+    assert!(!client.connection.wants_turn(), "it waits without a piece");
+    to.send(Piece::Length(8)).unwrap();
+    client.connection.wake();
+    client.run();
+    let head = client.stream.sent();
+    assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
+    assert!(head.ends_with("Connection: close\r\nContent-Length: 8\r\n\r\n"));
+    client.stream.wire().room = 2;
+    for piece in ["abc", "defgh"] {
+        to.send(Piece::Bytes(piece.into())).unwrap();
+    }
+    client.connection.wake();
+    client.run();
+    assert_eq!(client.stream.sent(), "ab");
+    client.stream.wire().room = usize::MAX;
+    // What the client sends meanwhile is no request.
+    assert_eq!(client.send(GET), StatusTurn::Done);
+    assert_eq!(client.stream.sent(), "cdefgh");
+    assert!(client.stream.wire().is_shut && !client.connection.is_deferred());
+    assert_eq!(client.expire(), StatusTurn::Closed);
+}
+
+#[test]
+fn deferred_response_that_does_not_come_is_an_error() {
+    let (mut client, to) = deferred();
+    drop(to);
+    client.run();
+    assert!(client.stream.sent().starts_with("HTTP/1.1 503 "));
+    assert!(client.stream.wire().is_shut);
+    // Cut behind its head, only the end of the connection can say so.
+    let (mut client, to) = deferred();
+    to.send(Piece::Length(8)).unwrap();
+    drop(to);
+    assert_eq!(client.run(), StatusTurn::Closed);
+}
+
+#[test]
+fn deferred_response_waits_for_no_client_and_no_thread_forever() {
+    let (mut client, to) = deferred();
+    assert_eq!(client.expire(), StatusTurn::Closed);
+    let (mut client, _to) = deferred();
+    client.stream.wire().has_ended = true;
+    assert_eq!(client.run(), StatusTurn::Closed);
+    drop((client, to));
 }

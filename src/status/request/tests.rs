@@ -24,6 +24,7 @@ fn request_of_a_browser_is_parsed() {
         HttpRequest {
             method: Method::Get,
             path: "/metrics",
+            query: "name=x",
             host: Some("::1"),
             accept: "text/html,*/*;q=0.8",
             initiator: Initiator::Own,
@@ -67,16 +68,17 @@ fn connection_is_kept_as_the_version_and_the_client_say() {
 
 #[test]
 fn target_may_have_the_authority() {
-    for (target, host, path) in [
-        ("http://here:1/a/b?c", "here", "/a/b"),
-        ("http://here", "here", "/"),
-        ("http://here?q", "here", "/"),
-        ("*", "x", "*"),
-        ("/?", "x", "/"),
+    for (target, host, path, query) in [
+        ("http://here:1/a/b?c", "here", "/a/b", "c"),
+        ("http://here", "here", "/", ""),
+        ("http://here?q?", "here", "/", "q?"),
+        ("*", "x", "*", ""),
+        ("/?", "x", "/", ""),
     ] {
         let text = format!("OPTIONS {target} HTTP/1.1\r\nHost: x\r\n\r\n");
         let request = complete(&text);
-        assert_eq!((request.host, request.path), (Some(host), path));
+        assert_eq!(request.host, Some(host));
+        assert_eq!((request.path, request.query), (path, query));
         assert_eq!(request.method, Method::Other);
     }
 }

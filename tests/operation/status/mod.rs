@@ -11,4 +11,6 @@ mod moving;
 #[cfg(feature = "config")]
 mod operator;
 #[cfg(feature = "config")]
+mod tracing;
+#[cfg(feature = "config")]
 pub(crate) use client::{Http, listening};

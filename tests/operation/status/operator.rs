@@ -6,15 +6,15 @@ use crate::config::world::{World, text};
 use crate::status::client::{Http, listening};
 use crate::support::{Server, mioftpd, until};
 
-const BOTH: &str = "[status]\nlisten = [\"127.0.0.1:0\", \"unix:SOCKET\"]\n";
+pub(super) const BOTH: &str = "[status]\nlisten = [\"127.0.0.1:0\", \"unix:SOCKET\"]\n";
 
 /// A server with a Unix socket and an address over TCP.
-fn start(world: &World) -> Server {
+pub(super) fn start(world: &World) -> Server {
     let socket = world.path("status.sock");
     world.start(&BOTH.replace("SOCKET", socket.to_str().unwrap()))
 }
 
-fn run(world: &World, arguments: &[&str]) -> Output {
+pub(super) fn run(world: &World, arguments: &[&str]) -> Output {
     let socket = world.path("status.sock");
     let own = ["--status", socket.to_str().unwrap()];
     mioftpd(arguments.iter().chain(&own)).output().unwrap()
