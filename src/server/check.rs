@@ -12,7 +12,7 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketType, sockopt};
 
 use super::listening::{is_optional, lacks_ipv6, plaintext_addresses};
-use super::{Error, account_storage, features, mode, opening, status, tls, warnings};
+use super::{Error, account_storage, features, mode, opening, status, tls, trace_file, warnings};
 use crate::capacity::{Capacity, is_chosen};
 use crate::cause::{self, cause};
 use crate::config::{Certificate, Config, TlsConfig, directory_of, overlap};
@@ -67,6 +67,7 @@ pub fn check(config: &Config, now: i64) -> Vec<Finding> {
     addresses.extend(config.status.addresses());
     findings.extend(check_addresses(config, &addresses));
     findings.extend(status::check(config));
+    findings.extend(trace_file::failure(config).map(Finding::Failure));
     if config.active_from_default_port {
         findings.extend(check_default_ports(&addresses));
     }

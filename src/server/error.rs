@@ -30,6 +30,8 @@ pub enum Error {
     Pam(io::Error),
     /// The status service cannot listen.
     Status(String),
+    /// The trace cannot be written.
+    Trace(String),
     /// The configuration needs a Cargo feature that this build lacks.
     NotBuiltIn(String),
     /// Another system call failed; the text says which step.
@@ -61,9 +63,11 @@ impl fmt::Display for Error {
                     cause(error)
                 )
             }
-            Self::HashMemory(why) | Self::Tls(why) | Self::Status(why) | Self::NotBuiltIn(why) => {
-                f.write_str(why)
-            }
+            Self::HashMemory(why)
+            | Self::Tls(why)
+            | Self::Status(why)
+            | Self::Trace(why)
+            | Self::NotBuiltIn(why) => f.write_str(why),
             Self::Records(error) => error.fmt(f),
             Self::Pam(error) => write!(f, "cannot ask PAM about accounts: {}", cause(error)),
             Self::System(what, error) => {
@@ -85,6 +89,7 @@ impl std::error::Error for Error {
             Self::HashMemory(_)
             | Self::Tls(_)
             | Self::Status(_)
+            | Self::Trace(_)
             | Self::NotBuiltIn(_)
             | Self::Records(observe::RecordsError::Events(_)) => None,
         }

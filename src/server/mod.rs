@@ -242,7 +242,7 @@ impl Server {
             listening::open(&mut reactor, &config, environment.inherited)?;
         capacity::log(limit.connections, profile);
         reactor.show_memory(profile);
-        let trace = TraceFile::start(&config, &mut reactor);
+        let trace = TraceFile::start(&config, &mut reactor)?;
         Ok(Self {
             reactor,
             addresses,
@@ -317,7 +317,7 @@ impl Server {
     /// Serves until it is stopped.
     pub fn run(&mut self) -> Result<(), Error> {
         while self.turn(None)? {}
-        Ok(())
+        self.trace.finish()
     }
 
     /// One iteration: waits for events for at most `timeout` (`None`: without limit) and handles
@@ -353,8 +353,7 @@ impl Server {
     fn begin(&mut self, deferred: DeferredStart) -> Result<(), Error> {
         let failed = |error| Error::System("cannot start the threads", error);
         self.sweeper = deferred.start().map_err(failed)?;
-        let unwritable = |error| Error::System("--trace", error);
-        self.trace.check().map_err(unwritable)?;
+        self.trace.check()?;
         self.storage.counters().request_recounts();
         self.recounts = self.storage.counters().start_recounts(self.config.recount);
         self.resolve();

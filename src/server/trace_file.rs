@@ -9,11 +9,13 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use rustix::fs::Access;
+use rustix::fs::{Access, access};
 
+use super::Error;
 use crate::cause::{cause, of_path};
 use crate::config::{Config, directory_of};
 use crate::limits::{THREAD_STACK_BYTES, TRACE_FLUSH_TIMEOUT};
@@ -24,25 +26,40 @@ use crate::reactor::Reactor;
 /// Whether the Cargo feature `status` is on.
 pub(super) const IS_BUILT_IN: bool = true;
 
+/// Why a start could not write the trace of this configuration. Writes nothing.
+pub(super) fn failure(config: &Config) -> Option<String> {
+    let path = config.trace.as_deref()?;
+    let wanted = Access::WRITE_OK | Access::EXEC_OK;
+    let checked =
+        check_kind(path).and_then(|()| access(directory_of(path), wanted).map_err(io::Error::from));
+    checked.err().map(|error| why(&error, path))
+}
+
 /// Dropping it waits for a trace that is being written.
 pub(super) struct TraceFile {
     path: Option<PathBuf>,
     names: bool,
     writing: ThreadGroup,
+    /// What has become of the last trace.
+    written: Arc<Mutex<Result<(), String>>>,
 }
 
 impl TraceFile {
     /// Begins the trace that the configuration asks for.
-    pub(super) fn start(config: &Config, reactor: &mut Reactor) -> Self {
+    pub(super) fn start(config: &Config, reactor: &mut Reactor) -> Result<Self, Error> {
+        if let Some(why) = failure(config) {
+            return Err(Error::Trace(why));
+        }
         let file = Self {
             path: config.trace.clone(),
             names: config.trace_names,
             writing: ThreadGroup::default(),
+            written: Arc::new(Mutex::new(Ok(()))),
         };
         if file.path.is_some() {
             reactor.start_trace(file.settings());
         }
-        file
+        Ok(file)
     }
 
     fn settings(&self) -> TraceSettings {
@@ -53,12 +70,22 @@ impl TraceFile {
     }
 
     /// Fails if the file could not be written. Called with the privileges that are kept.
-    pub(super) fn check(&self) -> io::Result<()> {
+    pub(super) fn check(&self) -> Result<(), Error> {
         let Some(path) = &self.path else {
             return Ok(());
         };
         let checked = create_temporary(path).and_then(|(_, temporary)| fs::remove_file(temporary));
-        checked.map_err(|error| io::Error::other(why(&error, path)))
+        checked.map_err(|error| Error::Trace(why(&error, path)))
+    }
+
+    /// Waits for the trace that is being written. Fails if the last one is not.
+    pub(super) fn finish(&mut self) -> Result<(), Error> {
+        if !self.writing.wait(TRACE_FLUSH_TIMEOUT) {
+            // Dropping this does not wait for it again.
+            self.writing = ThreadGroup::default();
+        }
+        let written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        written.clone().map_err(Error::Trace)
     }
 
     /// Has the trace written so far, and goes on with a new one.
@@ -66,7 +93,13 @@ impl TraceFile {
         let Some(path) = self.path.clone() else {
             return;
         };
-        if !self.writing.wait(Duration::ZERO) {
+        // The last one is written in any case.
+        let patience = if reactor.is_running() {
+            Duration::ZERO
+        } else {
+            TRACE_FLUSH_TIMEOUT
+        };
+        if !self.writing.wait(patience) {
             let path = path.display();
             return log::warn!("The trace before is still being written to {path}");
         }
@@ -74,13 +107,18 @@ impl TraceFile {
             return;
         };
         reactor.start_trace(self.settings());
-        let member = self.writing.add();
+        let seconds = TRACE_FLUSH_TIMEOUT.as_secs();
+        let late = io::Error::other(format!("no thread has done so within {seconds} s"));
+        *self.written.lock().unwrap_or_else(PoisonError::into_inner) = Err(why(&late, &path));
+        let (member, written) = (self.writing.add(), Arc::clone(&self.written));
         spawn(move || {
             let _member = member;
-            match write(&trace, &path) {
+            let result = write(&trace, &path).map_err(|error| why(&error, &path));
+            match &result {
                 Ok(()) => log::info!("Wrote the trace {}", path.display()),
-                Err(error) => log::error!("{}", why(&error, &path)),
+                Err(why) => log::error!("{why}"),
             }
+            *written.lock().unwrap_or_else(PoisonError::into_inner) = result;
         });
     }
 }
@@ -111,8 +149,14 @@ impl Drop for TraceFile {
 
 fn why(error: &io::Error, path: &Path) -> String {
     let directory = directory_of(path);
-    let cause = of_path(error, &directory, Access::WRITE_OK | Access::EXEC_OK);
-    format!("Cannot write the trace {}: {cause}", path.display())
+    let cause = match error.kind() {
+        io::ErrorKind::NotFound => {
+            let directory = directory.display();
+            format!("there is no directory {directory}; create it, or name another one")
+        }
+        _ => of_path(error, &directory, Access::WRITE_OK | Access::EXEC_OK),
+    };
+    format!("--trace: cannot write {}: {cause}", path.display())
 }
 
 fn write(trace: &Trace, path: &Path) -> io::Result<()> {
@@ -126,12 +170,17 @@ fn write(trace: &Trace, path: &Path) -> io::Result<()> {
     })
 }
 
-/// A file beside the one of this path, which only the user of the server can read.
-/// The temporary file is to be renamed to `path`: that would replace a device, too.
-fn create_temporary(path: &Path) -> io::Result<(File, PathBuf)> {
+/// Fails for what a file must not replace, such as a device.
+fn check_kind(path: &Path) -> io::Result<()> {
     if fs::symlink_metadata(path).is_ok_and(|found| !found.is_file()) {
         return Err(io::Error::other("it exists, and is no regular file"));
     }
+    Ok(())
+}
+
+/// A file beside the one of this path, which only the user of the server can read. It is to be renamed to it.
+fn create_temporary(path: &Path) -> io::Result<(File, PathBuf)> {
+    check_kind(path)?;
     let number = RandomState::new().hash_one(0_u64);
     let mut temporary = path.as_os_str().to_owned();
     temporary.push(format!(".{number:016x}.tmp"));

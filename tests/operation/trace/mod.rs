@@ -5,6 +5,8 @@ pub(crate) mod format;
 use std::fs;
 use std::path::Path;
 
+use rustix::process::{Resource, Rlimit};
+
 use crate::support::{Control, Server, Starter};
 use format::Trace;
 
@@ -129,14 +131,69 @@ fn names_are_recorded_by_option_and_passwords_never() {
 }
 
 #[test]
-fn trace_that_cannot_be_written_fails_the_start() {
+fn trace_that_cannot_be_written_fails_the_start_and_the_check() {
     let directory = tempfile::tempdir().unwrap();
-    let file = directory.path().join("missing").join("trace.json");
-    let output = crate::support::mioftpd(["--listen", "127.0.0.1:0", "--trace"])
-        .arg(&file)
-        .output()
-        .unwrap();
-    let message = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(1), "{message}");
-    assert!(message.contains("Cannot write the trace"), "{message}");
+    let missing = directory.path().join("missing");
+    for (file, why) in [
+        (
+            missing.join("trace.json"),
+            format!("there is no directory {}; create it", missing.display()),
+        ),
+        (
+            directory.path().to_owned(),
+            "it exists, and is no regular file".to_owned(),
+        ),
+    ] {
+        for arguments in [&["--listen", "127.0.0.1:0"][..], &["--check"]] {
+            if arguments == ["--check"] && !cfg!(feature = "config") {
+                continue;
+            }
+            let mut program = crate::support::mioftpd(arguments);
+            let output = program.arg("--trace").arg(&file).output().unwrap();
+            let all = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+            assert_eq!(output.status.code(), Some(1), "{all}");
+            let message = format!("--trace: cannot write {}: {why}", file.display());
+            assert!(all.contains(&message), "{all}");
+            assert!(!all.contains("Serving"), "{all}");
+        }
+    }
+    assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
+}
+
+/// Ends the server, which fails for this reason.
+fn fail_at_the_end(mut server: Server, why: &str) {
+    server.terminate();
+    assert_eq!(server.wait().code(), Some(1));
+    let error = server.wait_for_log("mioftpd: --trace: cannot write");
+    assert!(error.contains(why), "{error}");
+    assert!(server.log().contains("ERROR"), "{}", server.log());
+}
+
+#[test]
+fn trace_whose_directory_vanishes_fails_the_exit() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("trace.json");
+    let server = start(&file, &[]);
+    visit(&server);
+    directory.close().unwrap();
+    fail_at_the_end(server, "there is no directory");
+}
+
+#[test]
+fn trace_that_does_not_fit_fails_the_exit_and_keeps_the_one_before() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("trace.json");
+    let server = start(&file, &[]);
+    server.ask_for_summary();
+    server.wait_for_log("Wrote the trace");
+    let before = fs::read_to_string(&file).unwrap();
+    visit(&server);
+    let limit = Rlimit {
+        current: Some(4096),
+        maximum: Some(4096),
+    };
+    server.set_limit(Resource::Fsize, limit);
+    fail_at_the_end(server, "File too large");
+    assert_eq!(fs::read_to_string(&file).unwrap(), before);
+    assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
 }
