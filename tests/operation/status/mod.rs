@@ -10,6 +10,7 @@ mod monitoring;
 mod moving;
 #[cfg(feature = "config")]
 mod operator;
+mod times;
 #[cfg(feature = "config")]
 mod tracing;
 #[cfg(feature = "config")]
