@@ -12,6 +12,7 @@ mod logins;
 mod memory;
 mod small;
 mod stalls;
+mod status;
 mod transfers;
 
 use std::io;
@@ -172,6 +173,16 @@ pub(crate) const ALL: &[Row] = &[
         memory::memory,
     ),
     Row::more("tls-memory", "the same over TLS", memory::over_tls),
+    Row::more(
+        "status",
+        "100,000 NOOPs by the client's clock and by the server's histogram",
+        status::own_times,
+    ),
+    Row::more(
+        "scrapes",
+        "NOOP during 1,000 GET /metrics per second; floor: without",
+        status::scrapes,
+    ),
 ];
 
 /// The list of rows in `--help`.
