@@ -19,7 +19,7 @@ use crate::protocol::command::Command;
 pub(crate) struct LoopTimes;
 
 /// When something began.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Since(());
 
 /// The time in each phase of an iteration.

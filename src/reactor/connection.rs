@@ -60,7 +60,7 @@ pub(super) enum Phase {
     /// The reply that begins or ends TLS is being written; nothing is read.
     Switching(Switch),
     /// TLS begins or ends; no command is read and no reply written.
-    Handshaking(Switch),
+    Handshaking(Handshake),
     /// A worker computes a step of the handshake that begins TLS, or will. The client's time-out is paused;
     /// nothing is read or written, and what becomes ready stays in the latch.
     Computing(Box<AwaitedStep>),
@@ -75,6 +75,8 @@ pub(super) enum Phase {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct AwaitedStep {
     pub(super) ticket: u32,
+    /// When the handshake began.
+    pub(super) began: Since,
     /// The time-out of the handshake, which is paused.
     pub(super) left: PausedTimeout,
 }
@@ -86,6 +88,13 @@ pub(super) enum Switch {
     Secure,
     /// And back (CCC).
     Clear,
+}
+
+/// A change between clear text and TLS, and when it began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Handshake {
+    pub(super) switch: Switch,
+    pub(super) began: Since,
 }
 
 /// Set if the client came through a proxy.
@@ -113,7 +122,6 @@ pub(super) struct Connection {
     pub(super) outbox: Outbox,
     pub(super) session: Session,
     pub(super) serving: Since,
-    pub(super) securing: Since,
     #[cfg_attr(
         not(feature = "status"),
         expect(dead_code, reason = "only the status service shows it")
@@ -159,7 +167,6 @@ impl Connection {
             passive: None,
             tag: None,
             serving: Since::default(),
-            securing: Since::default(),
             since: SessionStart::new(context.now),
             storage: Arc::clone(&context.policy.storage),
             ticket: 0,
@@ -358,7 +365,9 @@ impl Connection {
     fn log_handshake_timeout(&self, context: &LoopContext) {
         let seconds = Seconds(context.policy.settings.timings.handshake);
         let (missing, hint) = match self.phase {
-            Phase::Handshaking(Switch::Clear) => ("No end of TLS", ""),
+            Phase::Handshaking(handshake) if handshake.switch == Switch::Clear => {
+                ("No end of TLS", "")
+            }
             _ if self.session.is_switching() => ("No TLS handshake", ""),
             // A client that waits for a greeting in the clear.
             _ => (

@@ -28,7 +28,7 @@ impl Connection {
         match self.phase {
             Phase::Lingering => return self.discard_input(context),
             Phase::ProxyHeader(_) => return self.proxy_header_turn(),
-            Phase::Handshaking(switch) => return self.handshake_turn(switch, context),
+            Phase::Handshaking(handshake) => return self.handshake_turn(handshake, context),
             _ => {}
         }
         self.input.attach(&mut context.scratch.input);

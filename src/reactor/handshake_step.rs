@@ -11,11 +11,12 @@ use std::sync::Arc;
 
 use super::Reactor;
 use super::close_reason::CloseReason;
-use super::connection::{AwaitedStep, Connection, Phase, Switch};
+use super::connection::{AwaitedStep, Connection, Handshake, Phase, Switch};
 use super::context::LoopContext;
 use super::turn::TurnResult;
 use crate::auth::ClientPrefix;
 use crate::event_loop::Key;
+use crate::metrics::Since;
 use crate::net::Channel;
 use crate::net::tls::Security;
 use crate::workers::{JobId, Work};
@@ -38,10 +39,11 @@ impl Reactor {
 
 impl Connection {
     /// The control connection waits for a step. Its time is the server's: the client's time-out is paused.
-    pub(super) fn await_step(&mut self, context: &mut LoopContext) {
+    pub(super) fn await_step(&mut self, began: Since, context: &mut LoopContext) {
         let (id, is_running) = self.enter_step(context);
         self.phase = Phase::Computing(Box::new(AwaitedStep {
             ticket: id.ticket,
+            began,
             left: self.deadlines.pause(context.now),
         }));
         if is_running {
@@ -94,8 +96,12 @@ impl Connection {
             && step.ticket == id.ticket
         {
             let left = mem::take(&mut step.left);
+            let handshake = Handshake {
+                switch: Switch::Secure,
+                began: step.began,
+            };
             self.deadlines.resume(left, context.now);
-            self.phase = Phase::Handshaking(Switch::Secure);
+            self.phase = Phase::Handshaking(handshake);
             let (security, computed) = computed.ok_or(CloseReason::Panicked)?;
             self.stream.give_back(security);
             // A session that ends has no use for TLS but for an alert.
@@ -103,7 +109,7 @@ impl Connection {
                 return Ok(None);
             }
             let step = computed.and_then(|()| self.stream.exchange());
-            return self.go_on_with_handshake(Switch::Secure, step, context);
+            return self.go_on_with_handshake(handshake, step, context);
         }
         let data = self.data.as_deref_mut();
         if let Some(mut channel) = data.and_then(|data| data.take_computed(id.ticket)) {

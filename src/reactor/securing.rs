@@ -9,7 +9,7 @@ use std::io;
 use log::Level;
 
 use super::close_reason::CloseReason;
-use super::connection::{Connection, Phase, Switch};
+use super::connection::{Connection, Handshake, Phase, Switch};
 use super::context::LoopContext;
 use super::turn::TurnResult;
 use crate::auth::Revocation;
@@ -61,13 +61,13 @@ impl Connection {
         })?;
         self.stream.secure(security);
         self.tag = Some(tag);
-        self.securing = Since::at(context.now);
         self.await_handshake(Switch::Secure, context);
         Ok(())
     }
 
     fn await_handshake(&mut self, switch: Switch, context: &LoopContext) {
-        self.phase = Phase::Handshaking(switch);
+        let began = Since::at(context.now);
+        self.phase = Phase::Handshaking(Handshake { switch, began });
         // The client's part may be there already.
         self.ready.readable = true;
         let handshake = context.now + context.policy.settings.timings.handshake;
@@ -76,20 +76,20 @@ impl Connection {
 
     pub(super) fn handshake_turn(
         &mut self,
-        switch: Switch,
+        handshake: Handshake,
         context: &mut LoopContext,
     ) -> TurnResult {
-        let step = match switch {
+        let step = match handshake.switch {
             Switch::Secure => self.stream.exchange(),
             Switch::Clear => self.stream.unsecure().map(|()| HandshakeStep::Finished),
         };
-        self.go_on_with_handshake(switch, step, context)
+        self.go_on_with_handshake(handshake, step, context)
     }
 
     /// Acts on what the socket, or a worker, has done for the handshake.
     pub(super) fn go_on_with_handshake(
         &mut self,
-        switch: Switch,
+        handshake: Handshake,
         step: io::Result<HandshakeStep>,
         context: &mut LoopContext,
     ) -> TurnResult {
@@ -97,8 +97,8 @@ impl Connection {
             log::warn!(target: target::SECURITY, "{}: {remark}", self.peer());
         }
         match step {
-            Ok(HandshakeStep::Finished) => self.end_handshake(switch, context),
-            Ok(HandshakeStep::Compute(_)) => self.await_step(context),
+            Ok(HandshakeStep::Finished) => self.end_handshake(handshake, context),
+            Ok(HandshakeStep::Compute(_)) => self.await_step(handshake.began, context),
             Err(error) => match error.kind() {
                 io::ErrorKind::WouldBlock => {
                     self.ready.clear(self.stream.handshake_interest());
@@ -161,16 +161,16 @@ impl Connection {
         self.outbox.clear();
     }
 
-    fn end_handshake(&mut self, switch: Switch, context: &mut LoopContext) {
+    fn end_handshake(&mut self, mut handshake: Handshake, context: &mut LoopContext) {
         self.phase = Phase::Open;
         // Records that came with the end of the handshake are in the TLS buffer, not in the kernel's.
         self.ready.readable = true;
         self.deadlines.clear(Deadline::Handshake);
         let security = self.stream.security();
-        let event = match (switch, security) {
+        let event = match (handshake.switch, security) {
             (Switch::Secure, Some(security)) => {
                 log::info!("{}: Secured by {}", self.peer(), security.protocol());
-                context.times.secured(&mut self.securing);
+                context.times.secured(&mut handshake.began);
                 SessionEvent::Secured(security.client_name())
             }
             _ => SessionEvent::Cleared,
