@@ -1,15 +1,17 @@
 //! The file format: JSON of Chrome's Trace Event Format, which Perfetto opens.
 //!
 //! It writes events as they come; that those of a track come in order is the caller's part. Times are in
-//! microseconds, with the nanoseconds as a fraction. It must not know what the events are.
+//! microseconds, with the nanoseconds as a fraction. No slice is empty: Perfetto would take its end before its
+//! beginning, so it lasts a nanosecond. It must not know what the events are.
 
+use std::collections::HashMap;
 use std::fmt::{self, Arguments, Display};
 use std::io::{self, Write};
 
 use crate::protocol::json_text::JsonText;
 
 /// A line of the viewer: the numbers of a process and of a thread.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Track {
     pub(super) process: u32,
     pub(super) thread: u32,
@@ -19,6 +21,8 @@ pub(super) struct Track {
 pub(super) struct Chrome<W> {
     to: W,
     separator: &'static str,
+    /// The latest event of each track, and the latest beginning.
+    times: HashMap<Track, (u64, u64)>,
 }
 
 /// Nanoseconds since the beginning, as the format has them.
@@ -33,8 +37,11 @@ impl Display for Micros {
 impl<W: Write> Chrome<W> {
     pub(super) fn begin(mut to: W) -> io::Result<Self> {
         write!(to, "{{\"displayTimeUnit\":\"ns\",\"traceEvents\":[")?;
-        let separator = "\n";
-        Ok(Self { to, separator })
+        Ok(Self {
+            to,
+            separator: "\n",
+            times: HashMap::new(),
+        })
     }
 
     /// An event of a phase (`B`, `E` and so on), with further members, which begin with a comma.
@@ -45,13 +52,28 @@ impl<W: Write> Chrome<W> {
         at: u64,
         more: Arguments<'_>,
     ) -> io::Result<()> {
-        let (separator, at) = (self.separator, Micros(at));
+        let (separator, at) = (self.separator, Micros(self.in_order(phase, on, at)));
         self.separator = ",\n";
         let Track { process, thread } = on;
         write!(
             self.to,
             "{separator}{{\"ph\":\"{phase}\",\"pid\":{process},\"tid\":{thread},\"ts\":{at}{more}}}"
         )
+    }
+
+    /// The time at which an event is written.
+    fn in_order(&mut self, phase: char, on: Track, at: u64) -> u64 {
+        if phase == 'M' {
+            return at;
+        }
+        let (latest, begun) = self.times.entry(on).or_default();
+        *latest = at.max(*latest);
+        match phase {
+            'B' => *begun = *latest,
+            'E' => *latest = (*latest).max(*begun + 1),
+            _ => {}
+        }
+        *latest
     }
 
     /// Names a track, and places it by its number.

@@ -26,8 +26,8 @@ pub(crate) struct Trace {
     places: BTreeSet<Track>,
     /// The names of what happened on a track, in its order.
     events: BTreeMap<Track, Vec<String>>,
-    /// Slices that have not ended.
-    open: BTreeMap<Track, Vec<String>>,
+    /// The times of slices that have not ended.
+    open: BTreeMap<Track, Vec<f64>>,
     /// The times of the last events.
     last: BTreeMap<Track, f64>,
     /// The tracks and times of jobs, by their numbers.
@@ -98,8 +98,14 @@ impl Trace {
         assert!(before <= at, "{event:?} is before {before}");
         let stack = self.open.entry(track).or_default();
         match phase {
-            "B" => stack.push(name.to_owned()),
-            "E" => assert!(stack.pop().is_some(), "{event:?} ends nothing"),
+            "B" => stack.push(at),
+            "E" => {
+                let begun = stack
+                    .pop()
+                    .unwrap_or_else(|| panic!("{event:?} ends nothing"));
+                // Perfetto takes an end before a beginning at the same time.
+                assert!(begun < at, "{event:?} is empty");
+            }
             "i" => assert_eq!(event["s"], "t"),
             "X" => {
                 let end = at + event["dur"].as_f64().unwrap();
