@@ -147,6 +147,8 @@ impl LoopTimes {
 
     pub(crate) const fn first_byte(&mut self, _: &mut Since) {}
 
+    pub(crate) const fn logged_in(&mut self, _: Since) {}
+
     pub(crate) const fn secured(&mut self, _: &mut Since) {}
 }
 
@@ -164,7 +166,7 @@ impl Counts {
 
     pub const fn closed(&mut self, _: &'static str, _: usize) {}
 
-    pub const fn logged_in(&mut self, _: Option<Duration>) {}
+    pub const fn logged_in(&mut self) {}
 
     pub const fn login_failed(&mut self, _: &'static str) {}
 

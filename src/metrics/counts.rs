@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use super::family::{Family, Kind, Sample, Value};
-use super::histogram::{Histogram, nanoseconds};
+use super::histogram::Histogram;
 use super::jobs::{JobKind, JobTimes, Jobs};
 use super::trace::{Event, Tracer};
 use crate::clock::Instant;
@@ -30,7 +30,6 @@ pub struct Counts {
     closed: Labelled<1>,
     logins: Labelled<1>,
     transfers: Labelled<2>,
-    login_times: Histogram,
     /// In bytes per second.
     rates: Histogram,
     jobs: Jobs,
@@ -151,12 +150,9 @@ impl Counts {
         self.closed.count([reason]);
     }
 
-    /// A login has succeeded, so long after its password; `None` if it had none.
-    pub fn logged_in(&mut self, time: Option<Duration>) {
+    /// A login has succeeded.
+    pub fn logged_in(&mut self) {
         self.logins.count(["ok"]);
-        if let Some(time) = time {
-            self.login_times.record(nanoseconds(time));
-        }
     }
 
     /// A login has failed.
@@ -252,23 +248,12 @@ impl Counts {
                 self.transfers.samples(["direction", "result"]),
             ),
         ];
-        let histograms = [
-            (
-                "login_seconds",
-                "From a password to its reply",
-                Sample::only(self.login_times.value()),
-            ),
-            (
-                "rate_bytes_per_second",
-                "Rates of transfers",
-                Sample::only(self.rates.rates()),
-            ),
-        ];
+        let rates = Sample::only(self.rates.rates());
+        let rates = ("rate_bytes_per_second", "Rates of transfers", rates);
         let of = |kind| move |(name, help, samples)| Family::new(kind, name, help, samples);
         let counters = counters.into_iter().map(of(Kind::Counter));
-        let histograms = histograms.into_iter().map(of(Kind::Histogram));
         counters
-            .chain(histograms)
+            .chain([rates].map(of(Kind::Histogram)))
             .chain(self.jobs.families())
             .collect()
     }

@@ -33,8 +33,9 @@ pub(crate) struct LoopTimes {
     services: Histogram,
     pub(super) first_bytes: Histogram,
     pub(super) handshakes: Histogram,
+    pub(super) logins: Histogram,
     /// What has ended in this turn: the time is known when the clock is read behind it.
-    ended: [Since; 2],
+    ended: [Since; 3],
 }
 
 /// What an observer wants to see.
@@ -93,7 +94,8 @@ impl LoopTimes {
             services: Histogram::default(),
             first_bytes: Histogram::default(),
             handshakes: Histogram::default(),
-            ended: [Since::default(); 2],
+            logins: Histogram::default(),
+            ended: [Since::default(); 3],
         }
     }
 
@@ -112,7 +114,7 @@ impl LoopTimes {
         Since::at(self.read)
     }
 
-    /// A poll has returned. What the iteration before did behind its last turn counts as sleep.
+    /// A poll has returned. What the iteration before did behind its last turn or other work counts as sleep.
     pub(crate) fn woke(&mut self, now: Instant) {
         let awake = self.read.nanoseconds_since(self.woke);
         if self.iteration == Iteration::OneCommand {
@@ -190,15 +192,22 @@ impl LoopTimes {
     }
 
     fn record_ended(&mut self) {
-        let [first_byte, handshake] = mem::take(&mut self.ended);
+        let [first_byte, handshake, login] = mem::take(&mut self.ended);
         for (since, times) in [
             (first_byte, &mut self.first_bytes),
             (handshake, &mut self.handshakes),
+            (login, &mut self.logins),
         ] {
             if let Some(since) = since.0 {
                 times.record(self.read.nanoseconds_since(since));
             }
         }
+    }
+
+    /// The loop has worked until now, behind its turns.
+    pub(crate) fn worked(&mut self, now: Instant) {
+        self.count_apart();
+        self.read = now;
     }
 
     /// When the command was received that is being executed, or that the connection is still serving.
@@ -209,15 +218,22 @@ impl LoopTimes {
     /// The first bytes of a transfer are sent, whose command was received then.
     pub(crate) fn first_byte(&mut self, asked: &mut Since) {
         self.count_apart();
-        let [first_byte, _] = &mut self.ended;
+        let [first_byte, ..] = &mut self.ended;
         *first_byte = mem::take(asked);
     }
 
     /// A TLS handshake is complete that began then.
     pub(crate) fn secured(&mut self, securing: &mut Since) {
         self.count_apart();
-        let [_, handshake] = &mut self.ended;
+        let [_, handshake, _] = &mut self.ended;
         *handshake = mem::take(securing);
+    }
+
+    /// A client is logged in, whose password was received then.
+    pub(crate) fn logged_in(&mut self, asked: Since) {
+        self.count_apart();
+        let [.., login] = &mut self.ended;
+        *login = asked;
     }
 
     /// The turn that is about to end is no usual one.
@@ -264,105 +280,4 @@ impl LoopTimes {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-
-    const MICROSECOND: Duration = Duration::from_micros(1);
-
-    fn longest(times: &Histogram) -> (u64, Duration) {
-        (times.count(), times.longest())
-    }
-
-    /// Two iterations: one turn of 3 µs after 10 µs of sleep, and one of 5 µs after 20.
-    #[test]
-    fn sleep_turns_and_iterations_add_up() {
-        let mut now = Instant::now();
-        let mut times = LoopTimes::new(now);
-        for (sleep, turn) in [(10, 3), (20, 5)] {
-            now += sleep * MICROSECOND;
-            times.woke(now);
-            for work in [turn, 1] {
-                now += work * MICROSECOND;
-                times.turned(|| now, &mut Since::default(), 0, true);
-            }
-        }
-        times.woke(now);
-        assert_eq!((times.asleep(), times.awake), (30_000, 10_000));
-        let shown = times.shown();
-        assert_eq!(longest(&shown.turns), (4, 5 * MICROSECOND));
-        // The second turn of an iteration waits for the first.
-        assert_eq!(longest(&shown.lags), (4, 5 * MICROSECOND));
-        assert_eq!(longest(&shown.iterations), (3, 6 * MICROSECOND));
-        times.fired(7_000);
-        assert_eq!(longest(&times.shown().lags), (5, 7 * MICROSECOND));
-    }
-
-    #[test]
-    fn service_lasts_from_the_line_to_the_reply() {
-        let start = Instant::now();
-        let mut times = LoopTimes::new(start);
-        let (mut serving, mut now) = (Since::default(), start);
-        let mut turn = |times: &mut LoopTimes, serving: &mut _, executed, is_served| {
-            times.woke(now);
-            now += 10 * MICROSECOND;
-            times.turned(|| now, serving, executed, is_served);
-        };
-        let services = |times: &LoopTimes| longest(&times.shown().services);
-        // Three in one turn; one in three turns, of which the second executes nothing.
-        turn(&mut times, &mut serving, 3, true);
-        assert_eq!(services(&times), (3, 10 * MICROSECOND));
-        turn(&mut times, &mut serving, 1, false);
-        turn(&mut times, &mut serving, 0, false);
-        assert_eq!(services(&times).0, 3);
-        turn(&mut times, &mut serving, 0, true);
-        assert_eq!(services(&times), (4, 30 * MICROSECOND));
-        // Two, of which the second waits for another turn.
-        turn(&mut times, &mut serving, 2, false);
-        turn(&mut times, &mut serving, 0, true);
-        assert_eq!(services(&times), (6, 30 * MICROSECOND));
-        turn(&mut times, &mut serving, 0, true);
-        assert_eq!(services(&times).0, 6);
-    }
-
-    /// A host program, or a simulation, may have a clock that stands.
-    #[test]
-    fn service_at_the_beginning_takes_no_time() {
-        let now = Instant::now();
-        let (mut times, mut serving) = (LoopTimes::new(now), Since::default());
-        for (executed, is_served) in [(1, false), (0, true)] {
-            times.woke(now);
-            times.turned(|| now, &mut serving, executed, is_served);
-        }
-        assert_eq!(longest(&times.shown().services), (1, Duration::ZERO));
-    }
-
-    /// An iteration with one turn and one command is counted once.
-    #[test]
-    fn usual_iteration_counts_for_its_turn_and_command() {
-        let mut now = Instant::now();
-        let (mut times, mut serving) = (LoopTimes::new(now), Since::default());
-        let mut turns = |times: &mut LoopTimes, number| {
-            times.woke(now);
-            for _ in 0..number {
-                now += MICROSECOND;
-                times.turned(|| now, &mut serving, 1, true);
-            }
-        };
-        for (number, all) in [(1, 1), (1, 2), (3, 5), (0, 5), (1, 6)] {
-            turns(&mut times, number);
-            // Counts what is pending.
-            turns(&mut times, 0);
-            let shown = times.shown();
-            for one in [&shown.turns, &shown.services, &shown.lags] {
-                assert_eq!(one.count(), all);
-            }
-            assert_eq!(times.awake, all * 1000);
-        }
-        let shown = times.shown();
-        assert_eq!(longest(&shown.iterations), (10, 3 * MICROSECOND));
-        assert_eq!(longest(&shown.services), (6, 3 * MICROSECOND));
-        assert_eq!(longest(&shown.lags), (6, 2 * MICROSECOND));
-    }
-}
+mod tests;

@@ -29,6 +29,11 @@ impl LoopTimes {
                 histogram(&self.first_bytes),
             ),
             (
+                "login_seconds",
+                "From a password to its reply",
+                histogram(&self.logins),
+            ),
+            (
                 "handshake_seconds",
                 "TLS handshakes of control connections",
                 histogram(&self.handshakes),

@@ -100,7 +100,13 @@ impl Connection {
 
     fn verified(&mut self, account: Option<&Account>, context: &mut LoopContext) {
         match self.judge(account, context) {
-            Ok(user) => self.notify(SessionEvent::Verified(Ok(user)), context),
+            Ok(user) => {
+                self.notify(SessionEvent::Verified(Ok(user)), context);
+                if self.session.account_name().is_some() {
+                    let asked = context.times.asked(self.serving);
+                    context.times.logged_in(asked);
+                }
+            }
             Err(denial) => self.refuse(denial, context),
         }
     }

@@ -11,6 +11,7 @@ use std::path::Path;
 
 use super::Reactor;
 use super::backlog::Backlog;
+use super::context::LoopContext;
 use super::socket_role::SocketRole;
 use super::status_answers::{Afterwards, Answer, Snapshot};
 use crate::cause::of_accepting;
@@ -278,6 +279,8 @@ impl Reactor {
         if self.status.next_update.is_some_and(|at| at <= now) {
             self.guard_status(Self::send_updates, None);
         }
+        let LoopContext { times, io, .. } = &mut self.context;
+        times.worked(io.network.now());
     }
 
     /// A panic closes the connection whose turn it is, and no other.

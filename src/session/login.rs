@@ -213,10 +213,7 @@ impl Session {
             (Some(text), code) => Reply::new(code, text),
             (None, _) => Reply::logged_in(),
         });
-        cx.counts.logged_in(match proof {
-            Proof::Password { since } => Some(cx.now - since),
-            Proof::Certificate => None,
-        });
+        cx.counts.logged_in();
         self.umask = user.account.umask;
         self.login = Login::new(user, name, by);
         cx.deadlines.clear(Deadline::Login);

@@ -120,6 +120,8 @@ fn session_in_the_clear_moves_its_counters() {
         ("login_seconds_count", 1.0),
     ]);
     trial.moved(&[
+        "login_seconds_sum",
+        "first_byte_seconds_sum",
         "replies_total{class=\"2xx\"}",
         "bytes_total{direction=\"sent\",channel=\"control\",security=\"clear\"}",
         "bytes_total{direction=\"received\",channel=\"control\",security=\"clear\"}",
