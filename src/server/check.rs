@@ -67,7 +67,8 @@ pub fn check(config: &Config, now: i64) -> Vec<Finding> {
     addresses.extend(config.status.addresses());
     findings.extend(check_addresses(config, &addresses));
     findings.extend(status::check(config));
-    findings.extend(trace_file::failure(config).map(Finding::Failure));
+    let trace = trace_file::may_write(config).err();
+    findings.extend(trace.map(|error| Finding::Failure(error.to_string())));
     if config.active_from_default_port {
         findings.extend(check_default_ports(&addresses));
     }

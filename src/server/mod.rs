@@ -208,6 +208,7 @@ impl Server {
     ) -> Result<Self, Error> {
         features::check(&config).map_err(Error::NotBuiltIn)?;
         require_pam_helper(&config.accounts)?;
+        trace_file::may_write(&config)?;
         let handle = Handle::new(network.waker());
         let (mode, capacity) = (mode(&config), Capacity::measure());
         let profile = capacity.profile(&config, mode);
@@ -242,7 +243,7 @@ impl Server {
             listening::open(&mut reactor, &config, environment.inherited)?;
         capacity::log(limit.connections, profile);
         reactor.show_memory(profile);
-        let trace = TraceFile::start(&config, &mut reactor)?;
+        let trace = TraceFile::start(&config, &mut reactor);
         Ok(Self {
             reactor,
             addresses,

@@ -26,13 +26,15 @@ use crate::reactor::Reactor;
 /// Whether the Cargo feature `status` is on.
 pub(super) const IS_BUILT_IN: bool = true;
 
-/// Why a start could not write the trace of this configuration. Writes nothing.
-pub(super) fn failure(config: &Config) -> Option<String> {
-    let path = config.trace.as_deref()?;
+/// Fails if a start could not write the trace of this configuration. Writes nothing.
+pub(super) fn may_write(config: &Config) -> Result<(), Error> {
+    let Some(path) = config.trace.as_deref() else {
+        return Ok(());
+    };
     let wanted = Access::WRITE_OK | Access::EXEC_OK;
     let checked =
         check_kind(path).and_then(|()| access(directory_of(path), wanted).map_err(io::Error::from));
-    checked.err().map(|error| why(&error, path))
+    checked.map_err(|error| Error::Trace(why(&error, path)))
 }
 
 /// Dropping it waits for a trace that is being written.
@@ -46,10 +48,7 @@ pub(super) struct TraceFile {
 
 impl TraceFile {
     /// Begins the trace that the configuration asks for.
-    pub(super) fn start(config: &Config, reactor: &mut Reactor) -> Result<Self, Error> {
-        if let Some(why) = failure(config) {
-            return Err(Error::Trace(why));
-        }
+    pub(super) fn start(config: &Config, reactor: &mut Reactor) -> Self {
         let file = Self {
             path: config.trace.clone(),
             names: config.trace_names,
@@ -59,7 +58,7 @@ impl TraceFile {
         if file.path.is_some() {
             reactor.start_trace(file.settings());
         }
-        Ok(file)
+        file
     }
 
     fn settings(&self) -> TraceSettings {
