@@ -43,6 +43,11 @@ impl Instant {
         self.0.get().saturating_sub(earlier.0.get())
     }
 
+    /// Whole seconds since the origin of the clock, the start of the system: enough for 136 years.
+    pub fn seconds(self) -> u32 {
+        u32::try_from(self.0.get() / SECOND).unwrap_or(u32::MAX)
+    }
+
     /// The time since this one.
     pub fn elapsed(self) -> Duration {
         Self::now() - self

@@ -27,18 +27,35 @@ use std::time::Duration;
 
 use crate::clock::Instant;
 
-/// When a session of FTP began.
+/// When a session of FTP began, to the second: each connection has one, in a gap of four bytes.
 #[derive(Clone, Copy, Debug)]
-pub struct SessionStart(Instant);
+pub struct SessionStart(u32);
 
 impl SessionStart {
     /// It begins now.
-    pub const fn new(now: Instant) -> Self {
-        Self(now)
+    pub fn new(now: Instant) -> Self {
+        Self(now.seconds())
     }
 
-    /// The time since then.
+    /// The time since then, within a second.
     pub fn lasted(self, now: Instant) -> Duration {
-        now - self.0
+        let seconds = now.seconds().saturating_sub(self.0);
+        Duration::from_secs(seconds.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn session_lasts_whole_seconds() {
+        let now = Instant::now();
+        let start = SessionStart::new(now);
+        for seconds in [0, 1, 3600] {
+            let time = Duration::from_secs(seconds);
+            assert_eq!(start.lasted(now + time), time);
+        }
+        assert_eq!(start.lasted(now - Duration::from_secs(1)), Duration::ZERO);
     }
 }
