@@ -1,8 +1,8 @@
 //! The file format: JSON of Chrome's Trace Event Format, which Perfetto opens.
 //!
 //! It writes events as they come; that those of a track come in order is the caller's part. Times are in
-//! microseconds, with the nanoseconds as a fraction. No slice is empty: Perfetto would take its end before its
-//! beginning, so it lasts a nanosecond. It must not know what the events are.
+//! microseconds, with the nanoseconds as a fraction. No slice is empty: Perfetto would take its end before
+//! its beginning, so it lasts a nanosecond. It must not know what the events are.
 
 use std::collections::HashMap;
 use std::fmt::{self, Arguments, Display};
