@@ -11,6 +11,7 @@ use crate::limits::{
     EVENTS_QUEUED, HANDSHAKE_WORKERS, LOGIN_WORKERS, LimitCause, MemoryProfile, ONE_WORKER_BELOW,
     RECORDS_QUEUED, WORKER_CHUNK_BYTES, connections_within, worst_case_bytes,
 };
+use crate::metrics::TraceSettings;
 use crate::process_memory::ProcessMemory;
 use crate::session::ServerMode;
 
@@ -37,10 +38,16 @@ impl Capacity {
         let threads = config.workers + HANDSHAKE_WORKERS + LOGIN_WORKERS + OTHER_THREADS;
         let process = self.memory.for_threads(threads);
         let process = process.map(|bytes| (bytes, LimitCause::Process));
-        configured
+        let trace = if config.may_trace() {
+            TraceSettings::LIMITED_BYTES
+        } else {
+            0
+        };
+        let least = configured
             .into_iter()
             .chain(process)
-            .min_by_key(|(bytes, _)| *bytes)
+            .min_by_key(|(bytes, _)| *bytes);
+        least.map(|(bytes, cause)| (bytes.saturating_sub(trace), cause))
     }
 
     /// What the memory of a server with this configuration depends on. Where memory is limited, workers have
@@ -175,6 +182,7 @@ fn within(descriptors: usize, mode: ServerMode) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::StatusAddress;
 
     fn of_process(data: Option<u64>) -> Capacity {
         let addresses = None;
@@ -209,6 +217,23 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn memory_of_a_trace_is_set_aside_where_one_may_be_recorded() {
+        let mut config = Config {
+            max_memory: Some(32 * 1024 * 1024),
+            ..Config::default()
+        };
+        let left = |config: &Config| Capacity::default().memory(config).unwrap().0;
+        let all = left(&config);
+        config.status.listen = vec![StatusAddress::Tcp(([127, 0, 0, 1], 1).into())];
+        assert_eq!(left(&config), all);
+        config.status.listen = vec![StatusAddress::Unix("/s".into())];
+        assert_eq!(left(&config), all - TraceSettings::LIMITED_BYTES);
+        config.status.listen = Vec::new();
+        config.trace = Some("/t".into());
+        assert_eq!(left(&config), all - TraceSettings::LIMITED_BYTES);
     }
 
     #[test]

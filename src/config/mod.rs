@@ -292,6 +292,11 @@ impl Config {
         hosts.any(|host| matches!(host, PassiveHost::Name(_)))
     }
 
+    /// Whether a trace is recorded, or may be asked for.
+    pub(crate) fn may_trace(&self) -> bool {
+        self.trace.is_some() || self.status.sockets().next().is_some()
+    }
+
     /// The permissions that this configuration needs, for [`sandbox::enforce`](crate::sandbox::enforce).
     /// Call it before [`Server::bind`](crate::Server::bind), which creates missing files: the plan lists
     /// them.

@@ -56,6 +56,13 @@ pub struct MemoryProfile {
     pub records: usize,
 }
 
+impl MemoryProfile {
+    /// Whether memory is limited, so that what is taken beside connections is to be small.
+    pub const fn is_limited(&self) -> bool {
+        self.worker_chunk == CHUNK_BYTES
+    }
+}
+
 /// The most memory of one connection without a permit, in bytes.
 const PER_CONNECTION: usize = INPUT_BYTES // queued commands
     + OUTBOX_BYTES + STAT_LISTING_BYTES // queued replies

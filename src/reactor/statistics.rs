@@ -9,7 +9,7 @@ use super::data::{DataChannel, Link, TransferState};
 use super::turn::Turn;
 use crate::limits::{MemoryProfile, worst_case_bytes};
 use crate::logging::LogLosses;
-use crate::metrics::{Family, Kind, Sample, Value, lines};
+use crate::metrics::{Family, Kind, Sample, TraceSettings, Value, lines};
 use crate::session::Deadline;
 
 /// Numbers of what the reactor does not own.
@@ -28,6 +28,18 @@ impl Reactor {
     /// Shows how much memory a server with this profile may take.
     pub const fn show_memory(&mut self, profile: MemoryProfile) {
         self.sources.memory = profile;
+    }
+
+    /// How a trace is recorded: shorter where memory is limited.
+    pub fn trace_settings(&self, names: bool) -> TraceSettings {
+        let mut settings = TraceSettings {
+            names,
+            ..TraceSettings::default()
+        };
+        if self.sources.memory.is_limited() {
+            settings.records = TraceSettings::LIMITED_RECORDS;
+        }
+        settings
     }
 
     /// All counters and histograms, as they are now.

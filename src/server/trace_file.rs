@@ -19,7 +19,7 @@ use super::Error;
 use crate::cause::{cause, of_path};
 use crate::config::{Config, directory_of};
 use crate::limits::{THREAD_STACK_BYTES, TRACE_FLUSH_TIMEOUT};
-use crate::metrics::{Trace, TraceSettings};
+use crate::metrics::Trace;
 use crate::observe::thread_group::ThreadGroup;
 use crate::reactor::Reactor;
 
@@ -56,16 +56,9 @@ impl TraceFile {
             written: Arc::new(Mutex::new(Ok(()))),
         };
         if file.path.is_some() {
-            reactor.start_trace(file.settings());
+            reactor.start_trace(reactor.trace_settings(file.names));
         }
         file
-    }
-
-    fn settings(&self) -> TraceSettings {
-        TraceSettings {
-            names: self.names,
-            ..TraceSettings::default()
-        }
     }
 
     /// Fails if the file could not be written. Called with the privileges that are kept.
@@ -105,7 +98,7 @@ impl TraceFile {
         let Some(trace) = reactor.take_trace() else {
             return;
         };
-        reactor.start_trace(self.settings());
+        reactor.start_trace(reactor.trace_settings(self.names));
         let seconds = TRACE_FLUSH_TIMEOUT.as_secs();
         let late = io::Error::other(format!("no thread has done so within {seconds} s"));
         *self.written.lock().unwrap_or_else(PoisonError::into_inner) = Err(why(&late, &path));

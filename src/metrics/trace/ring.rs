@@ -22,6 +22,15 @@ pub struct TraceSettings {
     pub clock: Box<dyn Fn() -> Instant + Send>,
 }
 
+impl TraceSettings {
+    /// The records where memory is limited.
+    pub const LIMITED_RECORDS: usize = 1 << 13;
+
+    /// What they take, with the thread that writes them: its stack, and up to 200 bytes for each job and each
+    /// connection.
+    pub const LIMITED_BYTES: u64 = 1024 * 1024;
+}
+
 impl Default for TraceSettings {
     fn default() -> Self {
         Self {

@@ -9,7 +9,6 @@ use super::StatusService;
 use crate::clock::Instant;
 use crate::event_loop::Key;
 use crate::limits::status::RESPONSE_STALL;
-use crate::metrics::TraceSettings;
 use crate::reactor::Reactor;
 use crate::reactor::status_answers::{Afterwards, Answer};
 use crate::status::response::{Response, StatusCode};
@@ -78,10 +77,7 @@ impl Reactor {
             }
             TraceRequest::None => {
                 let until = self.context.now + call.time;
-                self.start_trace(TraceSettings {
-                    names: call.names,
-                    ..TraceSettings::default()
-                });
+                self.start_trace(self.trace_settings(call.names));
                 self.status.trace = TraceRequest::Recording(client, until);
                 return Answer::Deferred(until + RESPONSE_STALL);
             }

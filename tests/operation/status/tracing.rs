@@ -196,3 +196,29 @@ fn large_trace_waits_for_its_client() {
     let commands = trace.on(&format!("{} commands", client.local()));
     assert!(commands.len() > 500, "{}", commands.len());
 }
+
+#[test]
+fn trace_is_shorter_where_memory_is_limited() {
+    let world = World::new();
+    world.write("[limits]\nmemory = \"64MiB\"");
+    let file = world.path("trace.json");
+    let program = [binary(), "--config".into(), world.file().into()];
+    let program = program
+        .into_iter()
+        .chain(["--trace".into(), file.clone().into()]);
+    let mut server = Starter::default().program(program).start();
+    let mut client = server.login();
+    for _ in 0..120 {
+        client.send_raw(&b"NOOP\r\n".repeat(50));
+        for _ in 0..50 {
+            client.expect(200);
+        }
+    }
+    server.terminate();
+    client.expect(421);
+    client.close();
+    assert!(server.wait().success());
+    // The record of its address is lost.
+    let kept = Trace::read(&file).on("connection 1 commands").len();
+    assert!((500..6000).contains(&kept), "{kept}");
+}
