@@ -8,6 +8,9 @@
 pub mod auth {
     pub use crate::auth::*;
 }
+pub mod bench {
+    pub use crate::bench::*;
+}
 pub mod cause {
     pub use crate::cause::*;
 }

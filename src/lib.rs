@@ -181,6 +181,8 @@
 #![allow(rustdoc::private_intra_doc_links)]
 
 mod auth;
+#[cfg_attr(not(feature = "bench"), path = "no_bench.rs")]
+mod bench;
 mod capacity;
 mod cause;
 mod clock;

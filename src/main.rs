@@ -59,6 +59,12 @@ fn run(client: Option<&InetdClient>) -> ExitCode {
         }
         Invocation::HashPassword(scheme) => return hash_password(scheme),
         Invocation::Operate(operation) => return code_of(&operation.run()),
+        Invocation::Bench(plan) => {
+            return plan.run().unwrap_or_else(|error| {
+                print_error(&error);
+                ExitCode::FAILURE
+            });
+        }
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

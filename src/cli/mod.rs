@@ -12,6 +12,7 @@ mod options;
 use std::ffi::OsString;
 
 use mioftpd::internals::auth::HashScheme;
+use mioftpd::internals::bench;
 
 pub(crate) use help::{help, version};
 pub(crate) use layers::{CliArgs, Resolved};
@@ -26,6 +27,7 @@ pub(crate) enum Invocation {
     Example,
     HashPassword(Option<HashScheme>),
     Operate(Operation),
+    Bench(Box<bench::Plan>),
     Help,
     Version,
 }
@@ -56,6 +58,9 @@ pub(crate) fn parse(
     let arguments: Vec<_> = arguments.collect();
     if let Some(operation) = Operation::parse(&arguments)? {
         return Ok(Invocation::Operate(operation));
+    }
+    if let Some(plan) = bench::Plan::parse(&arguments).map_err(Failure::Invalid)? {
+        return Ok(Invocation::Bench(Box::new(plan)));
     }
     let mut options = Options::default();
     if let Some(invocation) = options.read(&arguments)? {

@@ -11,7 +11,8 @@ use crate::sources::{Source, assert_none, sources};
 const BELOW: &str = "clock";
 
 /// The modules that a layer may import besides itself and [`BELOW`]. Modules without an entry may import all.
-const LAYERS: [(&str, &[&str]); 14] = [
+const LAYERS: [(&str, &[&str]); 15] = [
+    ("bench", &["cause", "event_loop", "net", "protocol"]),
     ("event_loop", &[]),
     ("protocol", &[]),
     ("metrics", &["protocol"]),

@@ -2,12 +2,15 @@
 //!
 //! - `command_line`, `config` and `readme` are about how it is told what to do.
 //! - `logs`, `log_readers`, `records`, `status`, `summary` and `trace` are about what it reports.
+//! - `bench` is about the load generator, and `bench_options` about the benchmark of the sources.
 //! - `service_manager`, `service_unit`, `background`, `inetd`, `system_limits`, `missing_calls` and
 //!   `embedding` are about what it runs in.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 mod background;
+#[cfg(feature = "bench")]
+mod bench;
 mod bench_options;
 mod command_line;
 mod config;

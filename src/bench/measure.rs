@@ -1,0 +1,106 @@
+//! What was measured: times with three significant digits, and errors by what they are.
+//!
+//! Owns the histograms. Times of each second are kept apart until they are added to all, so that a log can
+//! have them. It must not know connections.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+
+/// The longest time that is told apart, an hour.
+const LONGEST: u64 = 3_600_000_000_000;
+
+/// The significant decimal digits.
+const DIGITS: u8 = 3;
+
+/// Times and errors of a run.
+pub(super) struct Measure {
+    /// In nanoseconds.
+    pub(super) all: Histogram<u64>,
+    /// Those of this second, which are not in `all` yet.
+    pub(super) second: Histogram<u64>,
+    /// How often each error has occurred.
+    pub(super) errors: BTreeMap<String, u64>,
+    /// The first error in words.
+    pub(super) first_error: Option<String>,
+    pub(super) sent: u64,
+    pub(super) received: u64,
+}
+
+impl Measure {
+    /// # Errors
+    /// In words, if there is no memory for it.
+    pub(super) fn new() -> Result<Self, String> {
+        let empty = || {
+            Histogram::new_with_bounds(1, LONGEST, DIGITS)
+                .map_err(|error| format!("cannot count times: {error}"))
+        };
+        Ok(Self {
+            all: empty()?,
+            second: empty()?,
+            errors: BTreeMap::new(),
+            first_error: None,
+            sent: 0,
+            received: 0,
+        })
+    }
+
+    /// A command was answered so many nanoseconds after it began.
+    pub(super) fn answered(&mut self, nanoseconds: u64) {
+        self.second.saturating_record(nanoseconds.max(1));
+    }
+
+    /// Something went wrong: what kind of error it is, and a sentence about this one.
+    pub(super) fn failed(&mut self, kind: String, sentence: impl FnOnce() -> String) {
+        *self.errors.entry(kind).or_default() += 1;
+        self.first_error.get_or_insert_with(sentence);
+    }
+
+    /// All errors together.
+    pub(super) fn error_count(&self) -> u64 {
+        self.errors.values().sum()
+    }
+
+    /// Adds the times of this second to all.
+    pub(super) fn end_second(&mut self) {
+        // Both have the same bounds.
+        let added = self.all.add(&self.second);
+        debug_assert!(added.is_ok(), "the histograms differ");
+        self.second.reset();
+    }
+}
+
+/// A percentile, exact to the digits of the histogram.
+pub(super) fn percentile(times: &Histogram<u64>, percent: f64) -> Duration {
+    Duration::from_nanos(times.value_at_percentile(percent))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seconds_add_up_and_errors_are_counted_by_kind() {
+        let mut measure = Measure::new().unwrap();
+        for second in 0..3 {
+            for number in 1..=1000 {
+                measure.answered(number * 1000);
+            }
+            assert_eq!(measure.second.len(), 1000);
+            measure.end_second();
+            assert_eq!(measure.all.len(), (second + 1) * 1000);
+        }
+        assert_eq!((measure.all.len(), measure.second.len()), (3000, 0));
+        let p99 = percentile(&measure.all, 99.0).as_nanos();
+        assert!((990_000..=991_000).contains(&p99), "{p99}");
+        // Beyond an hour it is an hour.
+        measure.answered(u64::MAX);
+        for kind in ["b", "a", "b"] {
+            measure.failed(kind.to_owned(), || format!("the first was {kind}"));
+        }
+        assert_eq!(measure.error_count(), 3);
+        assert_eq!(measure.errors["b"], 2);
+        assert_eq!(measure.first_error.as_deref(), Some("the first was b"));
+    }
+}

@@ -1,0 +1,61 @@
+//! `mioftpd bench`: a load generator for any FTP server, and a reactor itself.
+//!
+//! ```text
+//!   options ──▶ run (the loop) ──▶ report
+//!                │
+//!                ├─ connection: one control connection, as a state machine
+//!                ├─ pacing: when commands are due, whatever the server does
+//!                └─ measure: times and errors
+//! ```
+//!
+//! It stands on the parts of the server: the sockets of [`net`](crate::net), and latch, run queue and timers
+//! of [`event_loop`](crate::event_loop). It must not know the server's reactor, sessions or storage.
+
+// Rates and ratios need no more digits than a float has.
+#![allow(clippy::cast_precision_loss)]
+
+mod bounds;
+mod client;
+mod connection;
+mod hdr_log;
+mod measure;
+mod options;
+mod pacing;
+mod process;
+mod report;
+mod results;
+mod run;
+mod stages;
+mod target;
+mod trouble;
+mod url;
+
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+pub use options::Plan;
+
+impl Plan {
+    /// Measures, and prints the results. The code is a failure if there was any error.
+    ///
+    /// # Errors
+    /// In words, if nothing could be measured or the results could not be written.
+    pub fn run(&self) -> Result<ExitCode, String> {
+        let address = target::resolve(self)?;
+        let mut run = run::Run::new(self, address)?;
+        let results = loop {
+            let done = run.turn();
+            if done.map_err(|error| format!("the event loop failed: {error}"))? {
+                break run.finish()?;
+            }
+        };
+        let text = report::text(self, &results);
+        let printed = io::stdout().lock().write_all(text.as_bytes());
+        printed.map_err(|error| format!("cannot print the results: {error}"))?;
+        Ok(if results.errors.is_empty() {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        })
+    }
+}

@@ -1,0 +1,245 @@
+//! The results: as a table for people, JSON or CSV for programs.
+//!
+//! Times in JSON and CSV are in seconds. A password is in none of them. It must not know how they were
+//! measured.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+
+use super::measure::percentile;
+use super::options::{Format, Plan, Workload};
+use super::pacing::Arrivals;
+use super::process::Usage;
+use super::results::Results;
+use crate::protocol::json_text::JsonText;
+
+const PERCENTILES: [(&str, f64); 5] = [
+    ("p50", 50.0),
+    ("p90", 90.0),
+    ("p99", 99.0),
+    ("p99.9", 99.9),
+    ("p99.99", 99.99),
+];
+
+/// What is printed.
+pub(super) fn text(plan: &Plan, results: &Results) -> String {
+    match plan.format {
+        Format::Table => table(plan, results),
+        Format::Json => json(plan, results),
+        Format::Csv => csv(plan, results),
+    }
+}
+
+/// Percentiles, the greatest time and the mean, by their names.
+fn times(times: &Histogram<u64>) -> Vec<(&'static str, Duration)> {
+    let percentiles = PERCENTILES
+        .iter()
+        .map(|(name, percent)| (*name, percentile(times, *percent)));
+    let mean = Duration::from_secs_f64(times.mean() / 1e9);
+    let greatest = Duration::from_nanos(times.max());
+    percentiles
+        .chain([("max", greatest), ("mean", mean)])
+        .collect()
+}
+
+fn per_second(count: u64, time: Duration) -> f64 {
+    count as f64 / time.as_secs_f64().max(1e-9)
+}
+
+const fn name(workload: Workload) -> &'static str {
+    match workload {
+        Workload::Noop => "noop",
+        Workload::Rate(_) => "rate",
+        Workload::Login => "login",
+        Workload::Idle => "idle",
+    }
+}
+
+fn table(plan: &Plan, results: &Results) -> String {
+    let measure = &results.measure;
+    let (count, seconds) = (measure.all.len(), results.time.as_secs_f64());
+    let mut out = String::new();
+    // Writing to memory does not fail.
+    let _ = write!(out, "{} at {}", name(plan.workload), results.address);
+    if let Workload::Rate(rate) = plan.workload {
+        let arrivals = match plan.arrivals {
+            Arrivals::Constant => "constant",
+            Arrivals::Poisson => "Poisson",
+        };
+        let _ = write!(out, ", {rate}/s ({arrivals})");
+    }
+    let s = if plan.connections == 1 { "" } else { "s" };
+    let _ = write!(out, ", {} connection{s}", plan.connections);
+    if matches!(plan.workload, Workload::Noop | Workload::Rate(_)) {
+        let _ = write!(out, ", depth {}", plan.depth);
+    }
+    let _ = writeln!(out, ", {seconds:.2} s\n");
+    let of = match plan.workload {
+        Workload::Login => "logins",
+        _ => "commands",
+    };
+    let _ = writeln!(
+        out,
+        "{of:<9} {count:>12}  {:>12.1}/s",
+        per_second(count, results.time)
+    );
+    let bytes = [("sent", measure.sent), ("received", measure.received)];
+    for (name, bytes) in bytes {
+        let _ = writeln!(out, "{name:<9} {bytes:>12} B");
+    }
+    let _ = writeln!(out, "errors    {:>12}", measure.error_count());
+    for (kind, count) in &results.errors {
+        let _ = writeln!(out, "  {count} {kind}");
+    }
+    if let Some(first) = &measure.first_error {
+        let _ = writeln!(out, "  the first: {first}");
+    }
+    out.push('\n');
+    let times = times(&measure.all);
+    let row = |cells: Vec<String>| {
+        let cells = cells.iter().map(|cell| format!("{cell:>9}"));
+        cells.collect::<Vec<_>>().join(" ").trim_end().to_owned()
+    };
+    let names = times.iter().map(|(name, _)| (*name).to_owned());
+    let _ = writeln!(out, "{}", row(names.collect()));
+    let shown = times.iter().map(|(_, time)| shown(*time));
+    let _ = writeln!(out, "{}", row(shown.collect()));
+    if let Some(usage) = results.usage {
+        out.push_str(&used(plan, usage, count));
+    }
+    out
+}
+
+/// A time with three digits.
+fn shown(time: Duration) -> String {
+    let nanoseconds = time.as_nanos() as f64;
+    let units = [(1e9, "s"), (1e6, "ms"), (1e3, "µs"), (1.0, "ns")];
+    let (size, unit) = units
+        .into_iter()
+        .find(|(size, _)| nanoseconds >= *size)
+        .unwrap_or((1.0, "ns"));
+    let number = nanoseconds / size;
+    let decimals = match number {
+        _ if unit == "ns" => 0,
+        number if number < 9.995 => 2,
+        number if number < 99.95 => 1,
+        _ => 0,
+    };
+    format!("{number:.decimals$} {unit}")
+}
+
+fn used(plan: &Plan, usage: Usage, count: u64) -> String {
+    let time = usage.user + usage.system;
+    let [memory, most] = usage.memory;
+    let [voluntary, others] = usage.switches;
+    format!(
+        "\nprocess {}: {} of processor ({} of them in the kernel), {} a command;\n\
+         {memory} KiB, {most} at most; {} descriptors;\n\
+         {voluntary} voluntary and {others} other context switches\n",
+        plan.pid.unwrap_or(0),
+        shown(time),
+        shown(usage.system),
+        shown(
+            time.checked_div(u32::try_from(count).unwrap_or(u32::MAX))
+                .unwrap_or_default()
+        ),
+        usage.descriptors,
+    )
+}
+
+fn json(plan: &Plan, results: &Results) -> String {
+    let measure = &results.measure;
+    let count = measure.all.len();
+    let mut out = String::new();
+    let _ = write!(
+        out,
+        "{{\"server\":\"{}\",\"workload\":\"{}\",",
+        results.address,
+        name(plan.workload)
+    );
+    if let Workload::Rate(rate) = plan.workload {
+        let _ = write!(out, "\"rate_wanted\":{rate},");
+    }
+    let _ = write!(
+        out,
+        "\"connections\":{},\"connections_opened\":{},\"depth\":{},\"seconds\":{},\"commands\":{count},\
+         \"rate\":{},\"bytes_sent\":{},\"bytes_received\":{},\"latency_seconds\":{{",
+        plan.connections,
+        results.opened,
+        plan.depth,
+        results.time.as_secs_f64(),
+        per_second(count, results.time),
+        measure.sent,
+        measure.received,
+    );
+    for (index, (name, time)) in times(&measure.all).into_iter().enumerate() {
+        let comma = if index == 0 { "" } else { "," };
+        let _ = write!(out, "{comma}\"{name}\":{}", time.as_secs_f64());
+    }
+    out.push_str("},\"errors\":{");
+    for (index, (kind, count)) in results.errors.iter().enumerate() {
+        let comma = if index == 0 { "" } else { "," };
+        let _ = write!(out, "{comma}{}:{count}", JsonText(kind.as_bytes()));
+    }
+    out.push('}');
+    if let Some(usage) = results.usage {
+        let _ = write!(
+            out,
+            ",\"process\":{{\"user_seconds\":{},\"system_seconds\":{},\"memory_bytes\":{},\
+             \"voluntary_switches\":{},\"other_switches\":{},\"descriptors\":{}}}",
+            usage.user.as_secs_f64(),
+            usage.system.as_secs_f64(),
+            usage.memory[0] * 1024,
+            usage.switches[0],
+            usage.switches[1],
+            usage.descriptors,
+        );
+    }
+    out.push_str("}\n");
+    out
+}
+
+fn csv(plan: &Plan, results: &Results) -> String {
+    let measure = &results.measure;
+    let count = measure.all.len();
+    let times = times(&measure.all);
+    let mut names = "server,workload,connections,depth,seconds,commands,rate,errors".to_owned();
+    let mut row = format!(
+        "{},{},{},{},{},{count},{},{}",
+        results.address,
+        name(plan.workload),
+        plan.connections,
+        plan.depth,
+        results.time.as_secs_f64(),
+        per_second(count, results.time),
+        measure.error_count(),
+    );
+    for (name, time) in times {
+        let _ = write!(names, ",{name}");
+        let _ = write!(row, ",{}", time.as_secs_f64());
+    }
+    format!("{names}\n{row}\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_have_three_digits() {
+        for (nanoseconds, text) in [
+            (0, "0 ns"),
+            (999, "999 ns"),
+            (1_000, "1.00 µs"),
+            (18_249, "18.2 µs"),
+            (182_400, "182 µs"),
+            (9_996_000, "10.0 ms"),
+            (1_500_000_000, "1.50 s"),
+            (100_000_000_000, "100 s"),
+        ] {
+            assert_eq!(shown(Duration::from_nanos(nanoseconds)), text);
+        }
+    }
+}

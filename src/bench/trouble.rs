@@ -1,0 +1,57 @@
+//! How a connection ends, and what can go wrong with it.
+//!
+//! Each trouble has a short name by which it is counted, and a sentence. A password is in neither.
+
+use std::io;
+
+use super::client::{BadReply, Refusal};
+use crate::cause::cause;
+
+/// Why a connection is no more.
+#[derive(Debug)]
+pub(super) enum End {
+    /// It has done its work.
+    Finished,
+    /// It has failed.
+    Failed(Trouble),
+}
+
+/// What can go wrong.
+#[derive(Debug)]
+pub(super) enum Trouble {
+    Connect(io::Error),
+    Lost(io::Error),
+    Closed,
+    Garbage(BadReply),
+    Refused(Refusal),
+    Unasked(String),
+    TimedOut(&'static str),
+}
+
+impl Trouble {
+    /// What kind of error it is, to be counted.
+    pub(super) fn kind(&self) -> String {
+        match self {
+            Self::Connect(error) => format!("connect: {}", error.kind()),
+            Self::Lost(error) => format!("connection lost: {}", error.kind()),
+            Self::Closed => "closed by the server".to_owned(),
+            Self::Garbage(_) => "no FTP reply".to_owned(),
+            Self::Refused(refusal) => format!("{} to {}", refusal.code, refusal.command),
+            Self::Unasked(_) => "reply without a command".to_owned(),
+            Self::TimedOut(what) => format!("time-out: {what}"),
+        }
+    }
+
+    /// A sentence about it.
+    pub(super) fn sentence(&self) -> String {
+        match self {
+            Self::Connect(error) => format!("the connection failed: {}", cause(error)),
+            Self::Lost(error) => format!("the connection was lost: {}", cause(error)),
+            Self::Closed => "the server closed the connection".to_owned(),
+            Self::Garbage(bad) => bad.to_string(),
+            Self::Refused(refusal) => refusal.to_string(),
+            Self::Unasked(reply) => format!("the server sent '{reply}' without a command"),
+            Self::TimedOut(what) => format!("the server did not {what} in time (--timeout)"),
+        }
+    }
+}
