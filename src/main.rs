@@ -59,8 +59,8 @@ fn run(client: Option<&InetdClient>) -> ExitCode {
         }
         Invocation::HashPassword(scheme) => return hash_password(scheme),
         Invocation::Operate(operation) => return code_of(&operation.run()),
-        Invocation::Bench(plan) => {
-            return plan.run().unwrap_or_else(|error| {
+        Invocation::Bench(bench) => {
+            return bench.run().unwrap_or_else(|error| {
                 print_error(&error);
                 ExitCode::FAILURE
             });

@@ -10,9 +10,9 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 /// Cannot be made.
-pub enum Plan {}
+pub enum Bench {}
 
-impl Plan {
+impl Bench {
     pub const fn parse(_: &[OsString]) -> Result<Option<Self>, String> {
         Ok(None)
     }

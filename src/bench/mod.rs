@@ -21,6 +21,7 @@ mod hdr_log;
 mod measure;
 mod options;
 mod pacing;
+mod plan;
 mod process;
 mod report;
 mod results;
@@ -30,17 +31,53 @@ mod target;
 mod trouble;
 mod url;
 
+use std::ffi::OsString;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-pub use options::Plan;
+use plan::Plan;
 
-impl Plan {
-    /// Measures, and prints the results. The code is a failure if there was any error.
+/// What `mioftpd bench` is asked for.
+#[derive(Debug)]
+pub enum Bench {
+    /// Its options.
+    Help,
+    /// A measurement.
+    Measure(Box<Measurement>),
+}
+
+/// A measurement that was asked for.
+#[derive(Debug)]
+pub struct Measurement(Plan);
+
+impl Bench {
+    /// What these arguments ask for; `None` if the first of them is not `bench`.
+    ///
+    /// # Errors
+    /// In words: the option, the value and the remedy.
+    pub fn parse(arguments: &[OsString]) -> Result<Option<Self>, String> {
+        options::parse(arguments)
+    }
+
+    /// Prints the help, or measures and prints the results. The code is a failure if there was any error.
     ///
     /// # Errors
     /// In words, if nothing could be measured or the results could not be written.
     pub fn run(&self) -> Result<ExitCode, String> {
+        match self {
+            Self::Help => print(options::HELP).map(|()| ExitCode::SUCCESS),
+            Self::Measure(measurement) => measurement.0.run(),
+        }
+    }
+}
+
+fn print(text: &str) -> Result<(), String> {
+    let printed = io::stdout().lock().write_all(text.as_bytes());
+    printed.map_err(|error| format!("cannot print: {error}"))
+}
+
+impl Plan {
+    fn run(&self) -> Result<ExitCode, String> {
         let address = target::resolve(self)?;
         let mut run = run::Run::new(self, address)?;
         let results = loop {
@@ -49,9 +86,7 @@ impl Plan {
                 break run.finish()?;
             }
         };
-        let text = report::text(self, &results);
-        let printed = io::stdout().lock().write_all(text.as_bytes());
-        printed.map_err(|error| format!("cannot print the results: {error}"))?;
+        print(&report::text(self, &results))?;
         Ok(if results.errors.is_empty() {
             ExitCode::SUCCESS
         } else {

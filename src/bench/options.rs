@@ -12,7 +12,9 @@ use lexopt::prelude::*;
 
 use super::client::{Login, LoginPlan};
 use super::pacing::Arrivals;
+use super::plan::{Amount, Format, Plan, Workload};
 use super::url::{Protection, ServerUrl};
+use super::{Bench, Measurement};
 
 /// The most connections.
 const CONNECTIONS: usize = 50_000;
@@ -26,80 +28,63 @@ const RATE: f64 = 10e6;
 /// The longest time of any option, a day.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// What is done.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Workload {
-    /// Each connection sends a NOOP for each reply, so many ahead.
-    Noop,
-    /// NOOPs at a rate per second, whatever the server does.
-    Rate(f64),
-    /// Connect, log in, QUIT, and again.
-    Login,
-    /// One connection sends a NOOP for each reply; the others are only there.
-    Idle,
-}
+/// What `mioftpd bench --help` prints.
+pub(super) const HELP: &str = "\
+Measure an FTP server: any server, from one thread.
 
-/// How long.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Amount {
-    Time(Duration),
-    Commands(u64),
-}
+Usage: mioftpd bench URL [OPTIONS]
 
-/// How the results are printed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Format {
-    #[default]
-    Table,
-    Json,
-    Csv,
-}
+  URL  ftp://[USER[:PASSWORD]@]HOST[:PORT]; without a user anonymous, where the server has logins
 
-/// A run: what is measured, and how.
-#[derive(Debug)]
-pub struct Plan {
-    pub(super) url: ServerUrl,
-    pub(super) workload: Workload,
-    pub(super) login: LoginPlan,
-    pub(super) connections: usize,
-    pub(super) depth: usize,
-    pub(super) amount: Amount,
-    pub(super) warm_up: Duration,
-    pub(super) ramp: Duration,
-    pub(super) time_out: Duration,
-    pub(super) arrivals: Arrivals,
-    pub(super) seed: u64,
-    pub(super) format: Format,
-    pub(super) hdr: Option<PathBuf>,
-    pub(super) pid: Option<u32>,
-    pub(super) may_load_any_host: bool,
-}
+      --workload WORKLOAD  noop: a NOOP for each reply, on each connection [default]
+                           rate: NOOPs at a rate, timed from when they were due
+                           login: connect, log in, QUIT, and again
+                           idle: a NOOP for each reply on one connection, the others wait
+      --connections N      Connections, 1 to 50000 [default: 1]
+      --depth N            NOOPs without a reply on a connection, 1 to 1024 [default: 1]
+      --rate N             NOOPs a second on all connections together
+      --poisson            At random times of that rate, as of many clients [default: evenly]
+      --duration TIME      How long is measured, such as 500ms, 10s or 2m [default: 10s]
+      --count N            How many commands or logins are measured, instead of a time
+      --warmup TIME        What is done before and not measured [default: 1s]
+      --ramp TIME          Open the connections spread over this time [default: 0s]
+      --timeout TIME       What the server may take for a reply [default: 10s]
+      --user NAME, --password PASSWORD  Instead of those in the URL
+      --seed N             For the random times [default: 1]
+      --json, --csv        Print the results in this form, times in seconds
+      --hdr FILE           Write the times of each second for the tools of HdrHistogram
+      --pid PID            Show what this process used meanwhile: that of the server, on this host
+      --i-may-load-this-host  Measure a host that is not on this host's own network
+  -h, --help               Print this
 
-impl Plan {
-    /// The plan of these arguments; `None` if the first of them is not `bench`.
-    ///
-    /// # Errors
-    /// In words: the option, the value and the remedy.
-    pub fn parse(arguments: &[OsString]) -> Result<Option<Self>, String> {
-        let mut parser = lexopt::Parser::from_args(arguments);
-        match parser.next() {
-            Ok(Some(Value(name))) if name == "bench" => {}
-            _ => return Ok(None),
-        }
-        let mut draft = Draft::default();
-        while let Some(argument) = parser.next().map_err(|error| error.to_string())? {
-            let name = match argument {
-                Long(name) => name.to_owned(),
-                Value(text) if draft.url.is_none() => {
-                    draft.url = Some(url(&text)?);
-                    continue;
-                }
-                other => return Err(other.unexpected().to_string()),
-            };
-            draft.take(&name, &mut parser)?;
-        }
-        draft.finish().map(Some)
+SIGINT ends it with the results so far. Exit codes: 0 no errors, 1 errors, 2 usage.
+";
+
+/// What these arguments ask for; `None` if the first of them is not `bench`.
+///
+/// # Errors
+/// In words: the option, the value and the remedy.
+pub(super) fn parse(arguments: &[OsString]) -> Result<Option<Bench>, String> {
+    let mut parser = lexopt::Parser::from_args(arguments);
+    match parser.next() {
+        Ok(Some(Value(name))) if name == "bench" => {}
+        _ => return Ok(None),
     }
+    let mut draft = Draft::default();
+    while let Some(argument) = parser.next().map_err(|error| error.to_string())? {
+        let name = match argument {
+            Short('h') | Long("help") => return Ok(Some(Bench::Help)),
+            Long(name) => name.to_owned(),
+            Value(text) if draft.url.is_none() => {
+                draft.url = Some(url(&text)?);
+                continue;
+            }
+            other => return Err(other.unexpected().to_string()),
+        };
+        draft.take(&name, &mut parser)?;
+    }
+    let measurement = draft.finish().map(Measurement)?;
+    Ok(Some(Bench::Measure(Box::new(measurement))))
 }
 
 /// What was said so far.
@@ -159,7 +144,7 @@ impl Draft {
         .contains(&name);
         if !is_known {
             return Err(format!(
-                "bench: unknown option --{name}; --help lists the options"
+                "bench: unknown option --{name}; bench --help lists the options"
             ));
         }
         let value = value?;
@@ -298,7 +283,10 @@ mod tests {
     fn parsed(text: &str) -> Result<Plan, String> {
         let arguments = text.split_whitespace().map(OsString::from);
         let arguments: Vec<_> = ["bench".into()].into_iter().chain(arguments).collect();
-        Plan::parse(&arguments).map(Option::unwrap)
+        match parse(&arguments)?.unwrap() {
+            Bench::Measure(measurement) => Ok(measurement.0),
+            Bench::Help => panic!("help"),
+        }
     }
 
     #[test]
@@ -331,8 +319,8 @@ mod tests {
             (Format::Json, Some(3), 9)
         );
         assert_eq!(plan.login.user, b"bob");
-        assert!(Plan::parse(&["./bench".into()]).unwrap().is_none());
-        assert!(Plan::parse(&[]).unwrap().is_none());
+        assert!(parse(&["./bench".into()]).unwrap().is_none());
+        assert!(parse(&[]).unwrap().is_none());
     }
 
     #[test]
@@ -374,7 +362,7 @@ mod tests {
             ),
             (
                 "ftp://h --nonsense",
-                "bench: unknown option --nonsense; --help lists",
+                "bench: unknown option --nonsense; bench --help lists",
             ),
             ("ftp://h --hdr", "missing argument for option '--hdr'"),
             (

@@ -9,8 +9,8 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 
 use super::measure::percentile;
-use super::options::{Format, Plan, Workload};
 use super::pacing::Arrivals;
+use super::plan::{Format, Plan, Workload};
 use super::process::Usage;
 use super::results::Results;
 use crate::protocol::json_text::JsonText;

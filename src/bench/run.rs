@@ -15,7 +15,7 @@ use super::client::LoginPlan;
 use super::connection::{Client, Shared};
 use super::hdr_log::HdrLog;
 use super::measure::Measure;
-use super::options::Plan;
+use super::plan::Plan;
 use super::process::Usage;
 use super::trouble::{End, Trouble};
 use crate::clock::Instant;

@@ -5,7 +5,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs as _};
 
-use super::options::Plan;
+use super::plan::Plan;
 
 /// Connections from one address of this host: the kernel has some 28,000 ports for them.
 const CONNECTIONS_PER_SOURCE: usize = 10_000;

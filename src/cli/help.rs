@@ -20,6 +20,11 @@ Usage: mioftpd [OPTIONS] [DIR]",
         "
        mioftpd who [--json] | kick ID | drain | reload | trace [--seconds N] [--names] [--output FILE]",
     ),
+    only(
+        cfg!(feature = "bench"),
+        "
+       mioftpd bench URL [OPTIONS]: measure a server; bench --help lists its options",
+    ),
     "
 
   DIR  The directory to serve. Without it only the control connection is served:
@@ -144,8 +149,8 @@ macro_rules! features {
 
 /// All Cargo features, each with a blank before it; empty where it is off.
 const FEATURES: &[&str] = features! {
-    "config" "settings" "daemon" "status" "tls" "digests" "hashed-passwords" "quotas" "records" "resolver"
-    "systemd" "mode-z" "charset" "sandbox" "pam"
+    "bench" "config" "settings" "daemon" "status" "tls" "digests" "hashed-passwords" "quotas" "records"
+    "resolver" "systemd" "mode-z" "charset" "sandbox" "pam"
 };
 
 /// What `--help` prints.

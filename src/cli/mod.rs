@@ -12,7 +12,7 @@ mod options;
 use std::ffi::OsString;
 
 use mioftpd::internals::auth::HashScheme;
-use mioftpd::internals::bench;
+use mioftpd::internals::bench::Bench;
 
 pub(crate) use help::{help, version};
 pub(crate) use layers::{CliArgs, Resolved};
@@ -27,7 +27,7 @@ pub(crate) enum Invocation {
     Example,
     HashPassword(Option<HashScheme>),
     Operate(Operation),
-    Bench(Box<bench::Plan>),
+    Bench(Bench),
     Help,
     Version,
 }
@@ -59,8 +59,8 @@ pub(crate) fn parse(
     if let Some(operation) = Operation::parse(&arguments)? {
         return Ok(Invocation::Operate(operation));
     }
-    if let Some(plan) = bench::Plan::parse(&arguments).map_err(Failure::Invalid)? {
-        return Ok(Invocation::Bench(Box::new(plan)));
+    if let Some(bench) = Bench::parse(&arguments).map_err(Failure::Invalid)? {
+        return Ok(Invocation::Bench(bench));
     }
     let mut options = Options::default();
     if let Some(invocation) = options.read(&arguments)? {

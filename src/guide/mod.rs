@@ -10,6 +10,7 @@
 //! - [`fail2ban`]: a filter and a jail for failed logins.
 //! - [`logrotate`]: rotation of the server's log files.
 //! - [`devices`]: exceptions for cameras, scanners and old clients.
+//! - [`latency`]: how to measure it, with `mioftpd bench`, and what the numbers say.
 //! - [`limits`]: what the server cannot do, and why.
 //! - [`trace`]: what the event loop does, for Perfetto, and a log of what is slow.
 //! - [`performance`]: where the time of a command and of a transfer goes.
@@ -68,6 +69,9 @@ pub mod fail2ban {}
 #[doc = include_str!("init/openwrt.mk")]
 #[doc = "```"]
 pub mod init {}
+
+#[doc = include_str!("latency.md")]
+pub mod latency {}
 
 #[doc = include_str!("limits.md")]
 pub mod limits {}

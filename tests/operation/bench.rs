@@ -265,3 +265,26 @@ fn hosts_of_others_are_not_loaded_by_mistake() {
         .unwrap();
     assert_eq!(output.status.code(), Some(2), "{output:?}");
 }
+
+/// The options that are read are those of the help, which the main help names.
+#[test]
+fn help_shows_every_option() {
+    let output = mioftpd(["bench", "--help"]).output().unwrap();
+    let help = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success() && output.stderr.is_empty());
+    let words = help.split([' ', ',', '\n']);
+    let options = words.filter_map(|word| word.strip_prefix("--"));
+    let mut count = 0;
+    for option in options.filter(|option| *option != "help") {
+        count += 1;
+        let output = mioftpd(["bench", &format!("--{option}"), "0"])
+            .output()
+            .unwrap();
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{text}");
+        assert!(!text.contains("unknown option"), "{text}");
+    }
+    assert_eq!(count, 18);
+    let main = String::from_utf8(mioftpd(["--help"]).output().unwrap().stdout).unwrap();
+    assert!(main.contains("mioftpd bench URL"));
+}

@@ -12,8 +12,8 @@ macro_rules! features {
 
 /// The Cargo features, and whether this build has them.
 const FEATURES: &[(&str, bool)] = features! {
-    "charset" "config" "daemon" "digests" "hashed-passwords" "mode-z" "pam" "quotas" "records" "resolver"
-    "sandbox" "settings" "status" "systemd" "tls"
+    "bench" "charset" "config" "daemon" "digests" "hashed-passwords" "mode-z" "pam" "quotas" "records"
+    "resolver" "sandbox" "settings" "status" "systemd" "tls"
 };
 
 #[test]
