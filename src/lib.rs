@@ -183,6 +183,7 @@
 mod auth;
 #[cfg_attr(not(feature = "bench"), path = "no_bench.rs")]
 mod bench;
+pub mod book;
 mod capacity;
 mod cause;
 mod clock;

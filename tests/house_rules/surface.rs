@@ -12,7 +12,7 @@ use super::sources::root;
 const NAMES: usize = 100;
 
 /// The public modules.
-const MODULES: [&str; 4] = ["guide", "internals", "logging", "sandbox"];
+const MODULES: [&str; 5] = ["book", "guide", "internals", "logging", "sandbox"];
 
 #[test]
 fn root_has_few_names_and_hides_the_layers() {

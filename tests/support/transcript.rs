@@ -26,7 +26,8 @@
 //! Data connections use TLS as negotiated by PROT, AUTH or implicit TLS. Consecutive `D>`, `D<` or `D~`
 //! lines are one step. [`pattern`](super::pattern) defines bytes and patterns.
 
-use std::path::Path;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 
 use super::certificates::{Authority, Identity};
 use super::pattern::{Pattern, unescape};
@@ -128,7 +129,7 @@ impl Transcript {
         };
         let mut player = Player {
             control: Control::silent(address),
-            server,
+            server: Some(server),
             data: None,
             identity: match (&self.tls, &authority) {
                 (Tls::Certified(name), Some(authority)) => Some(authority.client(name)),
@@ -145,6 +146,19 @@ impl Transcript {
         }
         for (number, step) in &self.steps {
             line(*number);
+            player.step(step);
+        }
+    }
+
+    /// Plays the dialogue with a server that runs at `address`; it must not look at files.
+    pub fn play_at(&self, address: SocketAddr) {
+        let mut player = Player {
+            control: Control::silent(address),
+            server: None,
+            data: None,
+            identity: None,
+        };
+        for (_, step) in &self.steps {
             player.step(step);
         }
     }
@@ -258,7 +272,7 @@ fn handshake(number: usize, text: &str) -> Step {
 }
 
 /// An escaped name as a path, which may not be UTF-8.
-fn path(name: &str) -> std::path::PathBuf {
+fn path(name: &str) -> PathBuf {
     use std::os::unix::ffi::OsStringExt;
     std::ffi::OsString::from_vec(unescape(name)).into()
 }
@@ -266,7 +280,8 @@ fn path(name: &str) -> std::path::PathBuf {
 /// The client and the server of a transcript being played.
 struct Player {
     control: Control,
-    server: Server,
+    /// Its own, if it has one.
+    server: Option<Server>,
     data: Option<DataChannel>,
     identity: Option<Identity>,
 }
@@ -296,20 +311,25 @@ impl Player {
             Step::ReceiveLines(patterns) => receive_lines(&self.take_data().receive(), patterns),
             Step::Upload(bytes) => self.take_data().send(bytes),
             Step::File(name, content) => {
-                let found = std::fs::read(self.server.file(path(name)));
+                let found = std::fs::read(self.file(name));
                 let found = found.unwrap_or_else(|e| panic!("{name}: {e}"));
                 let shown = found.escape_ascii();
                 assert!(&found == content, "{name} is \"{shown}\"");
             }
             Step::Absent(name) => {
-                let found = self.server.file(path(name)).symlink_metadata();
+                let found = self.file(name).symlink_metadata();
                 assert!(found.is_err(), "{name} exists");
             }
             Step::Directory(name) => {
-                let found = self.server.file(path(name));
+                let found = self.file(name);
                 assert!(found.is_dir(), "{name} is not a directory");
             }
         }
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        let server = self.server.as_ref().expect("a server of its own");
+        server.file(path(name))
     }
 
     fn reply_line(&mut self) -> Vec<u8> {

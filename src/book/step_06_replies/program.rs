@@ -1,0 +1,202 @@
+//! Step 6: writes block too.
+//!
+//! Each connection owns its unsent replies, and remembers what the kernel said of its socket. A client
+//! that does not read must not cost memory or stop the loop.
+
+use std::io::{self, ErrorKind::WouldBlock, Read, Write};
+use std::mem;
+
+use mio::net::{TcpListener, TcpStream};
+use mio::{Events, Interest, Poll, Token};
+use slab::Slab;
+
+/// The commands of RFC 959 §4.1 that are recognized and not served.
+const NOT_SERVED: &str = "USER PASS ACCT CWD CDUP SMNT REIN PORT PASV TYPE STRU MODE RETR STOR STOU \
+    APPE ALLO REST RNFR RNTO ABOR DELE RMD MKD PWD LIST NLST SITE SYST STAT HELP";
+
+/// What a line asks for.
+enum Request {
+    Noop,
+    Quit,
+    NotServed,
+    Unrecognized,
+}
+
+impl From<&[u8]> for Request {
+    fn from(line: &[u8]) -> Self {
+        let verb = line.split(|&byte| byte == b' ').next().unwrap_or_default();
+        let is = |name: &str| verb.eq_ignore_ascii_case(name.as_bytes());
+        match line.is_ascii() {
+            true if is("NOOP") => Self::Noop,
+            true if is("QUIT") => Self::Quit,
+            true if NOT_SERVED.split_ascii_whitespace().any(is) => Self::NotServed,
+            _ => Self::Unrecognized,
+        }
+    }
+}
+
+/// A code and a text, sent as one line.
+struct Reply(u16, &'static str);
+
+const READY: Reply = Reply(220, "Service ready for new user.");
+
+/// The default reply to each request.
+impl From<&Request> for Reply {
+    fn from(request: &Request) -> Self {
+        match request {
+            Request::Noop => Self(200, "Command okay."),
+            Request::Quit => Self(221, "Service closing control connection."),
+            Request::NotServed => Self(502, "Command not implemented."),
+            Request::Unrecognized => Self(500, "Syntax error, command unrecognized."),
+        }
+    }
+}
+
+impl Reply {
+    fn to_bytes(&self) -> Vec<u8> {
+        format!("{} {}\r\n", self.0, self.1).into_bytes()
+    }
+}
+
+/// The longest line, without its end.
+const LINE_MAX: usize = 4096;
+
+/// The received bytes that are not answered yet.
+#[derive(Default)]
+struct Lines {
+    bytes: Vec<u8>,
+    /// So many of the bytes have no line end: each byte is searched once.
+    searched: usize,
+    /// The line is too long and was answered; its rest is dropped.
+    discarding: bool,
+}
+
+impl Lines {
+    /// Consumes the next whole line.
+    fn next(&mut self) -> Option<Request> {
+        let mut unsearched = self.bytes.iter().skip(self.searched);
+        let Some(at) = unsearched.position(|&byte| byte == b'\n') else {
+            self.searched = self.bytes.len();
+            // The last byte may be the CR of the line end.
+            if !self.discarding && self.searched <= LINE_MAX + 1 {
+                return None;
+            }
+            (self.bytes, self.searched) = (Vec::new(), 0);
+            let is_new = !mem::replace(&mut self.discarding, true);
+            return is_new.then_some(Request::Unrecognized);
+        };
+        let end = mem::take(&mut self.searched) + at;
+        let line: Vec<u8> = self.bytes.drain(..=end).collect();
+        let line = line.strip_suffix(b"\n").unwrap_or(&line);
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        match line {
+            _ if mem::take(&mut self.discarding) => self.next(),
+            _ if line.len() > LINE_MAX => Some(Request::Unrecognized),
+            _ => Some(line.into()),
+        }
+    }
+}
+
+/// With so many unsent bytes a connection is not read: its client has to take replies first.
+const OUTBOX_MAX: usize = 4096;
+
+struct Connection {
+    stream: TcpStream,
+    /// Latches: set by an event, cleared by "would block".
+    readable: bool,
+    writable: bool,
+    lines: Lines,
+    outbox: Vec<u8>,
+    closing: bool,
+}
+
+impl Connection {
+    fn new(stream: TcpStream) -> Self {
+        Self {
+            stream,
+            readable: false,
+            writable: true,
+            lines: Lines::default(),
+            outbox: READY.to_bytes(),
+            closing: false,
+        }
+    }
+
+    /// Does all that can be done now. `false`: the connection is over.
+    fn converse(&mut self) -> io::Result<bool> {
+        loop {
+            let has_room = self.outbox.len() < OUTBOX_MAX && !self.closing;
+            if has_room && let Some(request) = self.lines.next() {
+                self.answer(&request);
+            } else if self.writable && !self.outbox.is_empty() {
+                self.write()?;
+            } else if self.readable && has_room {
+                self.read()?;
+            } else {
+                return Ok(!self.closing || !self.outbox.is_empty());
+            }
+        }
+    }
+
+    fn answer(&mut self, request: &Request) {
+        self.outbox.extend(Reply::from(request).to_bytes());
+        self.closing = matches!(request, Request::Quit);
+    }
+
+    /// Moves replies to the kernel, until it has no room.
+    fn write(&mut self) -> io::Result<()> {
+        match self.stream.write(&self.outbox) {
+            Ok(count) => drop(self.outbox.drain(..count)),
+            Err(error) if error.kind() == WouldBlock => self.writable = false,
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    fn read(&mut self) -> io::Result<()> {
+        let mut bytes = [0; 4096];
+        match self.stream.read(&mut bytes) {
+            Ok(0) => self.closing = true,
+            Ok(count) => self.lines.bytes.extend(bytes.iter().take(count)),
+            Err(error) if error.kind() == WouldBlock => self.readable = false,
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+}
+
+/// No index of the slab.
+const LISTENER: Token = Token(usize::MAX);
+
+/// Serves all clients in one thread.
+pub fn serve(listener: std::net::TcpListener) -> io::Result<()> {
+    listener.set_nonblocking(true)?;
+    let mut listener = TcpListener::from_std(listener);
+    let (mut poll, mut events) = (Poll::new()?, Events::with_capacity(64));
+    (poll.registry()).register(&mut listener, LISTENER, Interest::READABLE)?;
+    let both = Interest::READABLE | Interest::WRITABLE;
+    let mut connections: Slab<Connection> = Slab::new();
+    loop {
+        poll.poll(&mut events, None)?;
+        for event in &events {
+            if event.token() == LISTENER {
+                while let Ok((mut stream, _)) = listener.accept() {
+                    let slot = connections.vacant_entry();
+                    (poll.registry()).register(&mut stream, Token(slot.key()), both)?;
+                    // Its first event, "writable", sends the greeting.
+                    slot.insert(Connection::new(stream));
+                }
+                continue;
+            }
+            let index = event.token().0;
+            let Some(connection) = connections.get_mut(index) else {
+                continue;
+            };
+            connection.readable |= event.is_readable();
+            connection.writable |= event.is_writable();
+            if !connection.converse().unwrap_or(false) {
+                connections.remove(index);
+            }
+        }
+    }
+}
