@@ -1,6 +1,6 @@
 //! Pages for operators, in addition to the README.
 //!
-//! This module has no code. Each page is a Markdown file in this directory. It includes the files that an
+//! For readers of the code there is the [book](crate::book). This module has no code. Each page is a Markdown file in this directory. It includes the files that an
 //! operator installs; tests use the same files.
 //!
 //! - [`accounts`]: users, permissions, password hashes, PAM, limits of an account.
