@@ -3,7 +3,8 @@
 //! connection in a [`slab`].
 //!
 //! It is a program (`mioftpd DIR`), a library for programs that want an FTP server inside, and a
-//! text about how a reactor works. This page is the map; [`book`] builds a reactor from nothing, in ten steps.
+//! text about how a reactor works. This page is the map; [`book`] builds a reactor from nothing, in ten
+//! steps.
 //!
 //! # Inside another program
 //!

@@ -1,7 +1,7 @@
 //! Pages for operators, in addition to the README.
 //!
-//! For readers of the code there is the [book](crate::book). This module has no code. Each page is a Markdown file in this directory. It includes the files that an
-//! operator installs; tests use the same files.
+//! For readers of the code there is the [book](crate::book). This module has no code. Each page is a Markdown
+//! file in this directory. It includes the files that an operator installs; tests use the same files.
 //!
 //! - [`accounts`]: users, permissions, password hashes, PAM, limits of an account.
 //! - [`boards`]: profiles, features and memory for small boards, and a drop box for cameras.
