@@ -10,7 +10,7 @@ use mioftpd::internals::clock::wall_clock;
 use mioftpd::sandbox::SandboxPlan;
 use mioftpd::{ConfigSource, Finding};
 
-use crate::cli::{CliArgs, Failure, Resolved};
+use crate::cli::{CliArgs, Doctor, Failure, Resolved};
 
 /// The output of `--example-config`.
 pub(crate) const EXAMPLE: &str = {
@@ -58,6 +58,12 @@ pub(crate) fn check(resolved: &Resolved) -> ExitCode {
         return ExitCode::FAILURE;
     }
     ExitCode::SUCCESS
+}
+
+/// Prints the report of the doctor; exit code 1 if something on it will hurt.
+pub(crate) fn examine(doctor: &Doctor) -> ExitCode {
+    crate::raise_descriptor_limit();
+    doctor.run(wall_clock().0)
 }
 
 #[cfg(feature = "config")]

@@ -20,6 +20,10 @@ pub mod clock {
 pub mod config {
     pub use crate::config::*;
 }
+#[cfg(feature = "bench")]
+pub mod doctor {
+    pub use crate::doctor::*;
+}
 pub mod event_loop {
     pub use crate::event_loop::*;
 }

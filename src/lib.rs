@@ -189,6 +189,8 @@ mod capacity;
 mod cause;
 mod clock;
 mod config;
+#[cfg(feature = "bench")]
+mod doctor;
 #[cfg_attr(not(feature = "records"), path = "no_event_helper.rs")]
 mod event_helper;
 mod event_loop;

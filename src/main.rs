@@ -58,6 +58,7 @@ fn run(client: Option<&InetdClient>) -> ExitCode {
             return in_background.unwrap_or_else(|| serve(resolved, *args, client));
         }
         Invocation::HashPassword(scheme) => return hash_password(scheme),
+        Invocation::Examine(doctor) => return configuration::examine(&doctor),
         Invocation::Operate(operation) => return code_of(&operation.run()),
         Invocation::Bench(bench) => {
             return bench.run().unwrap_or_else(|error| {

@@ -35,6 +35,11 @@ Usage: mioftpd [OPTIONS] [DIR]",
   who, kick, drain, reload, trace  List the sessions of a running server, end one, stop it gracefully, have
        it read its configuration, record its event loop: at --status SOCKET, or that of --config FILE",
     ),
+    only(
+        cfg!(feature = "bench"),
+        "
+  doctor [--json] [OPTIONS] [DIR]  Examine this host for such a start; exit code 1: something will hurt",
+    ),
     "
 
 Options:",

@@ -3,6 +3,8 @@
 //! An error names the option, the value and the remedy. This module opens the configuration file, password
 //! files, and the socket of a running server; it starts nothing.
 
+#[cfg_attr(not(feature = "bench"), path = "no_doctor.rs")]
+mod doctor;
 mod help;
 mod layers;
 #[cfg_attr(not(feature = "status"), path = "no_operator.rs")]
@@ -14,6 +16,7 @@ use std::ffi::OsString;
 use mioftpd::internals::auth::HashScheme;
 use mioftpd::internals::bench::Bench;
 
+pub(crate) use doctor::Doctor;
 pub(crate) use help::{help, version};
 pub(crate) use layers::{CliArgs, Resolved};
 pub(crate) use operator::Operation;
@@ -28,6 +31,11 @@ pub(crate) enum Invocation {
     HashPassword(Option<HashScheme>),
     Operate(Operation),
     Bench(Bench),
+    #[cfg_attr(
+        not(feature = "bench"),
+        expect(dead_code, reason = "nothing is examined")
+    )]
+    Examine(Doctor),
     Help,
     Version,
 }
@@ -55,13 +63,14 @@ pub(crate) fn parse(
     arguments: impl Iterator<Item = OsString>,
     password: Option<OsString>,
 ) -> Result<Invocation, Failure> {
-    let arguments: Vec<_> = arguments.collect();
+    let mut arguments: Vec<_> = arguments.collect();
     if let Some(operation) = Operation::parse(&arguments)? {
         return Ok(Invocation::Operate(operation));
     }
     if let Some(bench) = Bench::parse(&arguments).map_err(Failure::Invalid)? {
         return Ok(Invocation::Bench(bench));
     }
+    let doctor = Doctor::take(&mut arguments);
     let mut options = Options::default();
     if let Some(invocation) = options.read(&arguments)? {
         return Ok(invocation);
@@ -73,7 +82,9 @@ pub(crate) fn parse(
         password,
     };
     let resolved = args.resolve()?;
-    Ok(if is_check {
+    Ok(if let Some(doctor) = doctor {
+        doctor.of(resolved)
+    } else if is_check {
         Invocation::Check(resolved)
     } else {
         Invocation::Serve(resolved, Box::new(args))

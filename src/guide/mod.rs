@@ -10,6 +10,7 @@
 //! - [`fail2ban`]: a filter and a jail for failed logins.
 //! - [`logrotate`]: rotation of the server's log files.
 //! - [`devices`]: exceptions for cameras, scanners and old clients.
+//! - [`doctor`]: what will hurt on this host, before and while the server runs.
 //! - [`latency`]: how to measure it, with `mioftpd bench`, and what the numbers say.
 //! - [`limits`]: what the server cannot do, and why.
 //! - [`trace`]: what the event loop does, for Perfetto, and a log of what is slow.
@@ -28,6 +29,9 @@ pub mod boards {}
 
 #[doc = include_str!("devices.md")]
 pub mod devices {}
+
+#[doc = include_str!("doctor.md")]
+pub mod doctor {}
 
 #[doc = include_str!("fail2ban.md")]
 #[doc = "```text"]

@@ -38,7 +38,9 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 pub use address_rules::AddressRules;
 pub use channel::{Channel, ClientCertStatus, DataSession, HandshakeStep};
 pub use inherited::{InheritedListener, inherited_listeners};
-pub use passive_address::{LOOKS_UP_NAMES, PassiveAddresses, PassiveHost, PassiveHostError};
+pub use passive_address::{
+    LOOKS_UP_NAMES, PassiveAddresses, PassiveHost, PassiveHostError, is_private,
+};
 pub use passive_ports::PassivePorts;
 pub use system::SystemNetwork;
 

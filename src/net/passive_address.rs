@@ -221,7 +221,7 @@ const fn is_usable(address: Ipv4Addr) -> bool {
 
 /// Whether an address is not routed on the Internet: RFC 1918, loopback, link-local, carrier-grade
 /// NAT (RFC 6598), and their IPv6 counterparts.
-fn is_private(address: IpAddr) -> bool {
+pub fn is_private(address: IpAddr) -> bool {
     match address.to_canonical() {
         IpAddr::V4(ip) => {
             let [first, second, ..] = ip.octets();

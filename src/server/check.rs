@@ -15,7 +15,7 @@ use super::listening::{is_optional, lacks_ipv6, plaintext_addresses};
 use super::{Error, account_storage, features, mode, opening, status, tls, trace_file, warnings};
 use crate::capacity::{Capacity, is_chosen};
 use crate::cause::{self, cause};
-use crate::config::{Certificate, Config, TlsConfig, directory_of, overlap};
+use crate::config::{Certificate, Config, StatusAddress, TlsConfig, directory_of, overlap};
 use crate::hash_memory::HashMemory;
 use crate::limits::ConnectionLimit;
 use crate::net::tls::certificate_files;
@@ -46,6 +46,45 @@ impl fmt::Display for Finding {
 
 /// All findings; `now` is in seconds since 1970.
 pub fn check(config: &Config, now: i64) -> Vec<Finding> {
+    let mut findings = check_settings(config, now);
+    findings.extend(
+        in_use(config)
+            .into_iter()
+            .map(|(_, text)| Finding::Note(text)),
+    );
+    findings
+}
+
+/// The addresses at which something listens already, with a note about each.
+pub(crate) fn in_use(config: &Config) -> Vec<(StatusAddress, String)> {
+    let addresses = tcp_addresses(config);
+    let used = addresses.iter().enumerate().filter(|(index, address)| {
+        let mut earlier = addresses.iter().take(*index);
+        !earlier.any(|other| overlap(*other, **address))
+            && try_bind(**address) == Err(Errno::ADDRINUSE)
+    });
+    let note = |address: SocketAddr| {
+        let key = key_of(config, address);
+        let origin = config.origins.prefix(None, key);
+        format!(
+            "{origin}{key}: {address} is in use: unless that is by the server to be restarted, a \
+             start fails; ss -ltnp names the program: stop it, or use another port"
+        )
+    };
+    let used = used.map(|(_, &address)| (StatusAddress::Tcp(address), note(address)));
+    used.chain(status::in_use(config)).collect()
+}
+
+/// Whatever has a TCP listener of its own.
+fn tcp_addresses(config: &Config) -> Vec<SocketAddr> {
+    let mut addresses = plaintext_addresses(config, &[]);
+    addresses.extend(config.tls_listen());
+    addresses.extend(config.status.addresses());
+    addresses
+}
+
+/// All findings but those about addresses in use.
+pub(crate) fn check_settings(config: &Config, now: i64) -> Vec<Finding> {
     let notes = config.mistakes().into_iter().chain(config.notes());
     let no_directory = opening::note_without_directory(config).map(str::to_owned);
     let notes = no_directory.into_iter().chain(notes);
@@ -57,14 +96,12 @@ pub fn check(config: &Config, now: i64) -> Vec<Finding> {
             findings.push(Finding::Failure(error.to_string()));
         }
     }
-    let mut addresses = plaintext_addresses(config, &[]);
-    let warnings = warnings::warnings(config, &addresses, now);
+    let warnings = warnings::warnings(config, &plaintext_addresses(config, &[]), now);
     findings.extend(warnings.into_iter().map(Finding::Note));
     if let Some(tls) = &config.tls {
         findings.extend(check_tls(tls, now));
     }
-    addresses.extend(config.tls_listen());
-    addresses.extend(config.status.addresses());
+    let addresses = tcp_addresses(config);
     findings.extend(check_addresses(config, &addresses));
     findings.extend(status::check(config));
     let trace = trace_file::may_write(config).err();
@@ -193,17 +230,21 @@ fn check_pam_services(config: &Config) -> Vec<Finding> {
         .collect()
 }
 
+/// The key that has this address.
+fn key_of(config: &Config, address: SocketAddr) -> &'static str {
+    if config.tls_listen().contains(&address) {
+        "tls.listen"
+    } else if config.status.addresses().any(|one| one == address) {
+        "status.listen"
+    } else {
+        "listen"
+    }
+}
+
 fn check_addresses(config: &Config, all: &[SocketAddr]) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (index, &address) in all.iter().enumerate() {
-        let key = if config.tls_listen().contains(&address) {
-            "tls.listen"
-        } else if config.status.addresses().any(|one| one == address) {
-            "status.listen"
-        } else {
-            "listen"
-        };
-        let origin = config.origins.prefix(None, key);
+        let origin = config.origins.prefix(None, key_of(config, address));
         let mut earlier = all.iter().take(index);
         if let Some(other) = earlier.find(|one| overlap(**one, address)) {
             let text = format!("{origin}cannot listen at both {address} and {other}: they overlap");
@@ -211,12 +252,8 @@ fn check_addresses(config: &Config, all: &[SocketAddr]) -> Vec<Finding> {
             continue;
         }
         match try_bind(address) {
-            Ok(()) => {}
-            // A check of the configuration of the running server must not fail.
-            Err(Errno::ADDRINUSE) => findings.push(Finding::Note(format!(
-                "{origin}{key}: {address} is in use: unless that is by the server to be restarted, a \
-                 start fails; ss -ltnp names the program: stop it, or use another port"
-            ))),
+            // A check of the configuration of the running server must not fail: `in_use` reports it.
+            Ok(()) | Err(Errno::ADDRINUSE) => {}
             Err(error) if is_optional(config, address) && lacks_ipv6(&error.into()) => {}
             Err(error) => {
                 let error = Error::Listen(address, error.into());

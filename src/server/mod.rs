@@ -49,6 +49,8 @@ use crate::storage::Umask;
 use crate::workers::Sweeper;
 use account_storage::KeptStorage;
 pub use check::{Finding, check};
+#[cfg(feature = "bench")]
+pub(crate) use check::{check_settings, in_use};
 use counters::Recounts;
 pub use error::Error;
 use opening::{

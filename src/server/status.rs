@@ -33,6 +33,23 @@ pub(super) fn check(config: &Config) -> Vec<Finding> {
     sockets.chain(unknown).collect()
 }
 
+/// The sockets at which a server listens already, with a note about each.
+pub(super) fn in_use(config: &Config) -> Vec<(StatusAddress, String)> {
+    let is_socket =
+        |path: &Path| fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket());
+    let sockets = config.status.sockets();
+    let served = sockets.filter(|path| is_socket(path) && is_served(path));
+    let note = |path: &Path| {
+        let text = format!(
+            "status.listen: unix:{} is in use: unless that is by the server to be restarted, a start \
+             fails; stop the other one or name another path",
+            path.display()
+        );
+        (StatusAddress::Unix(path.to_owned()), text)
+    };
+    served.map(note).collect()
+}
+
 fn check_socket(path: &Path) -> Option<Finding> {
     let (shown, directory) = (path.display(), directory_of(path));
     let failure = |why: &str| {
@@ -41,11 +58,8 @@ fn check_socket(path: &Path) -> Option<Finding> {
     };
     match fs::symlink_metadata(path) {
         Ok(found) if !found.file_type().is_socket() => failure(NO_SOCKET),
-        // A check of the configuration of the running server must not fail.
-        Ok(_) if is_served(path) => Some(Finding::Note(format!(
-            "status.listen: unix:{shown} is in use: unless that is by the server to be restarted, a start \
-             fails; stop the other one or name another path"
-        ))),
+        // A check of the configuration of the running server must not fail: `in_use` reports it.
+        Ok(_) if is_served(path) => None,
         _ => {
             let wanted = Access::WRITE_OK | Access::EXEC_OK;
             let error = access(&directory, wanted).err()?;

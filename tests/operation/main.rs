@@ -14,6 +14,8 @@ mod bench;
 mod bench_options;
 mod command_line;
 mod config;
+#[cfg(all(feature = "bench", feature = "config"))]
+mod doctor;
 mod embedding;
 mod flat_file;
 mod help;

@@ -1,0 +1,42 @@
+//! What answers at an address of the configuration: the greeting, if it is an FTP server.
+//!
+//! It reads no further than that. A full examination of the protocol would begin here.
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::time::Duration;
+
+/// How long to wait for the connection, and for the greeting.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The most that is read of a greeting.
+const GREETING_BYTES: u64 = 512;
+
+/// A clause with the first line of the greeting, or with its lack.
+pub(super) fn greeting(address: SocketAddr) -> String {
+    match first_line(reachable(address)) {
+        Some(line) => format!("; it answers \"{}\"", line.trim_end().escape_debug()),
+        None => "; no greeting of an FTP server came".to_owned(),
+    }
+}
+
+/// The address at which a server that listens at this one is reached from this host.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, address.port())
+}
+
+fn first_line(address: SocketAddr) -> Option<String> {
+    let stream = TcpStream::connect_timeout(&address, PATIENCE).ok()?;
+    stream.set_read_timeout(Some(PATIENCE)).ok()?;
+    let mut bytes = Vec::new();
+    let mut reader = BufReader::new(stream).take(GREETING_BYTES);
+    reader.read_until(b'\n', &mut bytes).ok()?;
+    let line = String::from_utf8_lossy(&bytes).into_owned();
+    line.starts_with(|first: char| first.is_ascii_digit())
+        .then_some(line)
+}
