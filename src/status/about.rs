@@ -17,6 +17,7 @@ impl About {
     /// This program, which started then.
     pub fn this_program(started: i64) -> Self {
         let features = [
+            ("bench", cfg!(feature = "bench")),
             ("charset", cfg!(feature = "charset")),
             ("config", cfg!(feature = "config")),
             ("daemon", cfg!(feature = "daemon")),
