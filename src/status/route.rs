@@ -44,22 +44,28 @@ pub struct TraceCall {
 }
 
 impl TraceCall {
-    /// Of a query, such as `seconds=5&names=1`; `None` if something else is in it.
+    /// Of a query, such as `seconds=5&names=1`; `None` if something else is in it, or one of them twice.
     fn of_query(query: &str) -> Option<Self> {
-        let (mut time, mut names) = (TRACE_TIME, false);
+        let (mut time, mut names) = (None, None);
         for setting in query.split('&').filter(|setting| !setting.is_empty()) {
-            match setting.split_once('=')? {
+            let is_new = match setting.split_once('=')? {
                 ("seconds", number) => {
                     let seconds = number.parse().ok();
                     let seconds = seconds.filter(|seconds| TRACE_SECONDS.contains(seconds))?;
-                    time = Duration::from_secs(seconds);
+                    time.replace(Duration::from_secs(seconds)).is_none()
                 }
-                ("names", "0") => names = false,
-                ("names", "1") => names = true,
-                _ => return None,
+                ("names", "0") => names.replace(false).is_none(),
+                ("names", "1") => names.replace(true).is_none(),
+                _ => false,
+            };
+            if !is_new {
+                return None;
             }
         }
-        Some(Self { time, names })
+        Some(Self {
+            time: time.unwrap_or(TRACE_TIME),
+            names: names.unwrap_or(false),
+        })
     }
 }
 
@@ -200,6 +206,8 @@ mod tests {
             ("POST /trace?seconds=0", (400, "")),
             ("POST /trace?seconds=61", (400, "")),
             ("POST /trace?seconds=", (400, "")),
+            ("POST /trace?seconds=1&seconds=2", (400, "")),
+            ("POST /trace?names=1&names=1", (400, "")),
             ("POST /trace?names", (400, "")),
             ("POST /trace?names=yes", (400, "")),
             ("POST /trace?second=5", (400, "")),
