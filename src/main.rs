@@ -20,7 +20,8 @@ use daemon::{Background, InetdClient};
 use mioftpd::internals::auth::{self, HashScheme};
 use mioftpd::internals::cause::cause;
 use mioftpd::internals::hash_memory::HashMemory;
-use mioftpd::{Config, Server, sandbox};
+use mioftpd::sandbox::{self, RunAs};
+use mioftpd::{Config, Server};
 
 fn main() -> ExitCode {
     if let Some(code) = mioftpd::run_helper_if_requested() {
@@ -134,13 +135,15 @@ fn prepare(
     survive_file_size_limit();
     config.helpers = true;
     let mut plan = config.plan();
+    plan.run_as.as_ref().map(RunAs::check).transpose()?;
     let source = configuration::source(args, plan.clone());
-    let server = match client {
+    let mut server = match client {
         Some(client) => client.server(config, source)?,
         None => Server::bind_with_source(config, source)?,
     };
     plan.low_ports |= server.dials_from_low_ports();
     sandbox::enforce(&plan)?.log();
+    server.announce();
     Ok(server)
 }
 

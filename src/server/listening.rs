@@ -6,7 +6,7 @@
 use std::io;
 use std::net::SocketAddr;
 
-use super::{Error, status};
+use super::{Error, Server, status};
 use crate::cause::cause;
 use crate::config::Config;
 use crate::net::InheritedListener;
@@ -15,8 +15,24 @@ use crate::reactor::{Protocol, Reactor};
 /// The name of an inherited socket with implicit TLS.
 const FTPS_NAME: &str = "ftps";
 
-/// Opens all listening sockets, also of the status service, and logs their addresses. Returns those without
-/// and those with implicit TLS.
+impl Server {
+    /// Logs where it serves, unless it has. The first turn does; a program calls it when everything else
+    /// about the start has been logged, such as its sandbox.
+    pub fn announce(&mut self) {
+        if std::mem::replace(&mut self.is_announced, true) {
+            return;
+        }
+        if !self.secure_addresses.is_empty() {
+            log::info!("Start serving FTPS at {}", shown(&self.secure_addresses));
+        }
+        if !self.addresses.is_empty() {
+            log::info!("Start serving at {}", shown(&self.addresses));
+        }
+    }
+}
+
+/// Opens all listening sockets, also of the status service. Returns the addresses without and those with
+/// implicit TLS.
 pub(super) fn open(
     reactor: &mut Reactor,
     config: &Config,
@@ -45,12 +61,6 @@ pub(super) fn open(
         };
         let adopted = reactor.adopt(socket, protocol);
         served.push(adopted.map_err(Error::InheritedListener)?);
-    }
-    if !secure.is_empty() {
-        log::info!("Start serving FTPS at {}", shown(&secure));
-    }
-    if !addresses.is_empty() {
-        log::info!("Start serving at {}", shown(&addresses));
     }
     status::open(reactor, config)?;
     Ok((addresses, secure))

@@ -44,7 +44,6 @@ use crate::net::tls::Acceptor;
 use crate::net::{InheritedListener, Network, SystemNetwork, Waker, inherited_listeners};
 use crate::observe::{Records, Subscription};
 use crate::reactor::{Activity, Parts, Reactor};
-use crate::session::ServerMode;
 use crate::storage::Umask;
 use crate::workers::Sweeper;
 use account_storage::KeptStorage;
@@ -54,7 +53,7 @@ pub(crate) use check::{check_settings, in_use};
 use counters::Recounts;
 pub use error::Error;
 use opening::{
-    DeferredStart, Environment, acceptor_for, hash_memory_for, passive_addresses_for,
+    DeferredStart, Environment, acceptor_for, hash_memory_for, mode, passive_addresses_for,
     passive_ports_for, require_pam_helper, settings_for, workers_for,
 };
 pub use reload::ConfigSource;
@@ -72,6 +71,7 @@ pub struct Server {
     reactor: Reactor,
     addresses: Vec<SocketAddr>,
     secure_addresses: Vec<SocketAddr>,
+    is_announced: bool,
     acceptor: Option<Acceptor>,
     reload: Reload,
     /// The effective configuration.
@@ -250,6 +250,7 @@ impl Server {
             reactor,
             addresses,
             secure_addresses,
+            is_announced: false,
             acceptor,
             reload: Reload::new(source, Waker::clone(&handle.waker)),
             config,
@@ -360,6 +361,7 @@ impl Server {
         self.storage.counters().request_recounts();
         self.recounts = self.storage.counters().start_recounts(self.config.recount);
         self.resolve();
+        self.announce();
         self.manager.ready(&self.status());
         self.manager.keep_alive(self.reactor.now());
         Ok(())
@@ -389,11 +391,4 @@ impl Server {
 /// Reports a failed start to the service manager, if there is one.
 pub fn report_failure(why: &dyn fmt::Display) {
     ServiceManager::from_environment().failed(why);
-}
-
-const fn mode(config: &Config) -> ServerMode {
-    match config.root {
-        None => ServerMode::ControlOnly,
-        Some(_) => ServerMode::Serving,
-    }
 }

@@ -86,6 +86,13 @@ pub(super) fn require_pam_helper(accounts: &Accounts) -> Result<(), Error> {
     Ok(())
 }
 
+pub(super) const fn mode(config: &Config) -> ServerMode {
+    match config.root {
+        None => ServerMode::ControlOnly,
+        Some(_) => ServerMode::Serving,
+    }
+}
+
 /// The note that no directory is configured.
 pub(super) fn note_without_directory(config: &Config) -> Option<&'static str> {
     let text = "No directory is set: nothing is served, only the control channel answers";

@@ -229,6 +229,33 @@ fn log_level_hides_lower_levels() {
     assert!(!log.contains("Start serving"), "{log}");
 }
 
+/// The line that says that the server serves is the last one of a start.
+#[test]
+fn settings_and_warnings_are_logged_before_serving() {
+    let starter = Starter::default().argument("--passive-address");
+    let server = starter.argument("127.0.0.1").serving(|_| ()).start();
+    server.connect();
+    server.wait_for_log("Accepted new connection");
+    let log = server.log();
+    let (before, after) = log.split_once("Start serving at ").unwrap();
+    for text in ["passive-address", "Up to ", "Sandbox: "] {
+        assert!(before.contains(text), "{text}: {log}");
+    }
+    let next = after.lines().nth(1).unwrap();
+    assert!(next.contains("Accepted new connection"), "{log}");
+}
+
+#[test]
+fn unknown_user_is_found_before_serving() {
+    let output = mioftpd(["--listen", "127.0.0.1:0", "--run-as", "no-such-user"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(text.contains("cannot run as no-such-user"), "{text}");
+    assert!(!text.contains("erving"), "{text}");
+}
+
 fn dialogue(address: SocketAddr) {
     let stream = crate::support::until("the server", || std::net::TcpStream::connect(address).ok());
     let mut control = Control::over(stream);

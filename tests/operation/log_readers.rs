@@ -10,7 +10,7 @@ use rustix::process::{Pid, Signal, kill_process};
 /// Far more lines than a pipe and the log queue hold.
 const COMMANDS: usize = 5000;
 
-/// A server, its log, of which one line has been read, and a client.
+/// A server, its log, read up to the line that it serves, and a client.
 fn start() -> (Child, BufReader<ChildStderr>, Control) {
     let mut child = mioftpd(["--listen", "127.0.0.1:0"])
         .stderr(Stdio::piped())
@@ -18,7 +18,9 @@ fn start() -> (Child, BufReader<ChildStderr>, Control) {
         .unwrap();
     let mut log = BufReader::new(child.stderr.take().unwrap());
     let mut line = String::new();
-    log.read_line(&mut line).unwrap();
+    while !line.contains("Start serving at ") {
+        assert_ne!(log.read_line(&mut line).unwrap(), 0, "{line}");
+    }
     let (_, address) = line.split_once("Start serving at ").unwrap();
     let control = Control::connect(address.trim().parse().unwrap());
     (child, log, control)
