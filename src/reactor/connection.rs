@@ -297,7 +297,7 @@ impl Connection {
     }
 
     fn wants_input(&self) -> bool {
-        self.phase == Phase::Open
+        matches!(self.phase, Phase::Open)
             && !self.session.is_closing()
             && !self.outbox.is_full()
             && self.input.len() < INPUT_BYTES

@@ -90,11 +90,22 @@ impl StatusService {
         }
     }
 
+    /// Whether it serves anybody. Most servers have none, and ask in every iteration.
+    #[inline]
+    const fn is_open(&self) -> bool {
+        !self.listeners.is_empty()
+    }
+
     /// When the loop must wake up for it without an event.
+    #[inline]
     pub(super) fn wakes_at(&self, now: Instant) -> Option<Instant> {
-        if self.listeners.is_empty() {
-            return None;
+        if self.is_open() {
+            return self.next_work(now);
         }
+        None
+    }
+
+    fn next_work(&self, now: Instant) -> Option<Instant> {
         if !self.queue.is_empty() {
             return Some(now);
         }
@@ -263,7 +274,15 @@ impl Reactor {
     }
 
     /// The last step of an iteration: deadlines, turns, connections and updates of the status service.
+    #[inline]
     pub(super) fn run_status(&mut self) {
+        if self.status.is_open() {
+            self.run_open_status();
+        }
+    }
+
+    #[inline(never)]
+    fn run_open_status(&mut self) {
         let now = self.context.now;
         self.advance_trace();
         if self.status.wakes_at(now).is_none_or(|at| at > now) {
