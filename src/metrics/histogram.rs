@@ -1,7 +1,7 @@
 //! Counts durations so that percentiles can be read with two significant digits.
 //!
 //! Log-linear: each power of two is divided into 64 ranges of equal width, so that the middle of a range
-//! differs from each value in it by less than one per cent. The memory has a bound, 18 KiB, and is as large
+//! differs from each value in it by less than one per cent. The memory has a bound, 9 KiB, and is as large
 //! as the longest duration needs. It does not know what it counts, and reads no clock.
 
 use std::time::Duration;
@@ -25,8 +25,10 @@ const COUNTS: usize = EXACT + (LONGEST.ilog2() - EXACT.ilog2()) as usize * RANGE
 /// How often durations have occurred.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Histogram {
-    /// Up to the power of two of the longest duration.
-    counts: Vec<u64>,
+    /// The lower halves of the counts, up to the power of two of the longest duration.
+    lower: Vec<u32>,
+    /// The upper halves of those ranges that have one, as multiples of 2³²: hardly ever any.
+    upper: Vec<(usize, u64)>,
     longest: u64,
 }
 
@@ -38,30 +40,56 @@ impl Histogram {
 
     /// Counts a duration that has occurred so often.
     pub(crate) fn record_many(&mut self, nanoseconds: u64, times: u64) {
-        let range = range_of(nanoseconds);
-        match self.counts.get_mut(range) {
-            Some(count) => *count += times,
-            None => self.grow(range, times),
-        }
+        self.add(range_of(nanoseconds), times);
         self.longest = self.longest.max(nanoseconds);
     }
 
-    #[cold]
-    fn grow(&mut self, range: usize, times: u64) {
-        self.counts.resize((range / RANGES + 1) * RANGES, 0);
-        if let Some(count) = self.counts.get_mut(range) {
-            *count = times;
+    fn add(&mut self, range: usize, times: u64) {
+        let count = self.lower.get_mut(range);
+        let fits = |count: &mut u32| u32::try_from(u64::from(*count) + times).ok();
+        if let Some(count) = count
+            && let Some(sum) = fits(count)
+        {
+            *count = sum;
+        } else {
+            self.add_otherwise(range, times);
         }
+    }
+
+    /// The range is not there yet, or its lower half overflows.
+    #[cold]
+    fn add_otherwise(&mut self, range: usize, times: u64) {
+        if range >= self.lower.len() {
+            self.lower.resize((range / RANGES + 1) * RANGES, 0);
+        }
+        let Some(count) = self.lower.get_mut(range) else {
+            return;
+        };
+        let sum = u64::from(*count).saturating_add(times);
+        *count = u32::try_from(sum & u64::from(u32::MAX)).unwrap_or(u32::MAX);
+        let more = sum >> u32::BITS;
+        match self.upper.iter_mut().find(|(of, _)| *of == range) {
+            _ if more == 0 => {}
+            Some((_, count)) => *count += more,
+            None => self.upper.push((range, more)),
+        }
+    }
+
+    /// How often durations of each range have occurred.
+    fn counts(&self) -> impl Iterator<Item = u64> {
+        let upper = |range| {
+            let found = self.upper.iter().find(|(of, _)| *of == range);
+            found.map_or(0, |(_, count)| count << u32::BITS)
+        };
+        let lower = self.lower.iter().enumerate();
+        lower.map(move |(range, count)| u64::from(*count) + upper(range))
     }
 
     /// Those of both.
     pub(crate) fn with(&self, other: &Self) -> Self {
         let mut both = self.clone();
-        if both.counts.len() < other.counts.len() {
-            both.counts.resize(other.counts.len(), 0);
-        }
-        for (count, more) in both.counts.iter_mut().zip(&other.counts) {
-            *count += more;
+        for (range, times) in other.counts().enumerate().filter(|(_, times)| *times > 0) {
+            both.add(range, times);
         }
         both.longest = both.longest.max(other.longest);
         both
@@ -69,14 +97,13 @@ impl Histogram {
 
     /// How many durations were counted.
     pub(crate) fn count(&self) -> u64 {
-        self.counts.iter().sum()
+        self.counts().sum()
     }
 
     /// All of them together, within one per cent.
     fn sum(&self) -> u64 {
-        let ranges = self.counts.iter().enumerate();
-        let sums =
-            ranges.map(|(range, count)| nanoseconds(middle_of(range)).saturating_mul(*count));
+        let ranges = self.counts().enumerate();
+        let sums = ranges.map(|(range, count)| nanoseconds(middle_of(range)).saturating_mul(count));
         sums.fold(0, u64::saturating_add)
     }
 
@@ -93,8 +120,8 @@ impl Histogram {
             .div_ceil(1000)
             .max(1);
         let mut before = 0_u128;
-        let found = self.counts.iter().position(|of_range| {
-            before += u128::from(*of_range);
+        let found = self.counts().position(|of_range| {
+            before += u128::from(of_range);
             before >= rank
         })?;
         Some(middle_of(found).min(self.longest()))
@@ -112,7 +139,7 @@ impl Histogram {
 
     fn distribution(&self) -> Distribution {
         let mut before = 0;
-        let mut ranges = self.counts.iter().copied();
+        let mut ranges = self.counts();
         let mut passed = 0;
         let up_to = SHOWN.map(|power| {
             let end = range_of(1 << power);
@@ -184,6 +211,23 @@ mod tests {
         }
         assert_eq!((range_of(0), range_of(LONGEST - 1)), (0, COUNTS - 1));
         assert_eq!(range_of(u64::MAX), COUNTS - 1);
+    }
+
+    /// Half of the memory is for counts that no range has reached so far.
+    #[test]
+    fn counts_go_beyond_32_bits() {
+        let most = u64::from(u32::MAX);
+        let mut times = Histogram::default();
+        times.record_many(1000, most);
+        assert_eq!((times.count(), times.upper.len()), (most, 0));
+        times.record(1000);
+        times.record_many(7, 3 * most);
+        times.record_many(1000, 2 * most);
+        assert_eq!((times.count(), times.upper.len()), (6 * most + 1, 2));
+        let both = times.with(&times);
+        assert_eq!(both.count(), 12 * most + 2);
+        assert_eq!(both.percentile(490), Some(Duration::from_nanos(7)));
+        assert_eq!(both.longest(), Duration::from_micros(1));
     }
 
     #[test]
