@@ -53,6 +53,11 @@ impl Bounds {
         }
     }
 
+    /// Whether commands are sent.
+    pub(super) const fn is_open(&self) -> bool {
+        matches!(self, Self::Open { .. })
+    }
+
     /// Whether a command is measured that began then.
     pub(super) fn measures(&self, start: Instant) -> bool {
         match self {

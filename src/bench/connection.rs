@@ -1,21 +1,22 @@
 //! One control connection of a load generator: connected, logged in, at work, and gone.
 //!
-//! It owns its stream, its conversation and the times at which its unanswered commands began. One clock
+//! It owns its link and its conversation; the commands between login and QUIT are its tasks'. One clock
 //! reading serves a whole turn: the time of the replies that were read is that of the commands which follow
 //! them. The loop gives it turns; it must not know other connections.
 
-use std::collections::VecDeque;
-use std::io;
 use std::time::Duration;
 
 use super::bounds::Bounds;
-use super::client::{ClientSession, Refusal, ReplyReader, ServerReply, Step};
-use super::measure::Measure;
+use super::client::{ClientSession, ReplyReader, ServerReply, Step};
+use super::link::Link;
 use super::pacing::Schedule;
+use super::shared::Shared;
+use super::tls::ClientTls;
 use super::trouble::{End, Trouble};
+use super::work::{Next, Sessions, Tasks, Work};
+use crate::cause::cause;
 use crate::clock::Instant;
-use crate::event_loop::{Interest, Latch, Queued};
-use crate::net::{Network, Stream};
+use crate::event_loop::{Queued, Readiness};
 
 /// Reads of a turn.
 const READS: usize = 4;
@@ -23,82 +24,68 @@ const READS: usize = 4;
 /// How long a server may take to say goodbye.
 const GOODBYE: Duration = Duration::from_secs(1);
 
-const NOOP: &[u8] = b"NOOP\r\n";
-
-/// What all connections work with.
-pub(super) struct Shared {
-    pub(super) network: Box<dyn Network>,
-    pub(super) bounds: Bounds,
-    pub(super) measure: Measure,
-    /// How long a server may take for anything.
-    pub(super) time_out: Duration,
-    /// What is read, in every turn anew.
-    pub(super) buffer: Vec<u8>,
-}
-
 /// ```text
 ///   Connecting ──▶ Entering ──logged in──▶ Working ──no more work──▶ Leaving ──221, end──▶ gone
-///                                             └─(login workload: at once)─▲
+///          └─▶ Securing ─▲│                   └─(workloads of logins: at once)─▲
+///                   ▲─────┘ AUTH TLS
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     Connecting,
+    /// A TLS handshake goes on that began then.
+    Securing(Instant),
     Entering,
     Working,
     Leaving,
 }
 
-/// What a connection does once it is logged in.
-#[derive(Debug)]
-pub(super) enum Work {
-    /// Nothing.
-    Idle,
-    /// A command for each reply, so many ahead.
-    Closed { depth: usize },
-    /// Commands at their times, at most so many at once.
-    Open { schedule: Schedule, depth: usize },
-    /// It leaves; its time is that of the login.
-    Login,
-}
-
 /// A client's connection.
 pub(super) struct Client {
-    stream: Box<dyn Stream>,
+    link: Link,
+    tls: Option<ClientTls>,
     session: ClientSession,
     reader: ReplyReader,
     out: Vec<u8>,
     phase: Phase,
-    work: Work,
+    tasks: Tasks,
+    /// Of its workload.
+    pub(super) lane: usize,
     /// When the connection was begun.
     began: Instant,
-    /// When the commands began that are not answered, or should have begun.
-    unanswered: VecDeque<Instant>,
     /// By when the server has to do something; none if nothing is due.
     deadline: Option<Instant>,
-    pub(super) ready: Latch,
     pub(super) queued: Queued,
     pub(super) armed: Option<Instant>,
 }
 
+/// What a new connection is for.
+pub(super) struct Purpose {
+    pub(super) lane: usize,
+    pub(super) row: usize,
+    pub(super) work: Work,
+    /// Unless it is in the clear.
+    pub(super) tls: Option<ClientTls>,
+}
+
 impl Client {
     pub(super) fn new(
-        stream: Box<dyn Stream>,
+        link: Link,
         session: ClientSession,
-        work: Work,
+        purpose: Purpose,
         now: Instant,
         time_out: Duration,
     ) -> Self {
         Self {
-            stream,
+            link,
+            tls: purpose.tls,
+            lane: purpose.lane,
             session,
             reader: ReplyReader::default(),
             out: Vec::new(),
             phase: Phase::Connecting,
-            work,
+            tasks: Tasks::new(purpose.work, purpose.row),
             began: now,
-            unanswered: VecDeque::new(),
             deadline: Some(now + time_out),
-            ready: Latch::FRESH,
             queued: Queued::default(),
             armed: None,
         }
@@ -106,100 +93,155 @@ impl Client {
 
     /// Whether it is not logged in yet.
     pub(super) const fn is_entering(&self) -> bool {
-        matches!(self.phase, Phase::Connecting | Phase::Entering)
+        match &self.phase {
+            Phase::Connecting | Phase::Securing(_) | Phase::Entering => true,
+            // The files that others fetch have to be there.
+            Phase::Working => self.tasks.is_preparing(),
+            Phase::Leaving => false,
+        }
+    }
+
+    /// An event of one of its sockets.
+    pub(super) fn set_ready(&mut self, role: usize, readiness: Readiness) {
+        if role == 0 {
+            self.link.ready.set(readiness);
+        } else {
+            self.tasks.set_ready(role, readiness);
+        }
     }
 
     /// Has it follow a schedule from now on.
     pub(super) fn set_schedule(&mut self, schedule: Schedule, depth: usize) {
-        self.work = Work::Open { schedule, depth };
+        self.tasks.work = Work::Open { schedule, depth };
     }
 
     /// When it must have a turn without an event.
     pub(super) fn wakes_at(&self) -> Option<Instant> {
-        let due = match &self.work {
-            Work::Open { schedule, depth }
-                if self.phase == Phase::Working && self.unanswered.len() < *depth =>
-            {
-                Some(schedule.due())
-            }
-            _ => None,
-        };
+        let is_working = self.phase == Phase::Working;
+        let due = is_working.then(|| self.tasks.due()).flatten();
         due.into_iter().chain(self.deadline).min()
     }
 
     /// Whether an event has something for it.
-    pub(super) const fn wants_turn(&self) -> bool {
-        self.ready.readable || self.ready.writable && (!self.out.is_empty() || self.is_connecting())
-    }
-
-    const fn is_connecting(&self) -> bool {
-        matches!(self.phase, Phase::Connecting)
+    pub(super) fn wants_turn(&self) -> bool {
+        let ready = self.link.ready;
+        match &self.phase {
+            Phase::Connecting => ready.writable,
+            Phase::Securing(_) => self.link.wants_handshake(),
+            Phase::Entering | Phase::Working | Phase::Leaving => {
+                ready.readable
+                    || ready.writable && (!self.out.is_empty() || self.link.has_unsent())
+                    || self.tasks.wants_turn()
+            }
+        }
     }
 
     /// One turn: reads, answers, and writes once.
     pub(super) fn turn(&mut self, shared: &mut Shared) -> Result<(), End> {
-        if self.is_connecting() && !self.connect()? {
+        if self.is_beginning() && !self.begin(shared)? {
             return self.check_deadline(shared.network.now());
         }
-        let mut buffer = std::mem::take(&mut shared.buffer);
+        let mut buffer = std::mem::take(&mut shared.control);
         let read = self.read(&mut buffer, shared);
-        shared.buffer = buffer;
+        shared.control = buffer;
         let now = match read? {
             Some(now) => now,
             None => shared.network.now(),
         };
         self.check_deadline(now)?;
-        self.ask(now, shared);
+        self.ask(now, shared)?;
         self.write(shared)
     }
 
-    /// Returns whether the connection is established.
-    fn connect(&mut self) -> Result<bool, End> {
-        if !self.ready.writable {
+    const fn is_beginning(&self) -> bool {
+        matches!(self.phase, Phase::Connecting | Phase::Securing(_))
+    }
+
+    /// Returns whether commands can be exchanged.
+    fn begin(&mut self, shared: &mut Shared) -> Result<bool, End> {
+        if self.phase == Phase::Connecting {
+            let connected = self.link.connect();
+            if !connected.map_err(|error| End::Failed(Trouble::Connect(error)))? {
+                return Ok(false);
+            }
+            self.phase = Phase::Entering;
+            if self.session.connected() == Step::Secure {
+                self.secure(shared.network.now())?;
+            }
+        }
+        let Phase::Securing(began) = self.phase else {
+            return Ok(true);
+        };
+        let secured = self.link.handshake();
+        if !secured.map_err(|error| End::Failed(Trouble::Tls(cause(&error).to_string())))? {
             return Ok(false);
         }
-        match self.stream.connected() {
-            Ok(()) => {
-                self.phase = Phase::Entering;
-                Ok(true)
-            }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                self.ready.clear(Interest::Writable);
-                Ok(false)
-            }
-            Err(error) => Err(End::Failed(Trouble::Connect(error))),
+        self.secured(began, shared)?;
+        Ok(true)
+    }
+
+    fn secure(&mut self, now: Instant) -> Result<(), End> {
+        let begun = self.tls.as_ref().map(ClientTls::begin).transpose();
+        match begun.map_err(|why| End::Failed(Trouble::Tls(why)))? {
+            Some(tls) => self.link.secure(tls),
+            None => debug_assert!(false, "there is no TLS"),
         }
+        self.phase = Phase::Securing(now);
+        Ok(())
+    }
+
+    /// A handshake is finished.
+    fn secured(&mut self, began: Instant, shared: &mut Shared) -> Result<(), End> {
+        if let Some(why) = self.tls.as_ref().and_then(ClientTls::distrust) {
+            return Err(End::Failed(Trouble::Tls(why)));
+        }
+        self.phase = Phase::Entering;
+        let now = shared.network.now();
+        self.deadline = Some(now + shared.time_out);
+        if let Work::Handshake(sessions) = self.tasks.work
+            && shared.bounds.measures(self.began)
+        {
+            match (sessions, self.link.is_resumed()) {
+                (Sessions::First, _) => {}
+                (Sessions::Resumed, false) => {
+                    let why = "the server has not resumed the session";
+                    shared.failed(&Trouble::Tls(why.to_owned()));
+                }
+                (Sessions::New | Sessions::Resumed, _) => {
+                    shared.answered(self.tasks.row, now.nanoseconds_since(began));
+                }
+            }
+        }
+        if self.session.secured(&mut self.out) == Step::Ready {
+            self.enter(now, shared);
+        }
+        Ok(())
     }
 
     /// Takes the replies that have come. Returns when they did.
     fn read(&mut self, buffer: &mut [u8], shared: &mut Shared) -> Result<Option<Instant>, End> {
         let mut read_at = None;
         for _ in 0..READS {
-            if !self.ready.readable {
-                break;
-            }
-            match self.stream.read(buffer) {
-                Ok(0) => {
+            match self.link.read(buffer) {
+                Ok(None) => break,
+                Ok(Some(0)) => {
                     return Err(match self.phase {
                         Phase::Leaving => End::Finished,
                         _ => End::Failed(Trouble::Closed),
                     });
                 }
-                Ok(count) => {
+                Ok(Some(count)) => {
                     let now = shared.network.now();
                     read_at = Some(now);
-                    shared.measure.received += count as u64;
-                    if count < buffer.len() && !self.ready.drain {
-                        self.ready.clear(Interest::Readable);
-                    }
+                    shared.received(self.tasks.row, count as u64);
                     self.take(buffer.get(..count).unwrap_or_default(), now, shared)?;
+                    // What follows AUTH TLS is for the handshake.
+                    if self.is_beginning() {
+                        break;
+                    }
                 }
-                Err(error) => match error.kind() {
-                    io::ErrorKind::WouldBlock => self.ready.clear(Interest::Readable),
-                    io::ErrorKind::Interrupted => {}
-                    _ if self.phase == Phase::Leaving => return Err(End::Finished),
-                    _ => return Err(End::Failed(Trouble::Lost(error))),
-                },
+                Err(_) if self.phase == Phase::Leaving => return Err(End::Finished),
+                Err(error) => return Err(End::Failed(Trouble::Lost(error))),
             }
         }
         Ok(read_at)
@@ -229,13 +271,16 @@ impl Client {
         shared: &mut Shared,
     ) -> Result<(), End> {
         if self.phase == Phase::Working {
-            return self.answer(reply, now, shared);
+            let next = self.tasks.reply(reply, now, shared, &mut self.out);
+            self.await_next(next.map_err(End::Failed)?, now, shared);
+            return Ok(());
         }
         self.deadline = Some(now + shared.time_out);
         let step = self.session.reply(reply, &mut self.out);
         match step.map_err(|refusal| End::Failed(Trouble::Refused(refusal)))? {
             Step::Ready => self.enter(now, shared),
             Step::Closed => return Err(End::Finished),
+            Step::Secure => self.secure(now)?,
             Step::Wait => {}
         }
         Ok(())
@@ -245,12 +290,31 @@ impl Client {
     fn enter(&mut self, now: Instant, shared: &mut Shared) {
         self.phase = Phase::Working;
         self.deadline = None;
-        if matches!(self.work, Work::Login) {
-            if shared.bounds.measures(self.began) {
-                let took = now.nanoseconds_since(self.began);
-                shared.measure.answered(took);
-            }
+        if matches!(self.tasks.work, Work::Login) && shared.bounds.measures(self.began) {
+            let took = now.nanoseconds_since(self.began);
+            shared.answered(self.tasks.row, took);
+        }
+        if matches!(self.tasks.work, Work::Login | Work::Handshake(_)) {
             self.leave(now);
+        }
+    }
+
+    /// Goes on with its tasks.
+    fn ask(&mut self, now: Instant, shared: &mut Shared) -> Result<(), End> {
+        if self.phase == Phase::Working {
+            let next = self.tasks.go_on(now, shared, &mut self.out);
+            self.await_next(next.map_err(End::Failed)?, now, shared);
+        }
+        Ok(())
+    }
+
+    /// What the server has to do, and by when.
+    fn await_next(&mut self, next: Next, now: Instant, shared: &Shared) {
+        match next {
+            Next::Leave => self.leave(now),
+            Next::Idle => self.deadline = None,
+            Next::Same => {}
+            Next::More => self.deadline = Some(now + shared.time_out),
         }
     }
 
@@ -260,81 +324,14 @@ impl Client {
         self.deadline = Some(now + GOODBYE);
     }
 
-    /// The reply to the oldest command.
-    fn answer(
-        &mut self,
-        reply: &ServerReply<'_>,
-        now: Instant,
-        shared: &mut Shared,
-    ) -> Result<(), End> {
-        let Some(began) = self.unanswered.pop_front() else {
-            return Err(End::Failed(Trouble::Unasked(reply.shown())));
-        };
-        self.deadline = (!self.unanswered.is_empty()).then_some(now + shared.time_out);
-        if reply.class() != 2 {
-            let refused = Trouble::Refused(Refusal {
-                command: "NOOP",
-                code: reply.code,
-                reply: reply.shown(),
-            });
-            shared.measure.failed(refused.kind(), || refused.sentence());
-        } else if shared.bounds.measures(began) {
-            let took = now.nanoseconds_since(began);
-            shared.measure.answered(took);
-        }
-        Ok(())
-    }
-
-    /// Appends the commands that are due.
-    fn ask(&mut self, now: Instant, shared: &mut Shared) {
-        if self.phase != Phase::Working {
-            return;
-        }
-        let before = self.unanswered.len();
-        match &mut self.work {
-            Work::Idle | Work::Login => {}
-            Work::Closed { depth } => {
-                while self.unanswered.len() < *depth && shared.bounds.admits(now) {
-                    self.unanswered.push_back(now);
-                    self.out.extend_from_slice(NOOP);
-                }
-            }
-            Work::Open { schedule, depth } => {
-                while self.unanswered.len() < *depth && schedule.due() <= now {
-                    let due = schedule.due();
-                    if !shared.bounds.admits(due) {
-                        break;
-                    }
-                    self.unanswered.push_back(due);
-                    self.out.extend_from_slice(NOOP);
-                    schedule.advance();
-                }
-            }
-        }
-        if before == 0 && !self.unanswered.is_empty() {
-            self.deadline = Some(now + shared.time_out);
-        }
-        if self.unanswered.is_empty() && self.has_no_work_left(shared, now) {
-            self.leave(now);
-        }
-    }
-
-    /// A schedule may have commands that should have been sent before the end.
-    fn has_no_work_left(&self, shared: &Shared, now: Instant) -> bool {
-        let is_late = match (&self.work, shared.bounds.end()) {
-            (Work::Open { schedule, .. }, Some(end)) => schedule.due() < end,
-            _ => false,
-        };
-        shared.bounds.are_over(now) && !is_late
-    }
-
     fn write(&mut self, shared: &mut Shared) -> Result<(), End> {
-        if self.out.is_empty() || !self.ready.writable {
-            return Ok(());
-        }
-        match self.stream.write(&self.out) {
+        let written = match self.link.flush() {
+            Ok(true) if !self.out.is_empty() => self.link.write(&self.out),
+            flushed => flushed.map(|_| 0),
+        };
+        match written {
             Ok(count) => {
-                shared.measure.sent += count as u64;
+                shared.sent(self.tasks.row, count as u64);
                 if count == self.out.len() {
                     self.out.clear();
                 } else {
@@ -342,15 +339,8 @@ impl Client {
                 }
                 Ok(())
             }
-            Err(error) => match error.kind() {
-                io::ErrorKind::WouldBlock => {
-                    self.ready.clear(Interest::Writable);
-                    Ok(())
-                }
-                io::ErrorKind::Interrupted => Ok(()),
-                _ if self.phase == Phase::Leaving => Err(End::Finished),
-                _ => Err(End::Failed(Trouble::Lost(error))),
-            },
+            Err(_) if self.phase == Phase::Leaving => Err(End::Finished),
+            Err(error) => Err(End::Failed(Trouble::Lost(error))),
         }
     }
 
@@ -360,15 +350,15 @@ impl Client {
         }
         Err(match self.phase {
             Phase::Connecting => End::Failed(Trouble::TimedOut("accept the connection")),
+            Phase::Securing(_) => End::Failed(Trouble::TimedOut("finish the TLS handshake")),
             Phase::Entering => End::Failed(Trouble::TimedOut("let the client in")),
-            Phase::Working => End::Failed(Trouble::TimedOut("answer a NOOP")),
+            Phase::Working => End::Failed(Trouble::TimedOut(self.tasks.awaited())),
             Phase::Leaving => End::Finished,
         })
     }
 
-    /// How many measured commands have no reply.
+    /// How many measured commands and jobs are not done.
     pub(super) fn unanswered(&self, bounds: &Bounds) -> usize {
-        let measured = |began: &&Instant| bounds.measures(**began);
-        self.unanswered.iter().filter(measured).count()
+        self.tasks.unanswered(bounds)
     }
 }

@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::V2DeflateSerializer;
-use hdrhistogram::serialization::interval_log::{IntervalLogWriterBuilder, IntervalLogWriterError};
+use hdrhistogram::serialization::interval_log::{
+    IntervalLogWriterBuilder, IntervalLogWriterError, Tag,
+};
 
 /// A log that is being written.
 pub(super) struct HdrLog<W: Write> {
@@ -36,16 +38,18 @@ impl<W: Write> HdrLog<W> {
         })
     }
 
-    /// Adds the times of an interval that began so long after the start.
+    /// Adds the times of an interval that began so long after the start; a tag has neither space nor comma.
     pub(super) fn add(
         &mut self,
         begin: Duration,
         length: Duration,
         times: &Histogram<u64>,
+        tag: Option<&str>,
     ) -> io::Result<()> {
+        let tag = tag.and_then(Tag::new);
         let builder = IntervalLogWriterBuilder::new();
         let mut log = builder.begin_log_with(&mut self.to, &mut self.serializer)?;
-        let written = log.write_histogram(times, begin, length, None);
+        let written = log.write_histogram(times, begin, length, tag);
         written.map_err(|error| match error {
             IntervalLogWriterError::IoError(error) => error,
             error @ IntervalLogWriterError::SerializeError(_) => {
@@ -74,7 +78,8 @@ mod tests {
         for second in 0..3 {
             times.record(1000 + second).unwrap();
             let begin = Duration::from_secs(second);
-            log.add(begin, Duration::from_secs(1), &times).unwrap();
+            log.add(begin, Duration::from_secs(1), &times, None)
+                .unwrap();
         }
         log.end().unwrap();
         let intervals = IntervalLogIterator::new(&bytes).filter_map(|entry| match entry.unwrap() {

@@ -14,16 +14,12 @@ const LONGEST: u64 = 3_600_000_000_000;
 /// The significant decimal digits.
 const DIGITS: u8 = 3;
 
-/// Times and errors of a run.
+/// Times and bytes of a row of the results.
 pub(super) struct Measure {
     /// In nanoseconds.
     pub(super) all: Histogram<u64>,
     /// Those of this second, which are not in `all` yet.
     pub(super) second: Histogram<u64>,
-    /// How often each error has occurred.
-    pub(super) errors: BTreeMap<String, u64>,
-    /// The first error in words.
-    pub(super) first_error: Option<String>,
     pub(super) sent: u64,
     pub(super) received: u64,
 }
@@ -39,8 +35,6 @@ impl Measure {
         Ok(Self {
             all: empty()?,
             second: empty()?,
-            errors: BTreeMap::new(),
-            first_error: None,
             sent: 0,
             received: 0,
         })
@@ -51,23 +45,34 @@ impl Measure {
         self.second.saturating_record(nanoseconds.max(1));
     }
 
-    /// Something went wrong: what kind of error it is, and a sentence about this one.
-    pub(super) fn failed(&mut self, kind: String, sentence: impl FnOnce() -> String) {
-        *self.errors.entry(kind).or_default() += 1;
-        self.first_error.get_or_insert_with(sentence);
-    }
-
-    /// All errors together.
-    pub(super) fn error_count(&self) -> u64 {
-        self.errors.values().sum()
-    }
-
     /// Adds the times of this second to all.
     pub(super) fn end_second(&mut self) {
         // Both have the same bounds.
         let added = self.all.add(&self.second);
         debug_assert!(added.is_ok(), "the histograms differ");
         self.second.reset();
+    }
+}
+
+/// What went wrong.
+#[derive(Debug, Default)]
+pub(super) struct Errors {
+    /// How often each kind has occurred.
+    pub(super) kinds: BTreeMap<String, u64>,
+    /// The first one in words.
+    pub(super) first: Option<String>,
+}
+
+impl Errors {
+    /// One more: what kind it is, and a sentence about this one.
+    pub(super) fn count(&mut self, kind: String, sentence: impl FnOnce() -> String) {
+        *self.kinds.entry(kind).or_default() += 1;
+        self.first.get_or_insert_with(sentence);
+    }
+
+    /// All together.
+    pub(super) fn all(&self) -> u64 {
+        self.kinds.values().sum()
     }
 }
 
@@ -96,11 +101,11 @@ mod tests {
         assert!((990_000..=991_000).contains(&p99), "{p99}");
         // Beyond an hour it is an hour.
         measure.answered(u64::MAX);
+        let mut errors = Errors::default();
         for kind in ["b", "a", "b"] {
-            measure.failed(kind.to_owned(), || format!("the first was {kind}"));
+            errors.count(kind.to_owned(), || format!("the first was {kind}"));
         }
-        assert_eq!(measure.error_count(), 3);
-        assert_eq!(measure.errors["b"], 2);
-        assert_eq!(measure.first_error.as_deref(), Some("the first was b"));
+        assert_eq!((errors.all(), errors.kinds["b"]), (3, 2));
+        assert_eq!(errors.first.as_deref(), Some("the first was b"));
     }
 }

@@ -4,6 +4,7 @@
 //!   options ──▶ run (the loop) ──▶ report
 //!                │
 //!                ├─ connection: one control connection, as a state machine
+//!                │    └─ work: its commands ──▶ files: its jobs ──▶ transfer: a data connection
 //!                ├─ pacing: when commands are due, whatever the server does
 //!                └─ measure: times and errors
 //! ```
@@ -16,20 +17,32 @@
 
 mod bounds;
 mod client;
+mod compose;
 mod connection;
+mod content;
+mod files;
 mod hdr_log;
+mod help;
+mod jobs;
+mod link;
 mod measure;
 mod options;
 mod pacing;
 mod plan;
 mod process;
+mod random;
 mod report;
 mod results;
 mod run;
+mod shared;
 mod stages;
 mod target;
+#[cfg_attr(not(feature = "tls"), path = "no_tls.rs")]
+mod tls;
+mod transfer;
 mod trouble;
 mod url;
+mod work;
 
 use std::ffi::OsString;
 use std::io::{self, Write as _};
@@ -65,7 +78,7 @@ impl Bench {
     /// In words, if nothing could be measured or the results could not be written.
     pub fn run(&self) -> Result<ExitCode, String> {
         match self {
-            Self::Help => print(options::HELP).map(|()| ExitCode::SUCCESS),
+            Self::Help => print(help::HELP).map(|()| ExitCode::SUCCESS),
             Self::Measure(measurement) => measurement.0.run(),
         }
     }
@@ -87,7 +100,7 @@ impl Plan {
             }
         };
         print(&report::text(self, &results))?;
-        Ok(if results.errors.is_empty() {
+        Ok(if results.errors.all() == 0 {
             ExitCode::SUCCESS
         } else {
             ExitCode::FAILURE

@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use super::random::Random;
 use crate::clock::Instant;
 
 /// The intervals between commands.
@@ -27,7 +28,7 @@ pub(super) struct Schedule {
     /// When the next one is due, in nanoseconds since the beginning.
     next: f64,
     arrivals: Arrivals,
-    random: u64,
+    random: Random,
 }
 
 impl Schedule {
@@ -47,7 +48,7 @@ impl Schedule {
             // Evenly spread over the connections.
             next: interval * number as f64 / all,
             arrivals,
-            random: seed ^ (number as u64).wrapping_mul(0xD134_2543_DE82_EF95),
+            random: Random::new(seed, number),
         };
         if arrivals == Arrivals::Poisson {
             schedule.next = schedule.wait();
@@ -78,14 +79,9 @@ impl Schedule {
         }
     }
 
-    /// From 2^-53 to 1 (splitmix64).
+    /// From 2^-53 to 1.
     fn uniform(&mut self) -> f64 {
-        self.random = self.random.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut bits = self.random;
-        bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        bits ^= bits >> 31;
-        ((bits >> 11) + 1) as f64 / (1_u64 << 53) as f64
+        ((self.random.next() >> 11) + 1) as f64 / (1_u64 << 53) as f64
     }
 }
 

@@ -3,14 +3,18 @@
 //! Plain data, in ranges that the options have checked.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::client::LoginPlan;
+use super::files::FilePlan;
+use super::jobs::Script;
 use super::pacing::Arrivals;
+use super::tls::TlsPlan;
 use super::url::ServerUrl;
 
 /// What is done.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) enum Workload {
     /// Each connection sends a NOOP for each reply, so many ahead.
     Noop,
@@ -18,8 +22,51 @@ pub(super) enum Workload {
     Rate(f64),
     /// Connect, log in, QUIT, and again.
     Login,
+    /// Connect, TLS handshake, QUIT, and again.
+    Handshake { resumes: bool },
     /// One connection sends a NOOP for each reply; the others are only there.
     Idle,
+    /// Files and lists.
+    Files(&'static str, Arc<Script>),
+}
+
+impl Workload {
+    /// How it is called.
+    pub(super) const fn name(&self) -> &'static str {
+        match self {
+            Self::Noop => "noop",
+            Self::Rate(_) => "rate",
+            Self::Login => "login",
+            Self::Handshake { resumes: false } => "handshake",
+            Self::Handshake { resumes: true } => "resume",
+            Self::Idle => "idle",
+            Self::Files(name, _) => name,
+        }
+    }
+
+    /// Whether its connections end by themselves and are made anew.
+    pub(super) const fn reconnects(&self) -> bool {
+        matches!(self, Self::Login | Self::Handshake { .. })
+    }
+
+    /// Its rows in the results.
+    fn rows(&self) -> Vec<String> {
+        match self {
+            Self::Files(name, script) if script.jobs.len() > 1 => {
+                let jobs = script.jobs.iter();
+                jobs.map(|(job, _)| format!("{name} {}", job.name()))
+                    .collect()
+            }
+            _ => vec![self.name().to_owned()],
+        }
+    }
+}
+
+/// Connections that do the same.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Lane {
+    pub(super) workload: Workload,
+    pub(super) connections: usize,
 }
 
 /// How long.
@@ -42,9 +89,12 @@ pub(super) enum Format {
 #[derive(Debug)]
 pub(super) struct Plan {
     pub(super) url: ServerUrl,
-    pub(super) workload: Workload,
+    /// The first is measured for so long; the others go on beside it.
+    pub(super) lanes: Vec<Lane>,
     pub(super) login: LoginPlan,
-    pub(super) connections: usize,
+    /// Unless the server is spoken to in the clear.
+    pub(super) tls: Option<Arc<TlsPlan>>,
+    pub(super) files: FilePlan,
     pub(super) depth: usize,
     pub(super) amount: Amount,
     pub(super) warm_up: Duration,
@@ -56,4 +106,28 @@ pub(super) struct Plan {
     pub(super) hdr: Option<PathBuf>,
     pub(super) pid: Option<u32>,
     pub(super) may_load_any_host: bool,
+}
+
+impl Plan {
+    /// All connections together.
+    pub(super) fn connections(&self) -> usize {
+        self.lanes.iter().map(|lane| lane.connections).sum()
+    }
+
+    /// The rows of the results.
+    pub(super) fn rows(&self) -> Vec<String> {
+        let lanes = self.lanes.iter();
+        lanes.flat_map(|lane| lane.workload.rows()).collect()
+    }
+
+    /// The number of the first row of a lane; of the one behind the last: how many rows there are.
+    pub(super) fn first_row(&self, lane: usize) -> usize {
+        let before = self.lanes.iter().take(lane);
+        before.map(|lane| lane.workload.rows().len()).sum()
+    }
+
+    /// Whether all that is done needs no more connections.
+    pub(super) fn reconnects(&self) -> bool {
+        self.lanes.iter().any(|lane| lane.workload.reconnects())
+    }
 }

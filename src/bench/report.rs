@@ -10,9 +10,9 @@ use hdrhistogram::Histogram;
 
 use super::measure::percentile;
 use super::pacing::Arrivals;
-use super::plan::{Format, Plan, Workload};
+use super::plan::{Format, Lane, Plan, Workload};
 use super::process::Usage;
-use super::results::Results;
+use super::results::{Results, Row};
 use crate::protocol::json_text::JsonText;
 
 const PERCENTILES: [(&str, f64); 5] = [
@@ -48,55 +48,62 @@ fn per_second(count: u64, time: Duration) -> f64 {
     count as f64 / time.as_secs_f64().max(1e-9)
 }
 
-const fn name(workload: Workload) -> &'static str {
-    match workload {
-        Workload::Noop => "noop",
-        Workload::Rate(_) => "rate",
-        Workload::Login => "login",
-        Workload::Idle => "idle",
-    }
-}
-
 fn table(plan: &Plan, results: &Results) -> String {
-    let measure = &results.measure;
-    let (count, seconds) = (measure.all.len(), results.time.as_secs_f64());
     let mut out = String::new();
+    let seconds = results.time.as_secs_f64();
     // Writing to memory does not fail.
-    let _ = write!(out, "{} at {}", name(plan.workload), results.address);
-    if let Workload::Rate(rate) = plan.workload {
-        let arrivals = match plan.arrivals {
-            Arrivals::Constant => "constant",
-            Arrivals::Poisson => "Poisson",
-        };
-        let _ = write!(out, ", {rate}/s ({arrivals})");
+    let _ = writeln!(out, "{}, {seconds:.2} s", headline(plan, results));
+    let is_alone = results.rows.len() == 1;
+    for row in &results.rows {
+        out.push('\n');
+        if !is_alone {
+            let _ = writeln!(out, "{}", row.name);
+        }
+        out.push_str(&row_table(row, results.time));
     }
-    let s = if plan.connections == 1 { "" } else { "s" };
-    let _ = write!(out, ", {} connection{s}", plan.connections);
-    if matches!(plan.workload, Workload::Noop | Workload::Rate(_)) {
-        let _ = write!(out, ", depth {}", plan.depth);
-    }
-    let _ = writeln!(out, ", {seconds:.2} s\n");
-    let of = match plan.workload {
-        Workload::Login => "logins",
-        _ => "commands",
-    };
-    let _ = writeln!(
-        out,
-        "{of:<9} {count:>12}  {:>12.1}/s",
-        per_second(count, results.time)
-    );
-    let bytes = [("sent", measure.sent), ("received", measure.received)];
-    for (name, bytes) in bytes {
-        let _ = writeln!(out, "{name:<9} {bytes:>12} B");
-    }
-    let _ = writeln!(out, "errors    {:>12}", measure.error_count());
-    for (kind, count) in &results.errors {
+    let _ = writeln!(out, "\nerrors    {:>12}", results.errors.all());
+    for (kind, count) in &results.errors.kinds {
         let _ = writeln!(out, "  {count} {kind}");
     }
-    if let Some(first) = &measure.first_error {
+    if let Some(first) = &results.errors.first {
         let _ = writeln!(out, "  the first: {first}");
     }
-    out.push('\n');
+    if let Some(usage) = results.usage {
+        out.push_str(&used(plan, usage, count(results)));
+    }
+    out
+}
+
+fn headline(plan: &Plan, results: &Results) -> String {
+    let of_lane = |lane: &Lane| {
+        let mut text = lane.workload.name().to_owned();
+        if let Workload::Rate(rate) = lane.workload {
+            let arrivals = match plan.arrivals {
+                Arrivals::Constant => "constant",
+                Arrivals::Poisson => "Poisson",
+            };
+            let _ = write!(text, " {rate}/s ({arrivals})");
+        }
+        let s = if lane.connections == 1 { "" } else { "s" };
+        let _ = write!(text, " on {} connection{s}", lane.connections);
+        if matches!(lane.workload, Workload::Noop | Workload::Rate(_)) {
+            let _ = write!(text, " of depth {}", plan.depth);
+        }
+        text
+    };
+    let lanes: Vec<_> = plan.lanes.iter().map(of_lane).collect();
+    format!("{}: {}", results.address, lanes.join(", beside "))
+}
+
+fn row_table(row: &Row, time: Duration) -> String {
+    let (measure, mut out) = (&row.measure, String::new());
+    let count = measure.all.len();
+    let rate = per_second(count, time);
+    let _ = writeln!(out, "{:<9} {count:>12}  {rate:>12.1}/s", "done");
+    for (name, bytes) in [("sent", measure.sent), ("received", measure.received)] {
+        let rate = per_second(bytes, time) / 1e6;
+        let _ = writeln!(out, "{name:<9} {bytes:>12} B {rate:>11.3} MB/s");
+    }
     let times = times(&measure.all);
     let row = |cells: Vec<String>| {
         let cells = cells.iter().map(|cell| format!("{cell:>9}"));
@@ -106,10 +113,12 @@ fn table(plan: &Plan, results: &Results) -> String {
     let _ = writeln!(out, "{}", row(names.collect()));
     let shown = times.iter().map(|(_, time)| shown(*time));
     let _ = writeln!(out, "{}", row(shown.collect()));
-    if let Some(usage) = results.usage {
-        out.push_str(&used(plan, usage, count));
-    }
     out
+}
+
+/// All that was done.
+fn count(results: &Results) -> u64 {
+    results.rows.iter().map(|row| row.measure.all.len()).sum()
 }
 
 /// A time with three digits.
@@ -149,37 +158,36 @@ fn used(plan: &Plan, usage: Usage, count: u64) -> String {
     )
 }
 
+/// The numbers of the first row are those of the whole, too: most runs have one row.
 fn json(plan: &Plan, results: &Results) -> String {
-    let measure = &results.measure;
-    let count = measure.all.len();
     let mut out = String::new();
+    let (lane, first) = (plan.lanes.first(), results.rows.first());
     let _ = write!(
         out,
         "{{\"server\":\"{}\",\"workload\":\"{}\",",
         results.address,
-        name(plan.workload)
+        lane.map_or("", |lane| lane.workload.name())
     );
-    if let Workload::Rate(rate) = plan.workload {
+    if let Some(Workload::Rate(rate)) = lane.map(|lane| &lane.workload) {
         let _ = write!(out, "\"rate_wanted\":{rate},");
     }
     let _ = write!(
         out,
-        "\"connections\":{},\"connections_opened\":{},\"depth\":{},\"seconds\":{},\"commands\":{count},\
-         \"rate\":{},\"bytes_sent\":{},\"bytes_received\":{},\"latency_seconds\":{{",
-        plan.connections,
+        "\"connections\":{},\"connections_opened\":{},\"depth\":{},\"seconds\":{},",
+        lane.map_or(0, |lane| lane.connections),
         results.opened,
         plan.depth,
         results.time.as_secs_f64(),
-        per_second(count, results.time),
-        measure.sent,
-        measure.received,
     );
-    for (index, (name, time)) in times(&measure.all).into_iter().enumerate() {
+    out.push_str(&first.map_or_else(String::new, |row| row_json(row, results.time)));
+    out.push_str(",\"rows\":[");
+    for (index, row) in results.rows.iter().enumerate() {
         let comma = if index == 0 { "" } else { "," };
-        let _ = write!(out, "{comma}\"{name}\":{}", time.as_secs_f64());
+        let numbers = row_json(row, results.time);
+        let _ = write!(out, "{comma}{{\"name\":\"{}\",{numbers}}}", row.name);
     }
-    out.push_str("},\"errors\":{");
-    for (index, (kind, count)) in results.errors.iter().enumerate() {
+    out.push_str("],\"errors\":{");
+    for (index, (kind, count)) in results.errors.kinds.iter().enumerate() {
         let comma = if index == 0 { "" } else { "," };
         let _ = write!(out, "{comma}{}:{count}", JsonText(kind.as_bytes()));
     }
@@ -201,26 +209,55 @@ fn json(plan: &Plan, results: &Results) -> String {
     out
 }
 
-fn csv(plan: &Plan, results: &Results) -> String {
-    let measure = &results.measure;
+/// The numbers of a row, without braces.
+fn row_json(row: &Row, time: Duration) -> String {
+    let measure = &row.measure;
     let count = measure.all.len();
-    let times = times(&measure.all);
-    let mut names = "server,workload,connections,depth,seconds,commands,rate,errors".to_owned();
-    let mut row = format!(
-        "{},{},{},{},{},{count},{},{}",
-        results.address,
-        name(plan.workload),
-        plan.connections,
-        plan.depth,
-        results.time.as_secs_f64(),
-        per_second(count, results.time),
-        measure.error_count(),
+    let mut out = format!(
+        "\"commands\":{count},\"rate\":{},\"bytes_sent\":{},\"bytes_received\":{},\
+         \"latency_seconds\":{{",
+        per_second(count, time),
+        measure.sent,
+        measure.received,
     );
-    for (name, time) in times {
-        let _ = write!(names, ",{name}");
-        let _ = write!(row, ",{}", time.as_secs_f64());
+    for (index, (name, time)) in times(&measure.all).into_iter().enumerate() {
+        let comma = if index == 0 { "" } else { "," };
+        let _ = write!(out, "{comma}\"{name}\":{}", time.as_secs_f64());
     }
-    format!("{names}\n{row}\n")
+    out.push('}');
+    out
+}
+
+/// A line a row. The errors are those of the whole run.
+fn csv(plan: &Plan, results: &Results) -> String {
+    let mut out = "server,workload,connections,depth,seconds,commands,rate,errors,\
+        bytes_sent,bytes_received"
+        .to_owned();
+    let names = results.rows.first().map(|row| times(&row.measure.all));
+    for (name, _) in names.into_iter().flatten() {
+        let _ = write!(out, ",{name}");
+    }
+    for row in &results.rows {
+        let (measure, count) = (&row.measure, row.measure.all.len());
+        let _ = write!(
+            out,
+            "\n{},{},{},{},{},{count},{},{},{},{}",
+            results.address,
+            row.name,
+            plan.connections(),
+            plan.depth,
+            results.time.as_secs_f64(),
+            per_second(count, results.time),
+            results.errors.all(),
+            measure.sent,
+            measure.received,
+        );
+        for (_, time) in times(&measure.all) {
+            let _ = write!(out, ",{}", time.as_secs_f64());
+        }
+    }
+    out.push('\n');
+    out
 }
 
 #[cfg(test)]

@@ -7,22 +7,28 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::hdr_log::HdrLog;
-use super::measure::Measure;
+use super::measure::{Errors, Measure};
 use super::process::Usage;
 use super::run::{Run, SECOND, Stage};
-use super::trouble::Trouble;
+use super::shared::Shared;
 use crate::clock::Instant;
 
 /// What a run has come to.
 pub(super) struct Results {
     pub(super) address: SocketAddr,
-    pub(super) measure: Measure,
+    pub(super) rows: Vec<Row>,
     /// How long was measured.
     pub(super) time: Duration,
     pub(super) usage: Option<Usage>,
     /// Connections that were logged in.
     pub(super) opened: usize,
-    pub(super) errors: Vec<(String, u64)>,
+    pub(super) errors: Errors,
+}
+
+/// What one kind of work has come to.
+pub(super) struct Row {
+    pub(super) name: String,
+    pub(super) measure: Measure,
 }
 
 impl Run<'_> {
@@ -31,35 +37,49 @@ impl Run<'_> {
             self.show_progress(now);
         }
         self.log_second(self.tick)?;
-        self.shared.measure.end_second();
+        self.shared
+            .measures
+            .iter_mut()
+            .for_each(Measure::end_second);
         self.tick += SECOND;
         Ok(())
     }
 
     fn log_second(&mut self, until: Instant) -> io::Result<()> {
-        let measure = &self.shared.measure;
-        if let Some(log) = &mut self.log
-            && !measure.second.is_empty()
-        {
-            let begin = (until - self.from).saturating_sub(SECOND);
-            log.add(begin, SECOND, &measure.second)?;
+        let Some(log) = &mut self.log else {
+            return Ok(());
+        };
+        let begin = (until - self.from).saturating_sub(SECOND);
+        let names = self.plan.rows();
+        let is_alone = names.len() == 1;
+        for (name, measure) in names.iter().zip(&self.shared.measures) {
+            if !measure.second.is_empty() {
+                let tag = name.replace(' ', "-");
+                let tag = (!is_alone).then_some(tag.as_str());
+                log.add(begin, SECOND, &measure.second, tag)?;
+            }
         }
         Ok(())
     }
 
     fn show_progress(&self, now: Instant) {
-        let measure = &self.shared.measure;
+        let done: u64 = self
+            .shared
+            .measures
+            .iter()
+            .map(|one| one.second.len())
+            .sum();
         let doing = match self.stage {
-            Stage::Filling => format!("{} of {} connections", self.opened, self.plan.connections),
+            Stage::Filling => format!("{} of {} connections", self.opened, self.plan.connections()),
             Stage::Running if now < self.from => "warm-up".to_owned(),
             Stage::Running => {
                 let left = self.shared.bounds.end().map(|end| (end - now).as_secs());
                 let left = left.map_or_else(String::new, |left| format!(", {left} s left"));
-                format!("{}/s{left}", measure.second.len())
+                format!("{done}/s{left}")
             }
             Stage::Ending(_) => "waiting for the last replies".to_owned(),
         };
-        let errors = measure.error_count();
+        let errors = self.shared.errors.all();
         // Only for those who watch.
         let _ = write!(io::stderr(), "\r\x1b[K{doing}, {errors} errors");
     }
@@ -76,21 +96,30 @@ impl Run<'_> {
             .map(|client| client.unanswered(&bounds))
             .sum::<usize>();
         for _ in 0..unanswered {
-            self.failed(&Trouble::TimedOut("answer a NOOP"));
+            self.shared.errors.count("no reply".to_owned(), || {
+                "the server did not answer in time (--timeout)".to_owned()
+            });
         }
         let logged = self.log_second(self.tick).and_then(|()| {
             let log = self.log.take();
             log.map_or(Ok(()), HdrLog::end)
         });
         logged.map_err(|error| format!("--hdr: {error}"))?;
-        self.shared.measure.end_second();
-        let measure = self.shared.measure;
-        if measure.all.is_empty() {
-            let why = measure.first_error;
+        self.shared
+            .measures
+            .iter_mut()
+            .for_each(Measure::end_second);
+        let Shared {
+            measures, errors, ..
+        } = self.shared;
+        if measures.iter().all(|measure| measure.all.is_empty()) {
+            let why = errors.first;
             let why =
                 why.unwrap_or_else(|| "it was stopped before the end of the warm-up".to_owned());
             return Err(format!("nothing was measured at {}: {why}", self.address));
         }
+        let rows = self.plan.rows().into_iter().zip(measures);
+        let rows = rows.map(|(name, measure)| Row { name, measure });
         let after = self.plan.pid.and_then(|pid| Usage::of(pid).ok());
         let over = self.over.unwrap_or(now);
         let end = bounds.end().map_or(over, |end| end.min(over));
@@ -101,8 +130,8 @@ impl Run<'_> {
                 .zip(self.usage)
                 .map(|(after, before)| after.since(before)),
             opened: self.opened,
-            errors: measure.errors.clone().into_iter().collect(),
-            measure,
+            errors,
+            rows: rows.collect(),
         })
     }
 }

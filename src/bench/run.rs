@@ -11,19 +11,18 @@ use std::time::Duration;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::bounds::Bounds;
-use super::client::LoginPlan;
-use super::connection::{Client, Shared};
+use super::client::{Login, LoginPlan};
+use super::connection::Client;
+use super::files::FilePlan;
 use super::hdr_log::HdrLog;
-use super::measure::Measure;
-use super::plan::Plan;
+use super::plan::{Plan, Workload};
 use super::process::Usage;
-use super::trouble::{End, Trouble};
+use super::shared::Shared;
+use super::tls::ClientTls;
+use super::trouble::End;
 use crate::clock::Instant;
 use crate::event_loop::{Key, RunQueue, Slots, Timers};
 use crate::net::{Event, Network as _, SystemNetwork};
-
-/// Bytes of one read.
-const READ_BYTES: usize = 64 * 1024;
 
 /// Waits shorter than this are spent polling: epoll counts milliseconds.
 const SHORT: Duration = Duration::from_millis(1);
@@ -41,11 +40,22 @@ pub(super) enum Stage {
     Ending(Instant),
 }
 
+/// The connections of a lane.
+pub(super) struct LaneState {
+    /// Those that were begun, and those that are there.
+    pub(super) begun: usize,
+    pub(super) live: usize,
+    pub(super) login: Arc<LoginPlan>,
+    /// What each of its connections resumes, if they resume each other's sessions.
+    pub(super) tls: Option<ClientTls>,
+}
+
 /// A run that goes on.
 pub(super) struct Run<'a> {
     pub(super) plan: &'a Plan,
     pub(super) address: SocketAddr,
-    pub(super) login: Arc<LoginPlan>,
+    pub(super) files: Arc<FilePlan>,
+    pub(super) lanes: Vec<LaneState>,
     pub(super) shared: Shared,
     pub(super) clients: Slots<Client>,
     pub(super) queue: RunQueue<1>,
@@ -74,7 +84,7 @@ impl<'a> Run<'a> {
         let of_network = |error| format!("cannot poll: {error}");
         let mut network = SystemNetwork::new().map_err(of_network)?;
         network.enable_signals().map_err(of_network)?;
-        make_room(plan.connections)?;
+        make_room(plan)?;
         let log = plan.hdr.as_deref().map(|path| {
             let created = HdrLog::create(path);
             created.map_err(|error| format!("--hdr {}: {error}", path.display()))
@@ -85,14 +95,14 @@ impl<'a> Run<'a> {
         Ok(Self {
             plan,
             address,
-            login: Arc::new(plan.login.clone()),
-            shared: Shared {
-                network: Box::new(network),
-                bounds: Bounds::Closed,
-                measure: Measure::new()?,
-                time_out: plan.time_out,
-                buffer: vec![0; READ_BYTES],
-            },
+            files: Arc::new(plan.files.clone()),
+            lanes: lanes(plan),
+            shared: Shared::new(
+                Box::new(network),
+                plan.rows().len(),
+                plan.first_row(1),
+                plan.time_out,
+            )?,
             clients: Slots::default(),
             queue: RunQueue::default(),
             timers: Timers::default(),
@@ -160,7 +170,7 @@ impl<'a> Run<'a> {
                 Event::StopSignal => self.stop(),
                 Event::Ready(token, readiness) => {
                     if let Some(client) = self.clients.get_mut(token.key()) {
-                        client.ready.set(readiness);
+                        client.set_ready(token.role(), readiness);
                         self.schedule(token.key());
                     }
                 }
@@ -228,11 +238,13 @@ impl<'a> Run<'a> {
     }
 
     fn run_turn(&mut self, key: Key) {
+        let is_last = self.clients.len() == 1;
         let Some(client) = self.clients.get_mut(key) else {
             return;
         };
         client.queued.taken(0);
         let was_entering = client.is_entering();
+        self.shared.is_last = is_last;
         let turned = client.turn(&mut self.shared);
         let is_in = was_entering && !client.is_entering();
         self.opened += usize::from(is_in);
@@ -248,27 +260,60 @@ impl<'a> Run<'a> {
             return;
         };
         self.entering -= usize::from(client.is_entering());
+        if let Some(lane) = self.lanes.get_mut(client.lane) {
+            lane.live -= 1;
+        }
         let lost = client.unanswered(&self.shared.bounds);
         drop(client);
         if let End::Failed(trouble) = end {
-            self.failed(&trouble);
+            self.shared.failed(&trouble);
             for _ in 1..lost {
-                let sentence = String::new;
-                self.shared.measure.failed("no reply".to_owned(), sentence);
+                self.shared.errors.count("no reply".to_owned(), String::new);
             }
         }
-    }
-
-    pub(super) fn failed(&mut self, trouble: &Trouble) {
-        let measure = &mut self.shared.measure;
-        measure.failed(trouble.kind(), || trouble.sentence());
+        // It may have waited for the others.
+        if let (Stage::Ending(_), [last]) = (self.stage, self.clients.keys().as_slice()) {
+            self.wake(*last);
+        }
     }
 }
 
+fn lanes(plan: &Plan) -> Vec<LaneState> {
+    let login = Arc::new(plan.login.clone());
+    let no_login = Arc::new(LoginPlan {
+        login: Login::No,
+        protects_data: false,
+        ..plan.login.clone()
+    });
+    let state = |workload: &Workload| {
+        let (login, tls) = match (workload, &plan.tls) {
+            (Workload::Handshake { resumes: true }, Some(tls)) => {
+                (&no_login, Some(ClientTls::new(tls)))
+            }
+            (Workload::Handshake { .. }, Some(tls)) => {
+                (&no_login, Some(ClientTls::without_sessions(tls)))
+            }
+            _ => (&login, None),
+        };
+        LaneState {
+            begun: 0,
+            live: 0,
+            login: Arc::clone(login),
+            tls,
+        }
+    };
+    let lanes = plan.lanes.iter();
+    lanes.map(|lane| state(&lane.workload)).collect()
+}
+
 /// Raises the limit of descriptors if it is too low.
-fn make_room(connections: usize) -> Result<(), String> {
+fn make_room(plan: &Plan) -> Result<(), String> {
+    let connections = plan.connections();
+    let moves_files = |workload: &Workload| matches!(workload, Workload::Files(..));
+    let has_files = plan.lanes.iter().any(|lane| moves_files(&lane.workload));
+    let each = if has_files { 3 } else { 1 };
     // Standard streams, the poller and its signals, files.
-    let wanted = connections as u64 + 32;
+    let wanted = connections as u64 * each + 32;
     let limit = getrlimit(Resource::Nofile);
     if limit.current.is_none_or(|current| current >= wanted) {
         return Ok(());

@@ -5,6 +5,7 @@
 use std::io;
 
 use super::client::{BadReply, Refusal};
+use super::content::Difference;
 use crate::cause::cause;
 
 /// Why a connection is no more.
@@ -26,6 +27,11 @@ pub(super) enum Trouble {
     Refused(Refusal),
     Unasked(String),
     TimedOut(&'static str),
+    Tls(String),
+    /// Of a data connection.
+    Data(io::Error),
+    /// A file came back with another content.
+    Content(Difference),
 }
 
 impl Trouble {
@@ -39,6 +45,11 @@ impl Trouble {
             Self::Refused(refusal) => format!("{} to {}", refusal.code, refusal.command),
             Self::Unasked(_) => "reply without a command".to_owned(),
             Self::TimedOut(what) => format!("time-out: {what}"),
+            Self::Tls(_) => "TLS".to_owned(),
+            Self::Data(error) => format!("data connection: {}", error.kind()),
+            Self::Content(Difference::Byte { .. }) => "verify: other bytes".to_owned(),
+            Self::Content(Difference::Short { .. }) => "verify: too short".to_owned(),
+            Self::Content(Difference::Long { .. }) => "verify: too long".to_owned(),
         }
     }
 
@@ -52,6 +63,9 @@ impl Trouble {
             Self::Refused(refusal) => refusal.to_string(),
             Self::Unasked(reply) => format!("the server sent '{reply}' without a command"),
             Self::TimedOut(what) => format!("the server did not {what} in time (--timeout)"),
+            Self::Tls(why) => format!("TLS failed: {why}"),
+            Self::Data(error) => format!("a data connection failed: {}", cause(error)),
+            Self::Content(difference) => format!("a file has changed: {difference}"),
         }
     }
 }

@@ -284,7 +284,7 @@ fn help_shows_every_option() {
         assert_eq!(output.status.code(), Some(2), "{text}");
         assert!(!text.contains("unknown option"), "{text}");
     }
-    assert_eq!(count, 18);
+    assert_eq!(count, 28);
     let main = String::from_utf8(mioftpd(["--help"]).output().unwrap().stdout).unwrap();
     assert!(main.contains("mioftpd bench URL"));
 }

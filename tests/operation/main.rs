@@ -11,6 +11,8 @@
 mod background;
 #[cfg(feature = "bench")]
 mod bench;
+#[cfg(feature = "bench")]
+mod bench_files;
 mod bench_options;
 mod command_line;
 mod config;

@@ -1,10 +1,12 @@
 //! The client's side of FTP, as pure state machines: bytes and events in, commands and demands out.
 //!
 //! - [`ReplyReader`] makes replies of bytes.
-//! - [`ClientSession`] greets, logs in and says goodbye.
+//! - [`ClientSession`] greets, secures, logs in and says goodbye.
+//! - [`Exchange`] is one transfer: an address, a command, a data connection, a final reply.
 //!
 //! No socket, no clock and no measurement is known here, so that all of it is tested as text.
 
+mod exchange;
 mod reply;
 mod session;
 #[cfg(test)]
@@ -12,6 +14,7 @@ mod tests;
 
 use std::fmt;
 
+pub(super) use exchange::{DataMode, Demand, Exchange, Request};
 pub(super) use reply::{BadReply, ReplyReader, ServerReply};
 pub(super) use session::{ClientSession, Login, LoginPlan, Step};
 
@@ -27,7 +30,7 @@ pub(in crate::bench) struct Refusal {
 }
 
 impl Refusal {
-    fn of(command: &'static str, reply: &ServerReply<'_>) -> Self {
+    pub(super) fn of(command: &'static str, reply: &ServerReply<'_>) -> Self {
         Self {
             command,
             code: reply.code,
@@ -43,7 +46,7 @@ impl fmt::Display for Refusal {
 }
 
 /// Appends a command line.
-fn send(out: &mut Vec<u8>, verb: &str, argument: &[u8]) {
+pub(super) fn send(out: &mut Vec<u8>, verb: &str, argument: &[u8]) {
     out.extend_from_slice(verb.as_bytes());
     if !argument.is_empty() {
         out.push(b' ');

@@ -3,12 +3,22 @@
 //!
 //! In between, `-> word` is what it demands. No socket is involved.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
+use super::exchange::{DataMode, Demand, Exchange, Request};
 use super::*;
+use crate::bench::url::Protection;
 
 fn plan(login: Login) -> Arc<LoginPlan> {
+    secured_plan(login, Protection::Clear, false)
+}
+
+fn secured_plan(login: Login, protection: Protection, protects_data: bool) -> Arc<LoginPlan> {
     Arc::new(LoginPlan {
+        protection,
+        protects_data,
+        is_binary: protects_data,
         login,
         user: b"ann".to_vec(),
         password: b"secret".to_vec(),
@@ -48,16 +58,40 @@ fn dialogue(
 
 fn login(plan: &Arc<LoginPlan>, text: &str) {
     let mut session = ClientSession::new(Arc::clone(plan));
+    let mut out = Vec::new();
+    if session.connected() == Step::Secure {
+        assert_eq!(session.secured(&mut out), Step::Wait);
+    }
     let found = dialogue(
         text,
         |reply, out| match session.reply(reply, out) {
             Ok(Step::Wait) => String::new(),
+            Ok(Step::Secure) => format!("Secure {:?}", session.secured(out)),
             Ok(step) => format!("{step:?}"),
             Err(refusal) => format!("{refusal}"),
         },
-        Vec::new(),
+        out,
     );
     assert_eq!(found, text);
+}
+
+#[test]
+fn login_with_tls() {
+    let rest = "C: PBSZ 0\nS: 200 ok\nC: PROT P\nS: 200 ok\nC: USER ann\nS: 331 ?\nC: PASS secret\n\
+        S: 230 in\nC: TYPE I\nS: 200 ok\n-> Ready\n";
+    let explicit = secured_plan(Login::Yes, Protection::Explicit, true);
+    let found = "S: 220 hello\nC: AUTH TLS\nS: 234 go\nC: PBSZ 0\n-> Secure Wait\n";
+    login(&explicit, &rest.replacen("C: PBSZ 0\n", found, 1));
+    let implicit = secured_plan(Login::Yes, Protection::Implicit, true);
+    login(&implicit, &format!("S: 220 hello\n{rest}"));
+    login(
+        &secured_plan(Login::No, Protection::Explicit, false),
+        "S: 220 hello\nC: AUTH TLS\nS: 234 go\n-> Secure Ready\n",
+    );
+    login(
+        &explicit,
+        "S: 220 hello\nC: AUTH TLS\nS: 502 no\n-> AUTH TLS was answered '502 no'\n",
+    );
 }
 
 #[test]
@@ -91,5 +125,89 @@ fn refusals_name_the_command_and_never_the_password() {
         "S: 220 hello\nC: USER ann\nS: 331 ?\nC: PASS secret\nS: 530 no\n-> PASS was answered '530 no'\n",
     ] {
         login(&plan(Login::Yes), text);
+    }
+}
+
+fn transfer(mode: DataMode, listening: Option<&str>, text: &str) {
+    let mut out = Vec::new();
+    let request = Request {
+        verb: "RETR",
+        path: b"a b".as_slice().into(),
+    };
+    let listening = listening.map(|text| text.parse::<SocketAddr>().unwrap());
+    let mut exchange = Exchange::begin(request, mode, listening, &mut out);
+    let found = dialogue(
+        text,
+        |reply, out| match exchange.reply(reply, out) {
+            Ok(Demand::Wait) => String::new(),
+            Ok(Demand::Move) => format!("Move {:?}", exchange.data_ended()),
+            Ok(demand) => format!("{demand:?}"),
+            Err(refusal) => format!("{refusal}"),
+        },
+        out,
+    );
+    assert_eq!(found, text);
+}
+
+#[test]
+fn passive_transfers() {
+    transfer(
+        DataMode::ExtendedPassive,
+        None,
+        "C: EPSV\nS: 229 Entering (|||6275|)\nC: RETR a b\n-> Connect(6275)\nS: 150 opening\n-> Move Wait\n\
+         S: 226 done\n-> Complete\n",
+    );
+    // EPSV is not known, and the final reply comes without a preliminary one.
+    transfer(
+        DataMode::ExtendedPassive,
+        None,
+        "C: EPSV\nS: 500 what?\nC: PASV\nS: 227 Entering (127,0,0,1,24,131).\nC: RETR a b\n\
+         -> Connect(6275)\nS: 226 done\n-> Move Complete\n",
+    );
+    transfer(
+        DataMode::Passive,
+        None,
+        "C: PASV\nS: 227 =127,0,0,1,24,131\nC: RETR a b\n-> Connect(6275)\nS: 550 no such file\n\
+         -> RETR was answered '550 no such file'\n",
+    );
+}
+
+#[test]
+fn active_transfers() {
+    transfer(
+        DataMode::Active,
+        Some("127.0.0.1:6275"),
+        "C: PORT 127,0,0,1,24,131\nS: 200 ok\nC: RETR a b\nS: 150 opening\n-> Move Wait\nS: 226 done\n\
+         -> Complete\n",
+    );
+    transfer(
+        DataMode::Active,
+        Some("[::1]:6275"),
+        "C: EPRT |2|::1|6275|\nS: 500 no\n-> PORT was answered '500 no'\n",
+    );
+}
+
+#[test]
+fn wrong_addresses_are_refused() {
+    for reply in [
+        "(|||0|)",
+        "(|||65536|)",
+        "(||6275|)",
+        "6275",
+        "(|||",
+        "(|1|127.0.0.1|6275|)",
+    ] {
+        transfer(
+            DataMode::ExtendedPassive,
+            None,
+            &format!("C: EPSV\nS: 229 x {reply}\n-> EPSV was answered '229 x {reply}'\n"),
+        );
+    }
+    for reply in ["(127,0,0,1,0,0)", "(1,2,3)", "none"] {
+        transfer(
+            DataMode::Passive,
+            None,
+            &format!("C: PASV\nS: 227 {reply}\n-> PASV was answered '227 {reply}'\n"),
+        );
     }
 }

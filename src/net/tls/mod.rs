@@ -26,6 +26,8 @@ pub use credentials_error::{CredentialsError, Problem};
 pub use security::Security;
 pub use self_signed::{CertificateNames, CertificateOrigin, SelfSigned, certificate_files};
 pub use sessions::SessionTag;
+#[cfg(feature = "bench")]
+pub(crate) use time::WallClock;
 
 /// A step of a handshake is to be [computed](Security::compute).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use crate::clock::wall_clock;
 
 /// The wall clock, for rustls.
 #[derive(Debug)]
-pub(super) struct WallClock;
+pub(crate) struct WallClock;
 
 impl TimeProvider for WallClock {
     fn current_time(&self) -> Option<UnixTime> {
