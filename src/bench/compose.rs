@@ -7,15 +7,20 @@ use std::time::Duration;
 
 use super::client::{DataMode, Login, LoginPlan};
 use super::files::FilePlan;
+use super::floor;
 use super::jobs::{Job, Script, Source, mix};
 use super::options::Draft;
 use super::plan::{Amount, Lane, Plan, Workload};
+use super::rounds::Measured;
 use super::tls::TlsPlan;
 use super::url::{Protection, ServerUrl};
 
 /// Of a file of its own, and of one of many small ones.
 const SIZE: u64 = 1 << 20;
 const SMALL_SIZE: u64 = 1 << 10;
+
+/// Of each of several servers.
+const ROUNDS: usize = 5;
 
 const MIX: &str = "retr:4,stor:1,list:1";
 
@@ -28,11 +33,47 @@ const WORKLOADS: &str = "noop, rate, idle, login, handshake, resume, retr, stor,
 impl Draft {
     /// # Errors
     /// In words: the option, the value and the remedy.
-    pub(super) fn finish(mut self) -> Result<Plan, String> {
-        let mut url = self
+    pub(super) fn finish(mut self) -> Result<Measured, String> {
+        let url = self
             .url
             .take()
             .ok_or("bench needs the URL of a server, such as ftp://127.0.0.1:2121")?;
+        let others = std::mem::take(&mut self.against);
+        let has_many = !others.is_empty() || self.switches.floor;
+        let rounds = self.rounds.unwrap_or(if has_many { ROUNDS } else { 1 });
+        if (has_many || rounds > 1) && (self.hdr.is_some() || self.pid.is_some()) {
+            return Err("--hdr and --pid are for one round on one server".to_owned());
+        }
+        let mut plans = vec![self.clone().plan(url.clone())?];
+        for mut other in others {
+            if other.user.is_none() {
+                (other.user, other.password) = (url.user.clone(), url.password.clone());
+            }
+            plans.push(self.clone().plan(other)?);
+        }
+        let is_bare = |plan: &Plan| {
+            let lanes = plan.lanes.iter();
+            let mut lanes = lanes.map(|lane| &lane.workload);
+            plan.tls.is_none() && !lanes.any(|one| matches!(one, Workload::Files(..)))
+        };
+        if self.switches.floor
+            && let Some(plan) = plans.first()
+            && (!is_bare(plan) || plan.connections() > floor::CLIENTS)
+        {
+            return Err(format!(
+                "--floor is for noop, rate, idle and login in the clear, on up to {} connections",
+                floor::CLIENTS
+            ));
+        }
+        Ok(Measured {
+            plans,
+            rounds,
+            plot: self.plot,
+            has_floor: self.switches.floor,
+        })
+    }
+
+    fn plan(mut self, mut url: ServerUrl) -> Result<Plan, String> {
         let lanes = self.lanes(&url)?;
         let tls = self.tls(&mut url)?;
         let needs_tls = |lane: &&Lane| matches!(lane.workload, Workload::Handshake { .. });
@@ -81,6 +122,7 @@ impl Draft {
             hdr: self.hdr,
             pid: self.pid,
             may_load_any_host: self.switches.may_load_any_host,
+            keeps_seconds: self.plot.is_some(),
         })
     }
 

@@ -6,6 +6,7 @@ pub(super) const HELP: &str = "\
 Measure an FTP server: any server, from one thread.
 
 Usage: mioftpd bench URL [OPTIONS]
+       mioftpd bench --compare A.json B.json
 
   URL  ftp://[USER[:PASSWORD]@]HOST[:PORT][/PATH], ftpes:// with AUTH TLS, ftps:// with TLS from the
        first byte; without a user anonymous, where the server has logins
@@ -43,6 +44,11 @@ Usage: mioftpd bench URL [OPTIONS]
       --ca FILE            Accept what these authorities have signed [default: those of the system]
       --user NAME, --password PASSWORD  Instead of those in the URL
       --seed N             For the random times, the mix and the content of files [default: 1]
+      --against URL...     Other servers, in interleaved rounds with the first: a table of the ratios
+      --rounds N           Rounds of each server, 1 to 1000 [default: 1; of several servers 5]
+      --floor              Measure beside it a server that only answers: ratios are to that
+      --compare A B        Compare two files of --json, and say what may be noise; nothing is measured
+      --plot FILE.svg      Draw latency by percentile and, of one round on one server, over time
       --json, --csv        Print the results in this form, times in seconds
       --hdr FILE           Write the times of each second for the tools of HdrHistogram
       --pid PID            Show what this process used meanwhile: that of the server, on this host

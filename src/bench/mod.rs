@@ -1,7 +1,7 @@
 //! `mioftpd bench`: a load generator for any FTP server, and a reactor itself.
 //!
 //! ```text
-//!   options ──▶ run (the loop) ──▶ report
+//!   options ──▶ rounds ──▶ run (the loop) ──▶ report, compare, plot
 //!                │
 //!                ├─ connection: one control connection, as a state machine
 //!                │    └─ work: its commands ──▶ files: its jobs ──▶ transfer: a data connection
@@ -17,10 +17,12 @@
 
 mod bounds;
 mod client;
+mod compare;
 mod compose;
 mod connection;
 mod content;
 mod files;
+mod floor;
 mod hdr_log;
 mod help;
 mod jobs;
@@ -29,10 +31,13 @@ mod measure;
 mod options;
 mod pacing;
 mod plan;
+mod plot;
 mod process;
 mod random;
+mod ratio;
 mod report;
 mod results;
+mod rounds;
 mod run;
 mod shared;
 mod stages;
@@ -46,9 +51,8 @@ mod work;
 
 use std::ffi::OsString;
 use std::io::{self, Write as _};
+use std::path::PathBuf;
 use std::process::ExitCode;
-
-use plan::Plan;
 
 /// What `mioftpd bench` is asked for.
 #[derive(Debug)]
@@ -57,11 +61,13 @@ pub enum Bench {
     Help,
     /// A measurement.
     Measure(Box<Measurement>),
+    /// The ratios of two earlier ones, in files.
+    Compare([PathBuf; 2]),
 }
 
 /// A measurement that was asked for.
 #[derive(Debug)]
-pub struct Measurement(Plan);
+pub struct Measurement(rounds::Measured);
 
 impl Bench {
     /// What these arguments ask for; `None` if the first of them is not `bench`.
@@ -79,6 +85,9 @@ impl Bench {
     pub fn run(&self) -> Result<ExitCode, String> {
         match self {
             Self::Help => print(help::HELP).map(|()| ExitCode::SUCCESS),
+            Self::Compare([first, second]) => {
+                print(&compare::files(first, second)?).map(|()| ExitCode::SUCCESS)
+            }
             Self::Measure(measurement) => measurement.0.run(),
         }
     }
@@ -87,23 +96,4 @@ impl Bench {
 fn print(text: &str) -> Result<(), String> {
     let printed = io::stdout().lock().write_all(text.as_bytes());
     printed.map_err(|error| format!("cannot print: {error}"))
-}
-
-impl Plan {
-    fn run(&self) -> Result<ExitCode, String> {
-        let address = target::resolve(self)?;
-        let mut run = run::Run::new(self, address)?;
-        let results = loop {
-            let done = run.turn();
-            if done.map_err(|error| format!("the event loop failed: {error}"))? {
-                break run.finish()?;
-            }
-        };
-        print(&report::text(self, &results))?;
-        Ok(if results.errors.all() == 0 {
-            ExitCode::SUCCESS
-        } else {
-            ExitCode::FAILURE
-        })
-    }
 }

@@ -24,6 +24,9 @@ const DEPTH: usize = 1024;
 /// The most commands per second.
 const RATE: f64 = 10e6;
 
+/// The most rounds.
+const ROUNDS: usize = 1000;
+
 /// The largest file, 1 TiB.
 const MOST_BYTES: u64 = 1 << 40;
 
@@ -45,22 +48,38 @@ pub(super) fn parse(arguments: &[OsString]) -> Result<Option<Bench>, String> {
         let name = match argument {
             Short('h') | Long("help") => return Ok(Some(Bench::Help)),
             Long(name) => name.to_owned(),
+            Value(text) if !draft.compare.is_empty() => {
+                draft.compare.push(text.into());
+                continue;
+            }
             Value(text) if draft.url.is_none() => {
                 draft.url = Some(url(&text)?);
+                continue;
+            }
+            // More of them may follow the first.
+            Value(text) if !draft.against.is_empty() => {
+                draft.against.push(url(&text)?);
                 continue;
             }
             other => return Err(other.unexpected().to_string()),
         };
         draft.take(&name, &mut parser)?;
     }
+    if !draft.compare.is_empty() {
+        return files(draft.compare).map(|files| Some(Bench::Compare(files)));
+    }
     let measurement = draft.finish().map(Measurement)?;
     Ok(Some(Bench::Measure(Box::new(measurement))))
 }
 
 /// What was said so far.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Draft {
     pub(super) url: Option<ServerUrl>,
+    pub(super) against: Vec<ServerUrl>,
+    pub(super) rounds: Option<usize>,
+    pub(super) plot: Option<PathBuf>,
+    compare: Vec<PathBuf>,
     pub(super) workload: Option<String>,
     pub(super) beside: Vec<String>,
     pub(super) mix: Option<String>,
@@ -84,7 +103,7 @@ pub(super) struct Draft {
 }
 
 /// What is said without a value.
-#[derive(Default)]
+#[derive(Clone, Default)]
 #[allow(
     clippy::struct_excessive_bools,
     reason = "each is a switch of the command line"
@@ -95,6 +114,7 @@ pub(super) struct Switches {
     pub(super) insecure: bool,
     pub(super) verify: bool,
     pub(super) active: bool,
+    pub(super) floor: bool,
 }
 
 impl Draft {
@@ -108,6 +128,7 @@ impl Draft {
             "insecure" => self.switches.insecure = true,
             "verify" => self.switches.verify = true,
             "active" => self.switches.active = true,
+            "floor" => self.switches.floor = true,
             "passive" => self.switches.active = false,
             _ => {
                 let value = parser.value().map_err(|error| error.to_string());
@@ -120,6 +141,10 @@ impl Draft {
     fn set(&mut self, name: &str, value: Result<OsString, String>) -> Result<(), String> {
         let is_known = [
             "workload",
+            "against",
+            "rounds",
+            "plot",
+            "compare",
             "beside",
             "mix",
             "size",
@@ -156,6 +181,10 @@ impl Draft {
         let duration = || time(&value).ok_or_else(|| wrong("a time such as 500ms, 10s or 2m"));
         match name {
             "workload" => self.workload = Some(value.to_string_lossy().into_owned()),
+            "against" => self.against.push(url(&value)?),
+            "rounds" => self.rounds = Some(up_to(ROUNDS)?),
+            "plot" => self.plot = Some(picture(value)?),
+            "compare" => self.compare.push(value.into()),
             "beside" => self.beside.push(value.to_string_lossy().into_owned()),
             "mix" => self.mix = Some(value.to_string_lossy().into_owned()),
             "size" => {
@@ -224,6 +253,22 @@ fn bytes(value: &OsStr) -> Option<u64> {
     number
         .checked_mul(1 << power)
         .filter(|bytes| *bytes <= MOST_BYTES)
+}
+
+fn picture(file: OsString) -> Result<PathBuf, String> {
+    let file = PathBuf::from(file);
+    if file.extension().is_some_and(|end| end == "svg") {
+        return Ok(file);
+    }
+    let shown = file.display();
+    Err(format!(
+        "--plot: invalid value '{shown}'; use the name of a new file that ends in .svg"
+    ))
+}
+
+fn files(files: Vec<PathBuf>) -> Result<[PathBuf; 2], String> {
+    let files = <[PathBuf; 2]>::try_from(files);
+    files.map_err(|_| "--compare needs two files of bench --json: --compare A B".to_owned())
 }
 
 /// What becomes the argument of a command must not end it.

@@ -86,7 +86,7 @@ pub(super) enum Format {
 }
 
 /// A run: what is measured, and how.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Plan {
     pub(super) url: ServerUrl,
     /// The first is measured for so long; the others go on beside it.
@@ -106,6 +106,8 @@ pub(super) struct Plan {
     pub(super) hdr: Option<PathBuf>,
     pub(super) pid: Option<u32>,
     pub(super) may_load_any_host: bool,
+    /// Whether the times of each second are wanted.
+    pub(super) keeps_seconds: bool,
 }
 
 impl Plan {

@@ -52,7 +52,8 @@ fn table(plan: &Plan, results: &Results) -> String {
     let mut out = String::new();
     let seconds = results.time.as_secs_f64();
     // Writing to memory does not fail.
-    let _ = writeln!(out, "{}, {seconds:.2} s", headline(plan, results));
+    let (address, work) = (results.address, work(plan));
+    let _ = writeln!(out, "{address}: {work}, {seconds:.2} s");
     let is_alone = results.rows.len() == 1;
     for row in &results.rows {
         out.push('\n');
@@ -74,7 +75,8 @@ fn table(plan: &Plan, results: &Results) -> String {
     out
 }
 
-fn headline(plan: &Plan, results: &Results) -> String {
+/// What was asked for, in words.
+pub(super) fn work(plan: &Plan) -> String {
     let of_lane = |lane: &Lane| {
         let mut text = lane.workload.name().to_owned();
         if let Workload::Rate(rate) = lane.workload {
@@ -92,7 +94,7 @@ fn headline(plan: &Plan, results: &Results) -> String {
         text
     };
     let lanes: Vec<_> = plan.lanes.iter().map(of_lane).collect();
-    format!("{}: {}", results.address, lanes.join(", beside "))
+    lanes.join(", beside ")
 }
 
 fn row_table(row: &Row, time: Duration) -> String {
@@ -122,7 +124,7 @@ fn count(results: &Results) -> u64 {
 }
 
 /// A time with three digits.
-fn shown(time: Duration) -> String {
+pub(super) fn shown(time: Duration) -> String {
     let nanoseconds = time.as_nanos() as f64;
     let units = [(1e9, "s"), (1e6, "ms"), (1e3, "µs"), (1.0, "ns")];
     let (size, unit) = units

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::hdr_log::HdrLog;
 use super::measure::{Errors, Measure};
+use super::plot;
 use super::process::Usage;
 use super::run::{Run, SECOND, Stage};
 use super::shared::Shared;
@@ -23,6 +24,10 @@ pub(super) struct Results {
     /// Connections that were logged in.
     pub(super) opened: usize,
     pub(super) errors: Errors,
+    /// Whether a signal ended it before its time.
+    pub(super) is_stopped: bool,
+    /// How often times of the first row have occurred in each second, if that is drawn.
+    pub(super) seconds: Vec<Vec<(u32, u64)>>,
 }
 
 /// What one kind of work has come to.
@@ -37,6 +42,7 @@ impl Run<'_> {
             self.show_progress(now);
         }
         self.log_second(self.tick)?;
+        self.keep_second();
         self.shared
             .measures
             .iter_mut()
@@ -60,6 +66,18 @@ impl Run<'_> {
             }
         }
         Ok(())
+    }
+
+    fn keep_second(&mut self) {
+        if self.plan.keeps_seconds
+            && let Some(measure) = self.shared.measures.first()
+        {
+            let column = plot::column(&measure.second);
+            // The warm-up has none.
+            if !column.is_empty() || !self.seconds.is_empty() {
+                self.seconds.push(column);
+            }
+        }
     }
 
     fn show_progress(&self, now: Instant) {
@@ -104,6 +122,7 @@ impl Run<'_> {
             let log = self.log.take();
             log.map_or(Ok(()), HdrLog::end)
         });
+        self.keep_second();
         logged.map_err(|error| format!("--hdr: {error}"))?;
         self.shared
             .measures
@@ -131,6 +150,8 @@ impl Run<'_> {
                 .map(|(after, before)| after.since(before)),
             opened: self.opened,
             errors,
+            is_stopped: self.is_stopped,
+            seconds: self.seconds,
             rows: rows.collect(),
         })
     }

@@ -75,6 +75,9 @@ pub(super) struct Run<'a> {
     /// When the second ends that is being counted.
     pub(super) tick: Instant,
     pub(super) shows_progress: bool,
+    /// Whether a signal has ended it.
+    pub(super) is_stopped: bool,
+    pub(super) seconds: Vec<Vec<(u32, u64)>>,
 }
 
 impl<'a> Run<'a> {
@@ -118,6 +121,8 @@ impl<'a> Run<'a> {
             log: log.transpose()?,
             tick: now + SECOND,
             shows_progress: io::stderr().is_terminal(),
+            is_stopped: false,
+            seconds: Vec::new(),
         })
     }
 
@@ -183,6 +188,7 @@ impl<'a> Run<'a> {
     /// A signal ends the run, and a second one does not wait.
     fn stop(&mut self) {
         let now = self.shared.network.now();
+        self.is_stopped = true;
         self.stage = match self.stage {
             Stage::Filling | Stage::Running => self.ending(now),
             Stage::Ending(_) => Stage::Ending(now),

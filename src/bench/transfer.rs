@@ -145,7 +145,8 @@ impl Transfer {
             Data::None | Data::Ended => false,
             Data::Listening(_, is_ready) => *is_ready,
             Data::Connecting(link) | Data::Flushing(link) => link.ready.writable,
-            Data::Securing(link) => link.wants_handshake(),
+            // As curl and Python's ftplib do: some servers take what comes before for an error.
+            Data::Securing(link) => self.exchange.is_moving() && link.wants_handshake(),
             Data::Open(link) if self.is_upload() => {
                 link.ready.writable && self.exchange.is_moving()
             }
@@ -231,7 +232,7 @@ impl Transfer {
             Data::Open(link) if self.is_upload() => self.send(link, shared),
             Data::Open(link) => self.receive(link, shared),
             Data::Flushing(link) => flush(link),
-            Data::Ending(link) => read_to_end(link, shared),
+            Data::Ending(link) => Ok(read_to_end(link, shared)),
             data => Ok(data),
         };
         done.unwrap_or_else(|error| {
@@ -308,14 +309,15 @@ fn flush(mut link: Link) -> io::Result<Data> {
 }
 
 /// There may be sessions of TLS to read, and then the end.
-fn read_to_end(mut link: Link, shared: &mut Shared) -> io::Result<Data> {
+fn read_to_end(mut link: Link, shared: &mut Shared) -> Data {
     if !link.ready.readable {
-        return Ok(Data::Ended);
+        return Data::Ended;
     }
-    Ok(match link.read(&mut shared.buffer)? {
-        Some(0) => Data::Ended,
-        _ => Data::Ending(link),
-    })
+    match link.read(&mut shared.buffer) {
+        Ok(None | Some(1..)) => Data::Ending(link),
+        // All is sent, and the final reply tells whether it has arrived.
+        Ok(Some(0)) | Err(_) => Data::Ended,
+    }
 }
 
 fn accept(mut listener: Box<dyn Listener>, place: &Place) -> Result<Data, Trouble> {

@@ -14,6 +14,8 @@ mod bench;
 #[cfg(feature = "bench")]
 mod bench_files;
 mod bench_options;
+#[cfg(feature = "bench")]
+mod bench_rounds;
 mod command_line;
 mod config;
 #[cfg(all(feature = "bench", feature = "config"))]

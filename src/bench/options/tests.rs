@@ -16,8 +16,8 @@ fn parsed(text: &str) -> Result<Plan, String> {
     let arguments = text.split_whitespace().map(OsString::from);
     let arguments: Vec<_> = ["bench".into()].into_iter().chain(arguments).collect();
     match parse(&arguments)?.unwrap() {
-        Bench::Measure(measurement) => Ok(measurement.0),
-        Bench::Help => panic!("help"),
+        Bench::Measure(measurement) => Ok(measurement.0.plans[0].clone()),
+        Bench::Help | Bench::Compare(_) => panic!("no measurement"),
     }
 }
 
@@ -88,6 +88,16 @@ const WRONG: &[(&str, &str)] = &[
         "--verify is for files that come back",
     ),
     ("ftps://h --tls", "--tls is for ftp://"),
+    ("ftp://h --plot f.png", "--plot: invalid value 'f.png'; use"),
+    ("ftp://h --rounds 0", "--rounds: invalid value '0'"),
+    (
+        "ftp://h --rounds 2 --pid 3",
+        "--hdr and --pid are for one round",
+    ),
+    ("ftp://h --floor --workload retr", "--floor is for noop"),
+    ("ftp://h --against x", "bench: the URL is wrong"),
+    ("--compare a", "--compare needs two files"),
+    ("--compare a b c", "--compare needs two files"),
     ("ftp://h --insecure", "--insecure and --ca need TLS"),
     (
         "ftp://h --depth 0",
@@ -180,6 +190,11 @@ fn tls_is_asked_for_by_scheme_or_option() {
 #[test]
 fn help_names_each_option() {
     for option in [
+        "against",
+        "rounds",
+        "floor",
+        "compare",
+        "plot",
         "workload",
         "mix",
         "beside",
