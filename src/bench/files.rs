@@ -320,7 +320,7 @@ impl Files {
         match transfer.map(Transfer::outcome) {
             Some(Outcome::Complete) => self.done(now, shared),
             Some(Outcome::Spoiled) => self.running = None,
-            Some(Outcome::Open | Outcome::Broken) | None => {}
+            Some(Outcome::Open | Outcome::Differs(_) | Outcome::Broken) | None => {}
         }
     }
 

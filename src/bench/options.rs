@@ -33,6 +33,32 @@ const MOST_BYTES: u64 = 1 << 40;
 /// The longest time of any option, a day.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// The options that have a value.
+const VALUED: &[&str] = &[
+    "workload",
+    "against",
+    "rounds",
+    "plot",
+    "compare",
+    "beside",
+    "mix",
+    "size",
+    "ca",
+    "rate",
+    "user",
+    "password",
+    "connections",
+    "depth",
+    "count",
+    "duration",
+    "warmup",
+    "ramp",
+    "timeout",
+    "seed",
+    "hdr",
+    "pid",
+];
+
 /// What these arguments ask for; `None` if the first of them is not `bench`.
 ///
 /// # Errors
@@ -139,32 +165,7 @@ impl Draft {
     }
 
     fn set(&mut self, name: &str, value: Result<OsString, String>) -> Result<(), String> {
-        let is_known = [
-            "workload",
-            "against",
-            "rounds",
-            "plot",
-            "compare",
-            "beside",
-            "mix",
-            "size",
-            "ca",
-            "rate",
-            "user",
-            "password",
-            "connections",
-            "depth",
-            "count",
-            "duration",
-            "warmup",
-            "ramp",
-            "timeout",
-            "seed",
-            "hdr",
-            "pid",
-        ]
-        .contains(&name);
-        if !is_known {
+        if !VALUED.contains(&name) {
             return Err(format!(
                 "bench: unknown option --{name}; bench --help lists the options"
             ));

@@ -225,25 +225,6 @@ fn heat_map(out: &mut String, seconds: &[Vec<(u32, u64)>], axis: Axis, offset: f
     );
 }
 
-/// How often times in each eighth of a power of two have occurred, for a column of the heat map.
-pub(super) fn column(times: &Histogram<u64>) -> Vec<(u32, u64)> {
-    let mut cells: Vec<(u32, u64)> = Vec::new();
-    for value in times.iter_recorded() {
-        #[allow(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "from 0 to 512"
-        )]
-        let eighth = ((value.value_iterated_to().max(1) as f64).log2() * 8.0) as u32;
-        let count = value.count_since_last_iteration();
-        match cells.last_mut() {
-            Some((last, all)) if *last == eighth => *all += count,
-            _ => cells.push((eighth, count)),
-        }
-    }
-    cells
-}
-
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;")
 }
@@ -251,20 +232,6 @@ fn escaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn columns_add_up() {
-        let mut times = Histogram::<u64>::new(3).unwrap();
-        for time in [1, 1000, 1001, 1_000_000] {
-            times.record(time).unwrap();
-        }
-        let cells = column(&times);
-        assert_eq!(cells.iter().map(|(_, count)| count).sum::<u64>(), 4);
-        assert!(
-            cells.contains(&(0, 1)) && cells.contains(&(79, 2)),
-            "{cells:?}"
-        );
-    }
 
     #[test]
     fn axis_goes_from_bottom_to_top() {

@@ -7,8 +7,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::hdr_log::HdrLog;
-use super::measure::{Errors, Measure};
-use super::plot;
+use super::measure::{Errors, Measure, column};
 use super::process::Usage;
 use super::run::{Run, SECOND, Stage};
 use super::shared::Shared;
@@ -72,7 +71,7 @@ impl Run<'_> {
         if self.plan.keeps_seconds
             && let Some(measure) = self.shared.measures.first()
         {
-            let column = plot::column(&measure.second);
+            let column = column(&measure.second);
             // The warm-up has none.
             if !column.is_empty() || !self.seconds.is_empty() {
                 self.seconds.push(column);

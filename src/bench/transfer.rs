@@ -7,7 +7,7 @@ use std::io;
 use std::net::SocketAddr;
 
 use super::client::{DataMode, Demand, Exchange, Request, ServerReply};
-use super::content::{Check, Content};
+use super::content::{Check, Content, Difference};
 use super::link::Link;
 use super::shared::Shared;
 use super::tls::ClientTls;
@@ -68,12 +68,15 @@ pub(super) struct Transfer {
 
 /// ```text
 ///   Open ──final reply and end of data──▶ Complete
+///     ├──other content──▶ Differs ──final reply and end of data──▶ Spoiled
 ///     └──failure of the data connection──▶ Broken ──final reply──▶ Spoiled
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
     Open,
-    /// The reply that ends it has not come.
+    /// It is counted if the server calls the transfer complete.
+    Differs(Difference),
+    /// It is counted, and the reply that ends the transfer has not come.
     Broken,
     Complete,
     /// It is over, and nothing to be measured.
@@ -184,7 +187,7 @@ impl Transfer {
                 });
                 self.data = Data::Connecting(Link::new(stream.map_err(Trouble::Data)?));
             }
-            Demand::Complete => self.end(),
+            Demand::Complete => self.end(shared),
         }
         Ok(())
     }
@@ -214,7 +217,7 @@ impl Transfer {
                 data => self.use_link(data, shared),
             };
             if matches!(self.data, Data::Ended) && self.exchange.data_ended() == Demand::Complete {
-                self.end();
+                self.end(shared);
             }
         }
         Ok(self.moved() - before)
@@ -243,10 +246,14 @@ impl Transfer {
         })
     }
 
-    const fn end(&mut self) {
+    fn end(&mut self, shared: &mut Shared) {
         self.outcome = match self.outcome {
             Outcome::Open | Outcome::Complete => Outcome::Complete,
             Outcome::Broken | Outcome::Spoiled => Outcome::Spoiled,
+            Outcome::Differs(difference) => {
+                shared.failed(&Trouble::Content(difference));
+                Outcome::Spoiled
+            }
         };
     }
 
@@ -271,7 +278,7 @@ impl Transfer {
         Ok(Data::Flushing(link))
     }
 
-    /// A file that differs is counted once; the rest of it is only received.
+    /// Of a file that differs the rest is only received.
     fn receive(&mut self, mut link: Link, shared: &mut Shared) -> io::Result<Data> {
         let Payload::Down(check, received) = &mut self.payload else {
             return Ok(Data::Open(link));
@@ -289,8 +296,7 @@ impl Transfer {
         });
         if let Err(difference) = compared {
             *check = None;
-            shared.failed(&Trouble::Content(difference));
-            self.outcome = Outcome::Broken;
+            self.outcome = Outcome::Differs(difference);
         }
         Ok(match count {
             0 => Data::Ended,
