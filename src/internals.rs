@@ -48,6 +48,9 @@ pub mod observe {
 pub mod privsep {
     pub use crate::privsep::*;
 }
+pub mod probe {
+    pub use crate::probe::*;
+}
 pub mod protocol {
     pub use crate::protocol::*;
 }

@@ -209,6 +209,8 @@ mod net;
 mod observe;
 #[cfg_attr(not(any(feature = "pam", feature = "records")), path = "no_privsep.rs")]
 mod privsep;
+#[cfg_attr(not(feature = "bench"), path = "no_probe.rs")]
+mod probe;
 mod process_memory;
 mod protocol;
 mod reactor;

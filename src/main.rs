@@ -61,17 +61,20 @@ fn run(client: Option<&InetdClient>) -> ExitCode {
         Invocation::HashPassword(scheme) => return hash_password(scheme),
         Invocation::Examine(doctor) => return configuration::examine(&doctor),
         Invocation::Operate(operation) => return code_of(&operation.run()),
-        Invocation::Bench(bench) => {
-            return bench.run().unwrap_or_else(|error| {
-                print_error(&error);
-                ExitCode::FAILURE
-            });
-        }
+        Invocation::Bench(bench) => return code_or_error(bench.run()),
+        Invocation::Probe(probe) => return code_or_error(probe.run()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
     }
+}
+
+fn code_or_error(done: Result<ExitCode, String>) -> ExitCode {
+    done.unwrap_or_else(|error| {
+        print_error(&error);
+        ExitCode::FAILURE
+    })
 }
 
 fn code_of(done: &Result<(), String>) -> ExitCode {

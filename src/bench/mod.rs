@@ -16,7 +16,7 @@
 #![allow(clippy::cast_precision_loss)]
 
 mod bounds;
-mod client;
+pub(crate) mod client;
 mod compare;
 mod compose;
 mod connection;
@@ -46,7 +46,7 @@ mod target;
 mod tls;
 mod transfer;
 mod trouble;
-mod url;
+pub(crate) mod url;
 mod work;
 
 use std::ffi::OsString;

@@ -8,7 +8,7 @@ use std::net::Ipv6Addr;
 
 /// How the control connection is protected.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(in crate::bench) enum Protection {
+pub(crate) enum Protection {
     /// Not at all.
     #[default]
     Clear,
@@ -20,24 +20,24 @@ pub(in crate::bench) enum Protection {
 
 /// A URL, decoded.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(in crate::bench) struct ServerUrl {
+pub(crate) struct ServerUrl {
     /// From the scheme.
-    pub(in crate::bench) protection: Protection,
+    pub(crate) protection: Protection,
     /// The name of the user.
-    pub(in crate::bench) user: Option<Vec<u8>>,
+    pub(crate) user: Option<Vec<u8>>,
     /// The password.
-    pub(in crate::bench) password: Option<Vec<u8>>,
+    pub(crate) password: Option<Vec<u8>>,
     /// A name or an address, without brackets.
-    pub(in crate::bench) host: String,
+    pub(crate) host: String,
     /// The port, or that of the scheme.
-    pub(in crate::bench) port: u16,
+    pub(crate) port: u16,
     /// The path without its first slash, relative to the directory of the login.
-    pub(in crate::bench) path: Vec<u8>,
+    pub(crate) path: Vec<u8>,
 }
 
 /// Why a text is not such a URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::bench) enum UrlError {
+pub(crate) enum UrlError {
     /// None of the three schemes.
     Scheme,
     /// The host is missing, or is not an address in its brackets.
@@ -66,7 +66,7 @@ impl fmt::Display for UrlError {
 
 impl ServerUrl {
     /// Parses `scheme://[user[:password]@]host[:port][/path]`.
-    pub(in crate::bench) fn parse(text: &str) -> Result<Self, UrlError> {
+    pub(crate) fn parse(text: &str) -> Result<Self, UrlError> {
         let (scheme, rest) = text.split_once("://").ok_or(UrlError::Scheme)?;
         let (protection, port) = match scheme.to_ascii_lowercase().as_str() {
             "ftp" => (Protection::Clear, 21),

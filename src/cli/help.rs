@@ -23,7 +23,8 @@ Usage: mioftpd [OPTIONS] [DIR]",
     only(
         cfg!(feature = "bench"),
         "
-       mioftpd bench URL [OPTIONS]: measure a server; bench --help lists its options",
+       mioftpd bench URL [OPTIONS]: measure a server; bench --help lists its options
+       mioftpd probe URL [OPTIONS]: say what is wrong with a server; probe --help lists its options",
     ),
     "
 

@@ -15,6 +15,7 @@ use std::ffi::OsString;
 
 use mioftpd::internals::auth::HashScheme;
 use mioftpd::internals::bench::Bench;
+use mioftpd::internals::probe::Probe;
 
 pub(crate) use doctor::Doctor;
 pub(crate) use help::{help, version};
@@ -31,6 +32,7 @@ pub(crate) enum Invocation {
     HashPassword(Option<HashScheme>),
     Operate(Operation),
     Bench(Bench),
+    Probe(Probe),
     #[cfg_attr(
         not(feature = "bench"),
         expect(dead_code, reason = "nothing is examined")
@@ -69,6 +71,9 @@ pub(crate) fn parse(
     }
     if let Some(bench) = Bench::parse(&arguments).map_err(Failure::Invalid)? {
         return Ok(Invocation::Bench(bench));
+    }
+    if let Some(probe) = Probe::parse(&arguments).map_err(Failure::Invalid)? {
+        return Ok(Invocation::Probe(probe));
     }
     let doctor = Doctor::take(&mut arguments);
     let mut options = Options::default();

@@ -15,6 +15,7 @@
 //! - [`limits`]: what the server cannot do, and why.
 //! - [`trace`]: what the event loop does, for Perfetto, and a log of what is slow.
 //! - [`performance`]: where the time of a command and of a transfer goes.
+//! - [`probe`]: what is wrong with an FTP server as its clients see it, any server.
 //! - [`proxy`]: `HAProxy` and other TCP proxies in front of the server.
 //! - [`status`]: what the server does, as a page, for Prometheus, and in a shell.
 
@@ -88,6 +89,9 @@ pub mod logrotate {}
 
 #[doc = include_str!("performance.md")]
 pub mod performance {}
+
+#[doc = include_str!("probe.md")]
+pub mod probe {}
 
 #[doc = include_str!("proxy.md")]
 pub mod proxy {}

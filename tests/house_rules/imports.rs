@@ -11,8 +11,9 @@ use crate::sources::{Source, assert_none, sources};
 const BELOW: &str = "clock";
 
 /// The modules that a layer may import besides itself and [`BELOW`]. Modules without an entry may import all.
-const LAYERS: [(&str, &[&str]); 15] = [
+const LAYERS: [(&str, &[&str]); 16] = [
     ("bench", &["cause", "event_loop", "net", "protocol"]),
+    ("probe", &["bench", "cause", "net", "protocol"]),
     ("event_loop", &[]),
     ("protocol", &[]),
     ("metrics", &["protocol"]),

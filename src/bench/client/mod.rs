@@ -15,7 +15,7 @@ mod tests;
 use std::fmt;
 
 pub(super) use exchange::{DataMode, Demand, Exchange, Request};
-pub(super) use reply::{BadReply, ReplyReader, ServerReply};
+pub(crate) use reply::{BadReply, ReplyReader, ServerReply};
 pub(super) use session::{ClientSession, Login, LoginPlan, Step};
 
 /// A reply that ends what was under way.

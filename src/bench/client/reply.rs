@@ -13,21 +13,21 @@ const KEPT_BYTES: usize = 512;
 
 /// One reply of the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::bench) struct ServerReply<'a> {
+pub(crate) struct ServerReply<'a> {
     /// From 100 to 599.
-    pub(in crate::bench) code: u16,
+    pub(crate) code: u16,
     /// All lines as they came, with their ends.
-    pub(in crate::bench) lines: &'a [u8],
+    pub(crate) lines: &'a [u8],
 }
 
 impl ServerReply<'_> {
     /// What the first digit says: 1 is preliminary, 2 and 3 are positive.
-    pub(in crate::bench) const fn class(&self) -> u16 {
+    pub(crate) const fn class(&self) -> u16 {
         self.code / 100
     }
 
     /// The last line, for a message: printable, and not longer than a line of a terminal.
-    pub(in crate::bench) fn shown(&self) -> String {
+    pub(crate) fn shown(&self) -> String {
         let mut lines = self.lines.split(|&byte| byte == b'\n').rev();
         let last = lines.find(|line| !line.is_empty()).unwrap_or_default();
         visible(last)
@@ -45,7 +45,7 @@ fn visible(line: &[u8]) -> String {
 
 /// Why the bytes are not replies.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::bench) enum BadReply {
+pub(crate) enum BadReply {
     /// A line that should begin a reply has no code; how it begins.
     NoCode(String),
     /// A reply without an end.
@@ -81,7 +81,7 @@ enum Line {
 ///      └──"123-"──▶ InReply(123) ──"123 "──▶ Between
 /// ```
 #[derive(Debug, Default)]
-pub(in crate::bench) struct ReplyReader {
+pub(crate) struct ReplyReader {
     /// The reply so far, if it did not come in one piece.
     kept: Vec<u8>,
     /// Where the last line of it begins.
@@ -98,7 +98,7 @@ impl ReplyReader {
     ///
     /// # Errors
     /// The connection is of no use any more.
-    pub(in crate::bench) fn next<'a, 'i: 'a>(
+    pub(crate) fn next<'a, 'i: 'a>(
         &'a mut self,
         input: &mut &'i [u8],
     ) -> Result<Option<ServerReply<'a>>, BadReply> {

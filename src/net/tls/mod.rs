@@ -26,8 +26,8 @@ pub use credentials_error::{CredentialsError, Problem};
 pub use security::Security;
 pub use self_signed::{CertificateNames, CertificateOrigin, SelfSigned, certificate_files};
 pub use sessions::SessionTag;
-#[cfg(feature = "bench")]
 pub(crate) use time::WallClock;
+pub(crate) use x509::{host_name, host_names, misuse, validity};
 
 /// A step of a handshake is to be [computed](Security::compute).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

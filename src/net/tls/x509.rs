@@ -27,13 +27,13 @@ const OLD_VERSION: &str = "it is not X.509 version 3; openssl req -x509 makes ve
 
 /// The first and the last second of a certificate's validity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Validity {
-    pub(super) not_before: i64,
-    pub(super) not_after: i64,
+pub(crate) struct Validity {
+    pub(crate) not_before: i64,
+    pub(crate) not_after: i64,
 }
 
 /// The dates of a server certificate, or the error in it.
-pub(super) fn validity(der: &[u8]) -> Result<Validity, String> {
+pub(crate) fn validity(der: &[u8]) -> Result<Validity, String> {
     let certificate = Certificate::from_der(der).map_err(|error| error.to_string())?;
     let content = certificate.tbs_certificate();
     if content.version() != Version::V3 {
@@ -70,7 +70,7 @@ pub(super) fn common_name(der: &[u8]) -> Option<String> {
 }
 
 /// Why clients may reject a server certificate: a predicate, such as "is not for servers".
-pub(super) fn misuse(der: &[u8]) -> Option<&'static str> {
+pub(crate) fn misuse(der: &[u8]) -> Option<&'static str> {
     let certificate = Certificate::from_der(der).ok()?;
     let content = certificate.tbs_certificate();
     let constraints = content.get_extension::<BasicConstraints>();
@@ -90,7 +90,7 @@ pub(super) fn misuse(der: &[u8]) -> Option<&'static str> {
 }
 
 /// The lower-case host names and the addresses in a certificate (RFC 5280 §4.2.1.6).
-pub(super) fn host_names(der: &[u8]) -> BTreeSet<String> {
+pub(crate) fn host_names(der: &[u8]) -> BTreeSet<String> {
     let Ok(certificate) = Certificate::from_der(der) else {
         return BTreeSet::new();
     };
@@ -111,7 +111,7 @@ pub(super) fn host_names(der: &[u8]) -> BTreeSet<String> {
 }
 
 /// Normalizes a name or an address to the form of [`host_names`].
-pub(super) fn host_name(text: &str) -> String {
+pub(crate) fn host_name(text: &str) -> String {
     let address = text.parse::<IpAddr>();
     address.map_or_else(|_| text.to_ascii_lowercase(), |address| address.to_string())
 }
