@@ -109,14 +109,14 @@ impl Session<'_> {
         match self.mode {
             Mode::Extended => {
                 let reply = self.command("EPSV")?;
-                if reply.is_unknown() {
+                let port = extended_port(&reply.lines).filter(|_| reply.is_positive());
+                let Some(port) = port else {
+                    // As clients do.
                     self.mode = Mode::Passive;
                     return self.open();
-                }
-                let port = extended_port(&reply.lines);
-                let address = self.peer()?;
-                let address = port.map(|port| SocketAddr::new(address.ip(), port));
-                Ok(self.connect(address, &reply))
+                };
+                let address = SocketAddr::new(self.peer()?.ip(), port);
+                Ok(self.connect(Some(address), &reply))
             }
             Mode::Passive => {
                 let reply = self.command("PASV")?;

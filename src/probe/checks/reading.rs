@@ -206,10 +206,14 @@ pub(super) fn aborts(visit: &mut Visit<'_, '_>) -> Result<(), Stop> {
         let what = format!("ABOR in a transfer was answered {codes:?}");
         visit.report.add(faults::ABOR, what);
     }
-    if visit.command("NOOP")?.code == 200 {
-        return Ok(());
-    }
-    let what = "after ABOR and its replies one more came";
+    let what = match visit.session.command("NOOP") {
+        Ok(reply) if reply.code == 200 => return Ok(()),
+        Ok(_) => "after ABOR and its replies one more came".to_owned(),
+        Err(broken) => format!(
+            "after ABOR in a transfer and its replies the server {}",
+            broken.why
+        ),
+    };
     visit.report.add(faults::ABOR, what);
     Err(Stop::Restart)
 }
