@@ -116,7 +116,12 @@ impl Session {
         loop {
             let end = self.unread.iter().position(|&byte| byte == b'\n');
             let is_long = lie == Lie::SplitsLongLines && self.unread.len() > 512;
-            if let Some(end) = end.or(is_long.then_some(511)) {
+            let end = if is_long {
+                Some(end.unwrap_or(511).min(511))
+            } else {
+                end
+            };
+            if let Some(end) = end {
                 let mut line: Vec<u8> = self.unread.drain(..=end).collect();
                 if lie == Lie::DropsPipelined {
                     self.unread.clear();

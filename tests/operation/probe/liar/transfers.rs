@@ -115,8 +115,6 @@ impl Session {
         }
         data.write_all(&content)
             .and_then(|()| data.end(lie != Lie::NoCloseNotify))?;
-        // The client's end.
-        let _ = data.read(&mut [0; 16]);
         Ok("226 Done.".to_owned())
     }
 
