@@ -69,6 +69,11 @@ impl Transfer {
         self.trouble.is_none() && self.last.as_ref().is_some_and(Reply::is_positive)
     }
 
+    /// Whether the command was refused before there was any data.
+    pub(super) fn is_refused(&self) -> bool {
+        self.preliminary.is_none() && self.last.as_ref().is_some_and(Reply::is_negative)
+    }
+
     /// What the server said, or what went wrong with the data connection.
     pub(super) fn outcome(&self) -> String {
         match (&self.trouble, &self.last) {

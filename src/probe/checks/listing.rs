@@ -94,7 +94,10 @@ pub(super) fn facts(visit: &mut Visit<'_, '_>) -> Result<(), Stop> {
         );
     }
     names_in_utf8(&text, visit);
-    let found: Vec<_> = lines(&text).filter_map(listed_by_facts).collect();
+    let found: Vec<_> = lines(&text)
+        .filter(|line| are_facts(line))
+        .filter_map(listed_by_facts)
+        .collect();
     if found.len() < LINES {
         let names = found.iter().filter(|one| !one.is_itself);
         visit.known.names = Some(names.map(|one| one.name.to_vec()).collect());

@@ -2,6 +2,8 @@
 //!
 //! Certificates are examined elsewhere, and what a build without TLS can see is seen by it too.
 
+use std::time::Duration;
+
 use super::{Known, Stop, Visit};
 use crate::bench::url::Protection;
 use crate::probe::client::Client;
@@ -11,6 +13,9 @@ use crate::probe::finding::Report;
 use crate::probe::hello::{ANSWER_BYTES, Version, accepted, client_hello};
 use crate::probe::target::{Denied, Target};
 use crate::probe::tls::{Handshake, Tls, check_certificate};
+
+/// What a reply may take that should not come.
+const GLANCE: Duration = Duration::from_millis(200);
 
 /// The checks of control connections, each with a connection of its own.
 pub(in crate::probe) fn check(
@@ -134,15 +139,15 @@ fn injection(target: &Target<'_>, tls: &Tls, report: &mut Report) -> Result<(), 
     client.send(b"AUTH TLS\r\nNOOP\r\n", "AUTH TLS and NOOP at once")?;
     client.reply()?;
     // A server that ends the connection then is right, too.
-    let reply = client
-        .secure(tls, Handshake::Unrelated)
-        .and_then(|mut client| client.command("QUIT"));
-    if let Ok(reply) = reply
-        && reply.code != 221
-    {
+    let Ok(mut client) = client.secure(tls, Handshake::Unrelated) else {
+        return Ok(());
+    };
+    let first = client.command("QUIT");
+    let second = client.reply_within(GLANCE);
+    if let (Ok(first), Ok(Some(second))) = (first, second) {
         let what = format!(
-            "a NOOP from before the handshake was answered after it: '{}'",
-            reply.shown
+            "a NOOP from before the handshake was answered after it: '{}', then '{}'",
+            first.shown, second.shown
         );
         report.add(faults::AUTH_INJECTION, what);
     }
@@ -171,6 +176,10 @@ pub(super) fn data(visit: &mut Visit<'_, '_>) -> Result<(), Stop> {
         return Ok(());
     };
     let transfer = visit.session.transfer("LIST", Body::Receive)?;
+    if transfer.is_refused() {
+        // What is wrong with listings is another check.
+        return Err(Stop::Restart);
+    }
     if !transfer.is_complete() {
         let what = format!("a listing with PROT P failed: {}", transfer.outcome());
         visit.report.add(faults::TLS_DATA, what);

@@ -49,7 +49,7 @@ pub(super) fn check(visit: &mut Visit<'_, '_>) -> Result<(), Stop> {
     if matches!(stranger.read(&mut [0; 512]), Ok(1..)) {
         let what = format!("a data connection from {STRANGER} got the listing of the client");
         visit.report.add(faults::DATA_THEFT, what);
-    } else if !transfer.is_complete() {
+    } else if !transfer.is_complete() && visit.session.download("LIST")?.is_some() {
         let outcome = transfer.outcome();
         let what = format!("after a data connection from {STRANGER} the listing failed: {outcome}");
         visit.report.add(faults::DATA_DENIAL, what);

@@ -34,8 +34,10 @@ pub(super) fn prepare(visit: &mut Visit<'_, '_>) -> Result<(), Stop> {
     let bytes = lines.collect::<String>().into_bytes();
     if store(visit, &path, &bytes)? {
         visit.known.sample = Some(Sample { path, bytes });
+        return Ok(());
     }
-    Ok(())
+    // Later checks need not find out the same.
+    clean(visit)
 }
 
 /// Stores a file; what fails is a finding.
