@@ -102,7 +102,7 @@ impl Client {
             is_timeout: is_timeout(&error),
         })?;
         let mut client = Self::over(Wire::Secure(Box::new(secured)), timeout);
-        client.after = "the TLS handshake".to_owned();
+        "the TLS handshake".clone_into(&mut client.after);
         Ok(client)
     }
 

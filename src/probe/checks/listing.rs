@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Sample, Stop, Visit, joined, lossy, with_path};
+use crate::probe::client::Reply;
 use crate::probe::data::Body;
 use crate::probe::faults;
 use crate::protocol::date::parse_time_val;
@@ -52,7 +53,7 @@ fn list(visit: &mut Visit<'_, '_>, verb: &'static str) -> Result<Option<Vec<u8>>
     if transfer.is_complete() {
         return Ok(Some(transfer.bytes));
     }
-    if !transfer.last.as_ref().is_some_and(|last| last.is_unknown()) {
+    if !transfer.last.as_ref().is_some_and(Reply::is_unknown) {
         visit.report.add(
             faults::LIST_FAILS,
             format!("{verb} failed: {}", transfer.outcome()),

@@ -102,10 +102,9 @@ pub(super) fn restarts(visit: &mut Visit<'_, '_>) -> Result<(), Stop> {
     if !store(visit, &path, begin)? {
         return Ok(());
     }
-    let link = match visit.session.open()? {
-        Ok(link) => link,
+    let Ok(link) = visit.session.open()? else {
         // What is wrong with data connections is another check.
-        Err(_) => return Ok(()),
+        return Ok(());
     };
     let reply = visit.command(format!("REST {}", begin.len()))?;
     if reply.code != 350 {

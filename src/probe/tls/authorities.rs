@@ -38,13 +38,11 @@ impl Authorities {
     /// Those of the file, or of the system.
     pub(super) fn load(ca: Option<&Path>) -> Result<Self, String> {
         let mut roots = RootCertStore::empty();
-        match ca {
-            Some(file) => add(&mut roots, file)?,
-            None => {
-                let found = SYSTEM.iter().map(Path::new).find(|file| file.exists());
-                // A system without them trusts nobody, which the verifier says.
-                let _ = found.map(|file| add(&mut roots, file));
-            }
+        if let Some(file) = ca {
+            add(&mut roots, file)?;
+        } else if let Some(file) = SYSTEM.iter().map(Path::new).find(|file| file.exists()) {
+            // A system without them trusts nothing, which the verifier says.
+            let _ = add(&mut roots, file);
         }
         let provider = default_provider();
         let algorithms = provider.signature_verification_algorithms;
@@ -97,8 +95,8 @@ impl ServerCertVerifier for Authorities {
         let distrust = match &self.verifier {
             None => Some("this host has no list of authorities; name one with --ca".to_owned()),
             Some(verifier) => {
-                let verified = verifier.verify_server_cert(certificate, chain, name, ocsp, now);
-                verified.err().map(|error| in_words(&error))
+                let done = verifier.verify_server_cert(certificate, chain, name, ocsp, now);
+                done.err().map(|error| in_words(&error))
             }
         };
         *self.distrust.lock().unwrap_or_else(PoisonError::into_inner) = distrust;

@@ -128,7 +128,7 @@ fn what_is_no_ftp_server_is_said_with_exit_code_1() {
         (babbling(b"SSH-2.0-OpenSSH_9.9\r\n", true), "which is no FTP reply"),
         (babbling(b"\x16\x03\x01\x02\0\x01\n\xff", true), "which is no FTP reply"),
         (babbling(b"421 Too many.\r\n", true), "the connection was answered '421 Too many.'"),
-        (babbling(&[b'1'; 100_000], true), "a reply of more than 65536 bytes"),
+        (babbling(vec![b'1'; 100_000].leak(), true), "a reply of more than 65536 bytes"),
         (babbling(b"120 \r\n120 \r\n120 \r\n120 \r\n120 \r\n120 \r\n120 \r\n120 \r\n120 \r\n120 \r\n120 \r\n\
             120 \r\n120 \r\n120 \r\n120 \r\n120 \r\n120 \r\n", true), "preliminary replies only"),
     ] {

@@ -37,7 +37,7 @@ pub(super) struct Session {
     pub(super) unread: Vec<u8>,
     pub(super) way: Option<Way>,
     pub(super) is_protected: bool,
-    pub(super) is_text: bool,
+    pub(super) type_code: u8,
     pub(super) rest: usize,
     renamed: Vec<u8>,
     pub(super) is_extended_only: bool,
@@ -58,7 +58,7 @@ impl Session {
             unread: Vec::new(),
             way: None,
             is_protected: false,
-            is_text: false,
+            type_code: b'A',
             rest: 0,
             renamed: Vec::new(),
             is_extended_only: false,
@@ -112,10 +112,10 @@ impl Session {
 
     /// The next line, without its end and without Telnet codes.
     fn line(&mut self) -> io::Result<Vec<u8>> {
-        let lie = self.shared.lie;
+        let fault = self.shared.lie;
         loop {
             let end = self.unread.iter().position(|&byte| byte == b'\n');
-            let is_long = lie == Lie::SplitsLongLines && self.unread.len() > 512;
+            let is_long = fault == Lie::SplitsLongLines && self.unread.len() > 512;
             let end = if is_long {
                 Some(end.unwrap_or(511).min(511))
             } else {
@@ -123,16 +123,16 @@ impl Session {
             };
             if let Some(end) = end {
                 let mut line: Vec<u8> = self.unread.drain(..=end).collect();
-                if lie == Lie::DropsPipelined {
+                if fault == Lie::DropsPipelined {
                     self.unread.clear();
                 }
                 while line.ends_with(b"\n") || line.ends_with(b"\r") {
                     line.pop();
                 }
-                if lie != Lie::NoTelnet {
+                if fault != Lie::NoTelnet {
                     line = line
                         .strip_prefix(b"\xff\xf1")
-                        .map_or(line.clone(), <[u8]>::to_vec);
+                        .map_or_else(|| line.clone(), <[u8]>::to_vec);
                 }
                 return Ok(line);
             }
@@ -145,17 +145,17 @@ impl Session {
     }
 
     fn secure(&mut self) -> io::Result<()> {
-        let lie = self.shared.lie;
+        let fault = self.shared.lie;
         let Some(wire) = self.control.take() else {
             return Ok(());
         };
-        if lie == Lie::NoHandshake {
+        if fault == Lie::NoHandshake {
             return Err(io::ErrorKind::ConnectionAborted.into());
         }
-        if lie != Lie::ObeysInjected {
+        if fault != Lie::ObeysInjected {
             self.unread.clear();
         }
-        if lie == Lie::OldTls
+        if fault == Lie::OldTls
             && let Some(minor) = old_hello(wire.socket())?
         {
             let mut socket = wire.socket();
@@ -171,8 +171,8 @@ impl Session {
 
     /// The reply to a command, without its end; empty for none.
     fn answer(&mut self, line: &[u8]) -> io::Result<String> {
-        let lie = self.shared.lie;
-        match lie {
+        let fault = self.shared.lie;
+        match fault {
             Lie::Reply(command, reply) if line.starts_with(command.as_bytes()) => {
                 return Ok(reply.to_owned());
             }
@@ -187,7 +187,7 @@ impl Session {
             .unwrap_or(line.len());
         let (verb, argument) = (&line[..blank], line.get(blank + 1..).unwrap_or_default());
         let verb = String::from_utf8_lossy(verb).into_owned();
-        let verb = if lie == Lie::CaseSensitive {
+        let verb = if fault == Lie::CaseSensitive {
             verb
         } else {
             verb.to_ascii_uppercase()
@@ -218,13 +218,14 @@ impl Session {
             ("FEAT", _) => self.features(),
             ("AUTH", b"TLS") => "234 Go on.".to_owned(),
             ("QUIT", _) => "221 Bye.".to_owned(),
-            ("NOOP", _) => "200 Ok.".to_owned(),
             ("SYST", _) => "215 UNIX Type: L8".to_owned(),
             ("TYPE", b"I" | b"A") => {
-                self.is_text = argument == b"A";
+                self.type_code = argument[0];
                 "200 Ok.".to_owned()
             }
-            ("MODE", b"S") | ("STRU", b"F") | ("OPTS", b"UTF8 ON") => "200 Ok.".to_owned(),
+            ("NOOP", _) | ("MODE", b"S") | ("STRU", b"F") | ("OPTS", b"UTF8 ON") => {
+                "200 Ok.".to_owned()
+            }
             ("TYPE" | "MODE" | "STRU" | "OPTS", _) => "501 What?".to_owned(),
             ("PWD", _) => "257 \"/\"".to_owned(),
             ("ABOR", _) if self.ignores_abort() => {
@@ -247,16 +248,16 @@ impl Session {
     }
 
     fn features(&self) -> String {
-        let lie = self.shared.lie;
+        let fault = self.shared.lie;
         let mut lines: Vec<&str> = FEATURES.into();
-        match lie {
+        match fault {
             Lie::Feature(line) => lines.push(line),
             Lie::Unclaimed(begin) | Lie::Lacks(begin, _) => {
-                lines.retain(|line| !line.starts_with(begin))
+                lines.retain(|line| !line.starts_with(begin));
             }
             _ => {}
         }
-        let blank = if lie == Lie::UnindentedFeatures {
+        let blank = if fault == Lie::UnindentedFeatures {
             ""
         } else {
             " "
@@ -267,7 +268,7 @@ impl Session {
 
     fn file(&mut self, verb: &str, argument: &[u8]) -> Option<String> {
         let path = argument.strip_prefix(b"/").unwrap_or(argument).to_vec();
-        let lie = self.shared.lie;
+        let fault = self.shared.lie;
         let renamed = std::mem::take(&mut self.renamed);
         if verb == "RNFR" {
             self.renamed.clone_from(&path);
@@ -283,7 +284,7 @@ impl Session {
         };
         Some(match verb {
             "SIZE" => match store.files.get(&path) {
-                Some(found) if lie == Lie::SmallSizes => format!("213 {}", found.bytes.len() - 1),
+                Some(found) if fault == Lie::SmallSizes => format!("213 {}", found.bytes.len() - 1),
                 Some(found) => format!("213 {}", found.bytes.len()),
                 None => missing(),
             },
@@ -308,7 +309,7 @@ impl Session {
                 let is_empty = !store.files.keys().any(|file| file.starts_with(&prefix));
                 done(is_empty && store.directories.remove(&path))
             }
-            "DELE" if lie == Lie::KeepsDeleted => done(true),
+            "DELE" if fault == Lie::KeepsDeleted => done(true),
             "DELE" => {
                 let path = store.stored_name(&path);
                 done(store.files.remove(&path).is_some())

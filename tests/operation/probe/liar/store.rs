@@ -100,7 +100,7 @@ impl Store {
         };
         let prefix = prefix
             .strip_suffix(b"//")
-            .map_or(prefix.clone(), |one| [one, b"/"].concat());
+            .map_or_else(|| prefix.clone(), |one| [one, b"/"].concat());
         let names = self.files.keys().chain(&self.directories);
         let names = names.filter_map(|path| Some((path, path.strip_prefix(prefix.as_slice())?)));
         let end: &[u8] = if self.lie == Lie::UnixLines {
@@ -130,7 +130,7 @@ impl Store {
         }
         match (self.lie, verb) {
             (Lie::ListLine(line), "LIST") | (Lie::FactsLine(line), "MLSD") => {
-                lines.push(line.into())
+                lines.push(line.into());
             }
             _ => {}
         }

@@ -14,9 +14,9 @@ use super::wire::Wire;
 
 impl Session {
     pub(super) fn negotiate(&mut self, verb: &str, argument: &[u8]) -> io::Result<String> {
-        let lie = self.shared.lie;
+        let fault = self.shared.lie;
         let text = String::from_utf8_lossy(argument).into_owned();
-        if self.is_extended_only && verb != "EPSV" && lie != Lie::IgnoresEpsvAll {
+        if self.is_extended_only && verb != "EPSV" && fault != Lie::IgnoresEpsvAll {
             return Ok("501 After EPSV ALL only EPSV.".to_owned());
         }
         Ok(match (verb, text.as_str()) {
@@ -29,22 +29,21 @@ impl Session {
                 self.way = Some(way);
                 format!("229 Extended (|||{port}|)")
             }
-            ("EPSV", _) => "522 Use (1)".to_owned(),
             ("PASV", _) => {
                 let (way, port) = Way::listen(&self.shared)?;
                 self.way = Some(way);
                 let [high, low] = port.to_be_bytes();
-                let [a, b, c, d] = match lie {
+                let [a, b, c, d] = match fault {
                     Lie::PasvAddress(address) => address,
                     _ => [127, 0, 0, 1],
                 };
                 let numbers = format!("{a},{b},{c},{d},{high},{low}");
-                match lie {
+                match fault {
                     Lie::NoParentheses => format!("227 Passive {numbers}"),
                     _ => format!("227 Passive ({numbers})"),
                 }
             }
-            ("PORT", _) => match allowed_port(argument, lie, self.client) {
+            ("PORT", _) => match allowed_port(argument, fault, self.client) {
                 Some(address) => {
                     self.way = Some(Way::Active(address));
                     "200 Ok.".to_owned()
@@ -53,10 +52,10 @@ impl Session {
             },
             ("PBSZ", _) => "200 Ok.".to_owned(),
             ("PROT", "P") => {
-                self.is_protected = lie != Lie::ClearWithProtP;
+                self.is_protected = fault != Lie::ClearWithProtP;
                 "200 Ok.".to_owned()
             }
-            ("PROT", "C") if lie == Lie::AllowsProtC => {
+            ("PROT", "C") if fault == Lie::AllowsProtC => {
                 self.is_protected = false;
                 "200 Ok.".to_owned()
             }
@@ -67,9 +66,9 @@ impl Session {
     }
 
     pub(super) fn transfer(&mut self, verb: &str, argument: &[u8]) -> io::Result<String> {
-        let lie = self.shared.lie;
+        let fault = self.shared.lie;
         let path = argument.strip_prefix(b"/").unwrap_or(argument).to_vec();
-        let rest = match lie {
+        let rest = match fault {
             Lie::KeepsRest => self.rest,
             _ => std::mem::take(&mut self.rest),
         };
@@ -82,7 +81,7 @@ impl Session {
                     .get(&path)
                     .map(|found| found.bytes.clone());
                 match found {
-                    None if lie == Lie::SendsMissingFiles => Vec::new(),
+                    None if fault == Lie::SendsMissingFiles => Vec::new(),
                     None => return Ok("550 No such file.".to_owned()),
                     Some(bytes) => self.download(bytes, rest),
                 }
@@ -94,27 +93,26 @@ impl Session {
             return Ok("425 PASV first.".to_owned());
         };
         self.send("150 Here it comes.\r\n")?;
-        let Ok(mut data) = way.connect(lie, self.client) else {
+        let Ok(mut data) = way.connect(fault, self.client) else {
             return Ok("425 No data connection.".to_owned());
         };
         if self.is_protected {
             if self.has_more(&data)? {
                 return Ok("426 Aborted.".to_owned());
             }
-            let is_resumed;
-            (data, is_resumed) = match data.secured(&self.shared.tls) {
-                Ok(secured) => secured,
-                Err(_) => return Ok("425 No TLS.".to_owned()),
+            let Ok((secured, is_resumed)) = data.secured(&self.shared.tls) else {
+                return Ok("425 No TLS.".to_owned());
             };
-            if !is_resumed && !matches!(lie, Lie::Unbound | Lie::NeverResumes) {
+            data = secured;
+            if !is_resumed && !matches!(fault, Lie::Unbound | Lie::NeverResumes) {
                 return Ok("425 Another session.".to_owned());
             }
         }
         if is_upload {
-            return self.upload(verb, &path, rest, data);
+            return Ok(self.upload(verb, &path, rest, data));
         }
         data.write_all(&content)
-            .and_then(|()| data.end(lie != Lie::NoCloseNotify))?;
+            .and_then(|()| data.end(fault != Lie::NoCloseNotify))?;
         Ok("226 Done.".to_owned())
     }
 
@@ -135,16 +133,16 @@ impl Session {
 
     /// What RETR sends.
     fn download(&self, mut bytes: Vec<u8>, rest: usize) -> Vec<u8> {
-        let lie = self.shared.lie;
+        let fault = self.shared.lie;
         let number = self.shared.downloads.fetch_add(1, Ordering::Relaxed);
-        if lie == Lie::Flips && number > 0 {
+        if fault == Lie::Flips && number > 0 {
             bytes[0] ^= 1;
         }
-        if lie != Lie::IgnoresRest {
+        if fault != Lie::IgnoresRest {
             bytes.drain(..rest.min(bytes.len()));
         }
-        match lie {
-            _ if !self.is_text => bytes,
+        match fault {
+            _ if self.type_code != b'A' => bytes,
             Lie::NoAscii => bytes,
             Lie::WrongAscii => bytes
                 .into_iter()
@@ -157,18 +155,12 @@ impl Session {
         }
     }
 
-    fn upload(
-        &mut self,
-        verb: &str,
-        path: &[u8],
-        rest: usize,
-        mut data: Wire,
-    ) -> io::Result<String> {
-        let lie = self.shared.lie;
+    fn upload(&self, verb: &str, path: &[u8], rest: usize, mut data: Wire) -> String {
+        let fault = self.shared.lie;
         let mut received = Vec::new();
         let is_cut = data.read_to_end(&mut received).is_err();
-        if is_cut && lie != Lie::TrustsResets {
-            return Ok("426 Cut.".to_owned());
+        if is_cut && fault != Lie::TrustsResets {
+            return "426 Cut.".to_owned();
         }
         let mut store = self.store();
         let path = store.stored_name(path);
@@ -177,8 +169,8 @@ impl Session {
             .get(&path)
             .map(|old| old.bytes.clone())
             .unwrap_or_default();
-        let is_append = verb == "APPE" && lie != Lie::AppendReplaces;
-        let begin = match lie {
+        let is_append = verb == "APPE" && fault != Lie::AppendReplaces;
+        let begin = match fault {
             _ if is_append => old.len(),
             Lie::RestAppends if rest > 0 => rest + 1,
             _ => rest.min(old.len()),
@@ -186,10 +178,10 @@ impl Session {
         let mut bytes = old.clone();
         bytes.resize(begin, 0);
         bytes.extend(received);
-        if lie == Lie::NeverTruncates && bytes.len() < old.len() {
+        if fault == Lie::NeverTruncates && bytes.len() < old.len() {
             bytes.extend_from_slice(&old[bytes.len()..]);
         }
         store.put(&path, bytes);
-        Ok("226 Stored.".to_owned())
+        "226 Stored.".to_owned()
     }
 }
