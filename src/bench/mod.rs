@@ -43,7 +43,7 @@ mod shared;
 mod stages;
 mod target;
 #[cfg_attr(not(feature = "tls"), path = "no_tls.rs")]
-mod tls;
+pub(crate) mod tls;
 mod transfer;
 mod trouble;
 pub(crate) mod url;

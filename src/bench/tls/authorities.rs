@@ -27,7 +27,7 @@ const SYSTEM: [&str; 4] = [
 
 /// The verifier.
 #[derive(Debug)]
-pub(in crate::bench) struct Authorities {
+pub(crate) struct Authorities {
     /// `None` without an authority on this host.
     verifier: Option<Arc<WebPkiServerVerifier>>,
     algorithms: WebPkiSupportedAlgorithms,
@@ -36,7 +36,7 @@ pub(in crate::bench) struct Authorities {
 
 impl Authorities {
     /// Those of the file, or of the system.
-    pub(in crate::bench) fn load(ca: Option<&Path>) -> Result<Self, String> {
+    pub(crate) fn load(ca: Option<&Path>) -> Result<Self, String> {
         let mut roots = RootCertStore::empty();
         // A system without them trusts nobody, which the verifier says.
         let system = || SYSTEM.iter().map(Path::new).find(|file| file.exists());
@@ -56,7 +56,7 @@ impl Authorities {
         })
     }
 
-    pub(in crate::bench) fn distrust(&self) -> Option<String> {
+    pub(crate) fn distrust(&self) -> Option<String> {
         let distrust = self.distrust.lock();
         distrust.unwrap_or_else(PoisonError::into_inner).clone()
     }

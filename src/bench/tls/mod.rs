@@ -14,7 +14,7 @@ use rustls::crypto::ring::default_provider;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection};
 
-pub(in crate::bench) use authorities::Authorities;
+pub(crate) use authorities::Authorities;
 pub(in crate::bench) use secured::Secured;
 
 use crate::net::tls::WallClock;

@@ -26,7 +26,9 @@ pub use credentials_error::{CredentialsError, Problem};
 pub use security::Security;
 pub use self_signed::{CertificateNames, CertificateOrigin, SelfSigned, certificate_files};
 pub use sessions::SessionTag;
+#[cfg(feature = "bench")]
 pub(crate) use time::WallClock;
+#[cfg(feature = "bench")]
 pub(crate) use x509::{host_name, host_names, misuse, validity};
 
 /// A step of a handshake is to be [computed](Security::compute).

@@ -2,7 +2,6 @@
 //!
 //! It owns the configurations of rustls and the sessions for resumption. It must not know about FTP.
 
-mod authorities;
 mod certificate;
 
 use std::io::{self, Read, Write};
@@ -16,7 +15,7 @@ use rustls::{
     ClientConfig, ClientConnection, HandshakeKind, StreamOwned, SupportedProtocolVersion,
 };
 
-use authorities::Authorities;
+use crate::bench::tls::Authorities;
 pub(in crate::probe) use certificate::check as check_certificate;
 
 use super::timed_socket::TimedSocket;
