@@ -80,6 +80,9 @@ fn in_words(error: &Error) -> String {
         Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
             "no known authority has signed it".to_owned()
         }
+        error if error.to_string().contains("CaUsedAsEndEntity") => {
+            "it is the certificate of an authority, not of a server".to_owned()
+        }
         error => error.to_string(),
     }
 }
