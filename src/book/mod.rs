@@ -1,4 +1,8 @@
-//! The book: a reactor from nothing.
+//! The book: a reactor from nothing, and this one explained.
+//!
+//! Part two, [`server`], walks through this server.
+//!
+//! # Part one: a reactor in ten steps
 //!
 //! Part one builds the control channel of an FTP server in ten steps, from a blocking server for one client
 //! to the reactor. Each step is one whole program, which needs only the crates `mio` and `slab`; the page
@@ -28,6 +32,8 @@
 //!
 //! `nc -C 127.0.0.1 2121` is a client, which sends each line when you press Enter; `telnet 127.0.0.1 2121` is
 //! another.
+
+pub mod server;
 
 /// A page: the text, the program and, hidden, a client that has a short dialogue with it, and what is wrong
 /// with the program.

@@ -69,6 +69,7 @@ mod unidentified;
 mod upload_decision;
 mod upload_end;
 mod waking;
+pub mod walks;
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
