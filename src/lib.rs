@@ -79,33 +79,50 @@
 //!
 //! # The map
 //!
+//! Each layer, and below it what it imports of the layers that follow: all arrows point down.
+//!
 //! ```text
-//!   protocol    the text of FTP: lines, commands, replies, addresses, listings        pure
+//!   server      the reactor with the operating system behind it: start, reload, systemd
+//!                 ─▶ reactor workers session observe net auth storage metrics privsep sandbox protocol
+//!   reactor     the server on the event loop: admission, turns, data channels, drain
+//!                 ─▶ workers session status observe file_task transfer net auth storage metrics
+//!                    event_loop protocol
+//!   workers     thread pools for what may wait or computes for long: jobs in, completions out
+//!                 ─▶ file_task transfer net auth storage metrics event_loop protocol
 //!   session     one client's conversation: lines, events and deadlines in;
 //!               replies, actions and deadlines out                                    pure
-//!   event_loop  keys, latches, run queue, timers, slots, permits                      pure
-//!   transfer    one file's bytes between a data connection and the storage, in slices
-//!   file_task   long work on files without a data connection, in slices
-//!   storage     what can be done to files; a disk that the kernel confines; a tree in memory
-//!   auth        accounts, passwords, bans: which user may log in, from where
+//!                 ─▶ observe file_task transfer auth storage metrics protocol
+//!   status      what is shown of the counters, over HTTP
+//!                 ─▶ net metrics event_loop protocol
+//!   bench       a load generator for any FTP server
+//!                 ─▶ net event_loop protocol
 //!   observe     records of transfers, changes and refusals: logs, events of uploads
+//!                 ─▶ file_task transfer storage privsep protocol
+//!   file_task   long work on files without a data connection, in slices
+//!                 ─▶ transfer storage event_loop protocol
+//!   transfer    one file's bytes between a data connection and the storage, in slices
+//!                 ─▶ net storage event_loop protocol
 //!   net         sockets, TLS over them, passive ports: the operating system behind small traits
+//!                 ─▶ storage event_loop protocol
+//!   auth        accounts, passwords, bans: which user may log in, from where
+//!                 ─▶ storage privsep protocol
+//!   storage     what can be done to files; a disk that the kernel confines; a tree in memory
+//!                 ─▶ protocol
 //!   metrics     counters and histograms of the loop                                   pure
-//!   status      what is shown of them, over HTTP
-//!   workers     thread pools for what may wait or computes for long: jobs in, completions out
-//!   reactor     the server on the event loop: admission, turns, data channels, drain
-//!   sandbox     what the process gives up once it listens
+//!                 ─▶ protocol
 //!   privsep     the helper process
+//!   sandbox     what the process gives up once it listens
+//!   event_loop  keys, latches, run queue, timers, slots, permits                      pure
+//!   protocol    the text of FTP: lines, commands, replies, addresses, listings        pure
 //! ```
 //!
 //! Beside them [`config`] is the configuration, from a host program, the command line or a file
 //! (`config::file`, with an example of every key), [`limits`] has every limit with its reason, and
 //! [`cause`] turns errors of the system into words.
 //!
-//! Imports go downwards, and no two sibling modules import each other. `protocol` and `event_loop` import
-//! nothing of ours. `session` imports `protocol` and the plain data of `storage`, `auth`, `transfer`,
-//! `file_task` and `observe`, so it is tested without a socket or a file. Only [`reactor`] knows all
-//! layers. A test reads the sources and fails when an import breaks this.
+//! No two sibling modules import each other. `protocol` and `event_loop` import nothing of ours. `session`
+//! imports the plain data of other layers, so it is tested without a socket or a file. Only [`reactor`]
+//! knows all layers. A test reads the sources and fails when an import breaks this, or is not in the picture.
 //!
 //! The reactor reaches the outside through four seams and nothing else: [`net::Network`], [`net::Stream`],
 //! [`storage::Storage`] and [`workers::Runner`]. The program puts the operating system behind them; the
@@ -177,6 +194,9 @@
 //! 6. `reactor/securing.rs`, `reactor/handshake_step.rs` and `net/tls/security.rs`: the same with TLS;
 //!    `reactor/proxied.rs`: behind a proxy.
 //! 7. `tests/simulation`: the same loop in a world made from a seed.
+//!
+//! [`book::files`] has every file, in an order in which it can be read, and [`book::server`] the paths of
+//! other commands.
 
 // A link to a private item is for readers of `cargo doc --document-private-items`.
 #![allow(rustdoc::private_intra_doc_links)]

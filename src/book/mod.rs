@@ -1,6 +1,7 @@
 //! The book: a reactor from nothing, and this one explained.
 //!
-//! Part two, [`server`], walks through this server.
+//! Part two, [`server`], walks through this server. [`files`] names every file of it, in an order in which
+//! it can be read.
 //!
 //! # Part one: a reactor in ten steps
 //!
@@ -32,6 +33,9 @@
 //!
 //! `nc -C 127.0.0.1 2121` is a client, which sends each line when you press Enter; `telnet 127.0.0.1 2121` is
 //! another.
+
+#[doc = include_str!("files.md")]
+pub mod files {}
 
 pub mod server;
 

@@ -8,10 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::sources::{Source, assert_none, sources};
 
 /// The module below all layers. It has the time as a type; which code may read the clocks is another rule.
-const BELOW: &str = "clock";
+pub(crate) const BELOW: &str = "clock";
 
 /// The modules that a layer may import besides itself and [`BELOW`]. Modules without an entry may import all.
-const LAYERS: [(&str, &[&str]); 16] = [
+pub(crate) const LAYERS: [(&str, &[&str]); 16] = [
     ("bench", &["cause", "event_loop", "net", "protocol"]),
     ("probe", &["bench", "cause", "net", "protocol"]),
     ("event_loop", &[]),
@@ -113,7 +113,7 @@ fn imports_follow_the_layers() {
 }
 
 /// The top-level modules in the paths of a line.
-fn imported(line: &str) -> Vec<&str> {
+pub(crate) fn imported(line: &str) -> Vec<&str> {
     let end = |c: char| !c.is_ascii_alphanumeric() && c != '_';
     let after = line.split("crate::").skip(1);
     // `use crate::{a, b}` is not recognized; the sources do not use it.

@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 mod imports;
+mod map;
 mod platforms;
 mod sources;
 mod surface;

@@ -1,7 +1,7 @@
 //! The system calls that the book names (`src/book/server`), compared with those that strace(1) sees.
 //!
-//! A walk is between two lines that no server knows, with one client and one worker. Each thread must make the
-//! calls of the page, in their order; the words in capitals in their arguments must be there too. Without
+//! A walk is between two lines that no server knows, with one client and one worker. Each thread must make
+//! the calls of the page, in their order; the words in capitals in their arguments must be there too. Without
 //! strace(1), or without ptrace(2), the tests are skipped, unless `MIOFTPD_REQUIRE_CLIENTS=1` is set.
 
 use std::ffi::OsString;
@@ -66,11 +66,21 @@ fn calls_of_page(page: &str, heading: &str) -> Vec<Call> {
     calls.collect()
 }
 
-/// The calls of a recording between the two marks, with those that another thread has interrupted joined.
+/// The calls of a recording between the two marks.
 fn calls_of_recording(recording: &str) -> Vec<Call> {
+    let calls = joined(recording).into_iter();
+    let from_begin =
+        calls.skip_while(|call| !(call.name == "sendto" && call.line.contains("500 ")));
+    let between = from_begin
+        .skip(1)
+        .take_while(|call| !(call.name == "recvfrom" && call.line.contains(END)));
+    between.filter(is_compared).collect()
+}
+
+/// All calls, in the order of their begin. strace cuts one in two where another thread makes one meanwhile.
+fn joined(recording: &str) -> Vec<Call> {
     let mut calls: Vec<Call> = Vec::new();
-    let mut unfinished = Vec::new();
-    let mut is_between = false;
+    let mut unfinished = std::collections::HashMap::new();
     let mut main = None;
     for line in recording.lines() {
         let Some((thread, call)) = line.split_once(char::is_whitespace) else {
@@ -78,23 +88,13 @@ fn calls_of_recording(recording: &str) -> Vec<Call> {
         };
         let (call, on_loop) = (call.trim(), *main.get_or_insert(thread) == thread);
         if let Some(end) = call.strip_prefix("<... ") {
-            let at = unfinished.iter().rposition(|(of, _)| *of == thread);
-            if let Some((_, index)) = at.map(|at| unfinished.remove(at))
-                && let Some(begun) = calls.get_mut::<usize>(index)
-            {
+            let begun = unfinished.remove(thread);
+            if let Some(begun) = begun.and_then(|index: usize| calls.get_mut(index)) {
                 begun.line.push_str(end);
             }
-            continue;
-        }
-        let Some((name, _)) = call.split_once('(') else {
-            continue;
-        };
-        if call.contains(END) && name == "recvfrom" {
-            break;
-        }
-        if is_between && is_compared(name, call) {
+        } else if let Some((name, _)) = call.split_once('(') {
             if call.ends_with("<unfinished ...>") {
-                unfinished.push((thread, calls.len()));
+                unfinished.insert(thread, calls.len());
             }
             let (name, line) = (name.to_owned(), call.to_owned());
             calls.push(Call {
@@ -103,14 +103,14 @@ fn calls_of_recording(recording: &str) -> Vec<Call> {
                 line,
             });
         }
-        is_between |= call.contains("500 Syntax error") && name == "sendto";
     }
     calls
 }
 
 /// Waking a thread depends on what it does; a debug build asks whether a descriptor that it closes is open.
-fn is_compared(name: &str, call: &str) -> bool {
-    name != "futex" && !call.contains("F_GETFD") && !call.starts_with("write(2,")
+fn is_compared(call: &Call) -> bool {
+    let line = &call.line;
+    call.name != "futex" && !line.contains("F_GETFD") && !line.starts_with("write(2,")
 }
 
 /// The calls of one thread; several `epoll_wait` in a row are one, as a timer may fire for nothing.
@@ -293,7 +293,8 @@ fn comparison_detects_differences() {
     );
     let seen = |second: &str| {
         let text = format!(
-            "1 sendto(4, \"500 Syntax error\") = 3\n1 epoll_wait(3 <unfinished ...>\n2 {second}\n\
+            "1 sendto(4, \"500 Syntax error\") = 3\n\
+             1 epoll_wait(3 <unfinished ...>\n2 {second}\n\
              1 <... epoll_wait resumed>) = 1\n1 recvfrom(4, \"END\\r\\n\") = 5\n1 close(9) = 0\n"
         );
         compare(&page, &calls_of_recording(&text))

@@ -1,7 +1,7 @@
 //! Part two of the book: this server.
 //!
-//! Part one has built a loop; here is what the real one does, one walk a page. A walk names the very items, in
-//! the order in which they act. Their links need the private items:
+//! Part one has built a loop; here is what the real one does, one walk a page. A walk names the very items,
+//! in the order in which they act. Their links need the private items:
 //! `cargo doc --document-private-items --open`.
 //!
 //! 1. [`noop`]: the shortest way through the loop.
