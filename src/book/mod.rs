@@ -1,7 +1,10 @@
 //! The book: a reactor from nothing, and this one explained.
 //!
-//! Part two, [`server`], walks through this server. [`files`] names every file of it, in an order in which
-//! it can be read.
+//! 1. [A reactor in ten steps](#part-one-a-reactor-in-ten-steps), below.
+//! 2. [`server`]: this server, a walk for each of eight things that happen to it, and why it is as it is.
+//!    [`files`] names every file, in an order in which it can be read.
+//! 3. [`breaking`]: the simulation, twelve exercises, and six faults to hunt down.
+//! 4. [`commands`]: a transcript for every command, and where the server differs from the RFCs.
 //!
 //! # Part one: a reactor in ten steps
 //!
@@ -33,6 +36,11 @@
 //!
 //! `nc -C 127.0.0.1 2121` is a client, which sends each line when you press Enter; `telnet 127.0.0.1 2121` is
 //! another.
+
+#[doc = include_str!("breaking.md")]
+pub mod breaking {}
+
+pub mod commands;
 
 #[doc = include_str!("files.md")]
 pub mod files {}
