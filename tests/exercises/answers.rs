@@ -1,4 +1,5 @@
-//! The worked answers: each applies to the sources as they are, and each exercise has one.
+//! The worked answers: each applies to the sources as they are, and each exercise has one. The faults to hunt
+//! down: each is one of `tests/planted`, with the seed that finds it there.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -38,5 +39,25 @@ fn page_names_every_exercise_and_answer() {
         let name = answer.file_name().unwrap().to_string_lossy().into_owned();
         assert!(page.contains(&name), "{name}");
         assert!(page.contains(&format!("exercise_{number:02}")), "{number}");
+    }
+}
+
+#[test]
+fn page_has_the_seed_that_finds_each_fault() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = include_str!("../../src/book/breaking.md");
+    let found = include_str!("../planted/found.md");
+    for number in 1..=6 {
+        let link = root.join(format!("tests/exercises/faults/{number}.patch"));
+        let name = std::fs::canonicalize(&link).unwrap();
+        let name = name.file_stem().unwrap().to_string_lossy().into_owned();
+        let rows = found
+            .lines()
+            .filter(|line| line.starts_with(&format!("| {name} |")));
+        let row = rows.last().expect("a row of the fault");
+        // The number of seeds that were tried; the first is 0.
+        let seeds: u64 = row.split('|').nth(4).unwrap().trim().parse().unwrap();
+        let shown = format!("| {number} | {} |", seeds - 1);
+        assert!(page.contains(&shown), "{name}: the page has no row {shown}");
     }
 }

@@ -3,16 +3,19 @@
 //! A step runs in a thread until the test process ends; the tenth can be stopped. The last step plays the
 //! transcripts of control-only mode, like the server itself.
 
-use std::io;
+use std::io::{self, BufRead as _, BufReader};
 use std::net::{SocketAddr, TcpListener};
+use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
+use rustix::io::ioctl_fionread;
+use rustix::process::{Pid, Signal, kill_process};
 
-use crate::support::Control;
 use crate::support::transcript::Transcript;
+use crate::support::{Control, until};
 
 /// The steps are programs: what their `main` would call is public and owns its arguments. Connections have
 /// flags until the tenth step has phases.
@@ -265,4 +268,86 @@ fn step_ten_drains_when_it_is_stopped() {
     }
     drop(clients);
     serving.join().unwrap().unwrap();
+}
+
+/// A step in a process of its own, which can be stopped and continued: this program again.
+struct Process {
+    child: Child,
+    address: SocketAddr,
+}
+
+const STEP: &str = "MIOFTPD_BOOK_STEP";
+
+#[test]
+#[ignore = "the process of another test"]
+fn process_of_a_step() {
+    let Ok(step) = std::env::var(STEP) else {
+        return;
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    println!("\naddress {}", listener.local_addr().unwrap());
+    STEPS[step.parse::<usize>().unwrap() - 1](listener).unwrap();
+}
+
+impl Process {
+    fn start(step: usize) -> Self {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        let options = [
+            "--exact",
+            "book::process_of_a_step",
+            "--ignored",
+            "--nocapture",
+        ];
+        let child = command.args(options).env(STEP, step.to_string());
+        let mut child = child.stdout(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let address =
+            lines.find_map(|line| Some(line.unwrap().strip_prefix("address ")?.parse().unwrap()));
+        let address = address.unwrap();
+        Self { child, address }
+    }
+
+    fn stop(&self) {
+        kill_process(Pid::from_child(&self.child), Signal::STOP).unwrap();
+        let status = format!("/proc/{}/status", self.child.id());
+        until("the process to stop", || {
+            let status = std::fs::read_to_string(&status).unwrap();
+            status.contains("State:\tT").then_some(())
+        });
+    }
+
+    fn go_on(&self) {
+        kill_process(Pid::from_child(&self.child), Signal::CONT).unwrap();
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+/// How many of 2,000 pipelined commands of one client have replies when another client has its own.
+fn replies_before_those_of_another(process: &Process) -> u64 {
+    let [mut greedy, mut other] = [(); 2].map(|()| client(process.address));
+    process.stop();
+    greedy.send_raw(&b"NOOP\r\n".repeat(2_000));
+    other.send("NOOP");
+    process.go_on();
+    assert_eq!(other.line(), OK);
+    let bytes = ioctl_fionread(greedy.socket()).unwrap();
+    bytes / u64::try_from(OK.len() + 2).unwrap()
+}
+
+#[test]
+fn one_client_cannot_hold_the_others_from_step_seven_on() {
+    let process = Process::start(6);
+    assert_eq!(replies_before_those_of_another(&process), 2_000, "step 6");
+    for step in 7..=10 {
+        let process = Process::start(step);
+        // Where this test gets no processor, more of them are there when it looks.
+        let is_fair = (0..20).any(|_| replies_before_those_of_another(&process) < 500);
+        assert!(is_fair, "step {step}");
+    }
 }
