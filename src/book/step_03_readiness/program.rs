@@ -68,7 +68,11 @@ pub fn serve(listener: std::net::TcpListener) -> io::Result<()> {
     let mut streams: HashMap<Token, TcpStream> = HashMap::new();
     let mut last = LISTENER;
     loop {
-        poll.poll(&mut events, None)?;
+        match poll.poll(&mut events, None) {
+            // A signal.
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            done => done?,
+        }
         for event in &events {
             let token = event.token();
             if token == LISTENER {

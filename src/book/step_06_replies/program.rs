@@ -177,7 +177,11 @@ pub fn serve(listener: std::net::TcpListener) -> io::Result<()> {
     let both = Interest::READABLE | Interest::WRITABLE;
     let mut connections: Slab<Connection> = Slab::new();
     loop {
-        poll.poll(&mut events, None)?;
+        match poll.poll(&mut events, None) {
+            // A signal.
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            done => done?,
+        }
         for event in &events {
             if event.token() == LISTENER {
                 while let Ok((mut stream, _)) = listener.accept() {

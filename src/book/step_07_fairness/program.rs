@@ -200,7 +200,11 @@ pub fn serve(listener: std::net::TcpListener) -> io::Result<()> {
     loop {
         // With work in the queue the loop looks for events and does not wait for them.
         let timeout = (!queue.is_empty()).then_some(Duration::ZERO);
-        poll.poll(&mut events, timeout)?;
+        match poll.poll(&mut events, timeout) {
+            // A signal.
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            done => done?,
+        }
         for event in &events {
             if event.token() == LISTENER {
                 while let Ok((mut stream, _)) = listener.accept() {

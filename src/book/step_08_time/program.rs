@@ -221,7 +221,11 @@ pub fn serve(listener: std::net::TcpListener, idle: Duration) -> io::Result<()> 
         // With work in the queue the loop looks for events and does not wait for them.
         let at_once = (!queue.is_empty()).then_some(Duration::ZERO);
         let timeout = at_once.or_else(|| until_next(&timers));
-        poll.poll(&mut events, timeout)?;
+        match poll.poll(&mut events, timeout) {
+            // A signal.
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            done => done?,
+        }
         // The clock is read once for all that follows.
         let now = Instant::now();
         for event in &events {
