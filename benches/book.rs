@@ -7,6 +7,11 @@
 //! Each program runs in a process of its own: this one again, with `serve` and the number of the step. Rounds
 //! alternate between the programs, and the median of the rounds counts. The clients are blocking sockets.
 
+#![allow(
+    clippy::indexing_slicing,
+    reason = "a panic ends the measurement, and says where"
+)]
+
 use std::collections::HashSet;
 use std::error::Error;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -87,26 +92,25 @@ struct Served {
     step: Option<usize>,
     child: Child,
     address: SocketAddr,
-    _stdin: Option<ChildStdin>,
+    /// Open while it runs.
+    #[allow(dead_code)]
+    stdin: Option<ChildStdin>,
 }
 
 impl Served {
     fn start(step: Option<usize>) -> Result<Self, Failure> {
-        let mut command = match step {
-            Some(step) => {
-                let mut command = Command::new(std::env::current_exe()?);
-                command
-                    .args(["serve", &step.to_string()])
-                    .stdout(Stdio::piped());
-                command
-            }
-            None => {
-                let mut command = Command::new(env!("CARGO_BIN_EXE_mioftpd"));
-                command
-                    .args(["--listen", "127.0.0.1:0"])
-                    .stderr(Stdio::piped());
-                command
-            }
+        let mut command = if let Some(step) = step {
+            let mut command = Command::new(std::env::current_exe()?);
+            command
+                .args(["serve", &step.to_string()])
+                .stdout(Stdio::piped());
+            command
+        } else {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_mioftpd"));
+            command
+                .args(["--listen", "127.0.0.1:0"])
+                .stderr(Stdio::piped());
+            command
         };
         let mut child = command.stdin(Stdio::piped()).spawn()?;
         let out = child
@@ -124,14 +128,14 @@ impl Served {
         let address = line.rsplit(' ').next().unwrap_or_default().parse()?;
         // Nobody reads the log any more, so it must not block.
         std::thread::spawn(move || lines.for_each(drop));
-        let _stdin = child.stdin.take();
+        let stdin = child.stdin.take();
         let name = step.map_or_else(|| "the server".to_owned(), |step| step.to_string());
         Ok(Self {
             name,
             step,
             child,
             address,
-            _stdin,
+            stdin,
         })
     }
 

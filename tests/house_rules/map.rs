@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::imports::{BELOW, LAYERS, imported};
-use crate::sources::{assert_none, root, sources};
+use crate::sources::{Source, assert_none, root, sources};
 
 /// Modules that are beside the layers: what they need is named in the text below the picture.
 const BESIDE: [&str; 8] = [
@@ -42,7 +42,7 @@ fn picture(lib: &str) -> Vec<(String, BTreeSet<String>)> {
 /// What the product code of a top-level folder imports of such folders.
 fn imports_of(layer: &str, layers: &BTreeSet<String>) -> BTreeSet<String> {
     let sources = sources(&format!("src/{layer}"));
-    let lines = sources.iter().flat_map(|source| source.product());
+    let lines = sources.iter().flat_map(Source::product);
     let modules = lines.flat_map(|(_, line)| imported(line));
     let others = modules.filter(|module| ![layer, BELOW].contains(module));
     others
@@ -148,17 +148,17 @@ fn reading_order_names_every_file_once() {
 fn picture_and_page_are_parsed() {
     let lib = "//! # The map\n//! ```text\n//!   a    one: b\n//!        more\n//!                 ─▶ b\n\
                //!                    c\n//!   b    two\n//!   c    three\n//! ```\n";
-    let names = |names: &[&str]| {
+    let set = |names: &[&str]| {
         names
             .iter()
             .map(ToString::to_string)
             .collect::<BTreeSet<_>>()
     };
     let parsed = picture(lib);
-    assert_eq!(parsed[0], ("a".to_owned(), names(&["b", "c"])));
-    assert_eq!(parsed[1], ("b".to_owned(), names(&[])));
+    assert_eq!(parsed[0], ("a".to_owned(), set(&["b", "c"])));
+    assert_eq!(parsed[1], ("b".to_owned(), set(&[])));
     assert_eq!(parsed.len(), 3);
-    let named = named_files("`x`\n# `a`\n- One: `b.rs`, `b.rs`.\n# `src`\n- `c.rs`\n");
+    let found = named_files("`x`\n# `a`\n- One: `b.rs`, `b.rs`.\n# `src`\n- `c.rs`\n");
     let expected = BTreeMap::from([("src/a/b.rs".to_owned(), 2), ("src/c.rs".to_owned(), 1)]);
-    assert_eq!(named, expected);
+    assert_eq!(found, expected);
 }

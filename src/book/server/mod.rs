@@ -11,7 +11,7 @@
 //! 5. [`password`]: a login whose hash takes long.
 //! 6. [`timeout`]: a client that goes silent.
 //! 7. [`slow_disk`]: a device that takes seconds, and one that never answers.
-//! 8. [`shutdown`]: SIGTERM.
+//! 8. [`shutdown`]: SIGTERM, and what becomes of the clients.
 //! 9. [`reasons`]: why it is built as it is, and what other designs would change.
 //!
 //! The system calls on these pages are compared by a test with those that strace(1) sees
