@@ -1,4 +1,5 @@
-//! Measures the programs of the book (`src/book`) beside the server in control-only mode: the table of part one.
+//! Measures the programs of the book (`src/book`) beside the server in control-only mode: the table of part
+//! one.
 //!
 //! ```text
 //! cargo bench --bench book               prints the table; CLIENTS and ROUNDS below decide how long it takes

@@ -94,6 +94,8 @@
 //!                 ─▶ observe file_task transfer auth storage metrics protocol
 //!   status      what is shown of the counters, over HTTP
 //!                 ─▶ net metrics event_loop protocol
+//!   probe       what is wrong with an FTP server, as its clients see it
+//!                 ─▶ bench net protocol
 //!   bench       a load generator for any FTP server
 //!                 ─▶ net event_loop protocol
 //!   observe     records of transfers, changes and refusals: logs, events of uploads

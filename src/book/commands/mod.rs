@@ -1,8 +1,8 @@
 //! Part four of the book: a transcript for every command.
 //!
-//! The dialogues on these pages are the files that the tests play against the server (`tests/transcripts`; there
-//! are more, such as those of faults that other servers had). So a page cannot say what the server does not do.
-//! The first line of a dialogue names its sources. To play those with `retr` in their names:
+//! The dialogues on these pages are the files that the tests play against the server (`tests/transcripts`;
+//! there are more, such as those of faults that other servers had). So a page cannot say what the server does
+//! not do. The first line of a dialogue names its sources. To play those with `retr` in their names:
 //!
 //! ```text
 //! MIOFTPD_TRANSCRIPT=retr cargo test --test protocol transcripts
@@ -50,7 +50,8 @@ macro_rules! family {
 }
 
 family! {
-    access: "The login: RFC 959 §4.1.1. How a password is verified is on a [page](crate::book::server::password).
+    access: "The login: RFC 959 §4.1.1. How a password is verified is on a
+        [page](crate::book::server::password).
 "
     "USER, PASS" "user_pass"
     "USER again" "user_again"

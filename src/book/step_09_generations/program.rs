@@ -248,6 +248,14 @@ impl Slots {
 /// No key: no slot has all bits set.
 const LISTENER: Token = Token(usize::MAX);
 
+/// A signal ends it without an event.
+fn wait(poll: &mut Poll, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
+    match poll.poll(events, timeout) {
+        Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
+        done => done,
+    }
+}
+
 /// Serves all clients in one thread. One that sends no command for `idle` is closed.
 pub fn serve(listener: std::net::TcpListener, idle: Duration) -> io::Result<()> {
     listener.set_nonblocking(true)?;
@@ -262,11 +270,7 @@ pub fn serve(listener: std::net::TcpListener, idle: Duration) -> io::Result<()> 
         // With work in the queue the loop looks for events and does not wait for them.
         let at_once = (!queue.is_empty()).then_some(Duration::ZERO);
         let timeout = at_once.or_else(|| until_next(&timers));
-        match poll.poll(&mut events, timeout) {
-            // A signal.
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            done => done?,
-        }
+        wait(&mut poll, &mut events, timeout)?;
         // The clock is read once for all that follows.
         let now = Instant::now();
         for event in &events {

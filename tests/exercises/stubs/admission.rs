@@ -1,7 +1,7 @@
 //! Exercise eight: admission that one address cannot take for itself.
 
-/// Counts the connections of each address. There are at most `room` in all, and an address has at most half of
-/// the places that the other addresses leave, rounded up.
+/// Counts the connections of each address. There are at most `room` in all, and an address has at most half
+/// of the places that the other addresses leave, rounded up.
 pub(crate) struct Admission {}
 
 impl Admission {

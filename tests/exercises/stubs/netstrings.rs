@@ -14,8 +14,8 @@ pub(crate) struct Malformed;
 pub(crate) struct Netstrings {}
 
 impl Netstrings {
-    /// Takes the next bytes, however they are cut, and returns the strings that are complete now. It never holds
-    /// more than [`LONGEST`] bytes and a few.
+    /// Takes the next bytes, however they are cut, and returns the strings that are complete now. It never
+    /// holds more than [`LONGEST`] bytes and a few.
     pub(crate) fn push(&mut self, bytes: &[u8]) -> Result<Vec<Vec<u8>>, Malformed> {
         Ok(Vec::new())
     }

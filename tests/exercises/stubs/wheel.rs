@@ -7,8 +7,8 @@
 pub(crate) struct Wheel {}
 
 impl Wheel {
-    /// The timer of this key fires at that tick; it replaces an earlier one of the key. One in the past fires at
-    /// the next [`advance`](Self::advance).
+    /// The timer of this key fires at that tick; it replaces an earlier one of the key. One in the past fires
+    /// at the next [`advance`](Self::advance).
     pub(crate) fn arm(&mut self, key: u32, at: u64) {}
 
     pub(crate) fn disarm(&mut self, key: u32) {}
