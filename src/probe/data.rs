@@ -216,7 +216,8 @@ impl Session<'_> {
         Ok(transfer)
     }
 
-    fn move_bytes(&self, link: Link, body: Body<'_>, transfer: &mut Transfer) -> io::Result<()> {
+    /// Makes the data connection, with TLS if it is protected.
+    pub(super) fn connected(&self, link: Link, transfer: &mut Transfer) -> io::Result<Wire> {
         let mut socket = match link {
             Link::Open(socket) => socket,
             Link::Listening(listener) => {
@@ -226,14 +227,16 @@ impl Session<'_> {
             }
         };
         socket.allow(self.client.timeout() * TRANSFER_TIMEOUTS);
-        let mut wire = match self.protection {
-            None => Wire::Clear(socket),
-            Some((tls, handshake)) => {
-                let secured = tls.connect(socket, handshake)?;
-                transfer.is_resumed = secured.is_resumed();
-                Wire::Secure(Box::new(secured))
-            }
+        let Some((tls, handshake)) = self.protection else {
+            return Ok(Wire::Clear(socket));
         };
+        let secured = tls.connect(socket, handshake)?;
+        transfer.is_resumed = secured.is_resumed();
+        Ok(Wire::Secure(Box::new(secured)))
+    }
+
+    fn move_bytes(&self, link: Link, body: Body<'_>, transfer: &mut Transfer) -> io::Result<()> {
+        let mut wire = self.connected(link, transfer)?;
         match body {
             Body::Receive => {
                 let mut limited = (&mut wire).take(DOWNLOAD_BYTES);

@@ -1,6 +1,6 @@
 //! Active mode: where the server may be sent to, and whether it comes.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 
 use super::{Stop, Visit};
 use crate::probe::data::{Body, Mode, port_command};
@@ -16,11 +16,16 @@ const LOW: u16 = 25;
 pub(super) fn check(visit: &mut Visit<'_, '_>) -> Result<(), Stop> {
     let local = visit.session.client.socket().local_addr();
     let local = local.map_err(|error| visit.session.client.broken(&error))?;
-    let elsewhere = port_command(SocketAddr::from((ELSEWHERE, 4242)));
-    let reply = visit.command(&elsewhere)?;
+    let own = TcpListener::bind((local.ip(), 0)).and_then(|listener| listener.local_addr());
+    let own = own.map_err(|error| visit.session.client.broken(&error))?;
+    let reply = visit.command(port_command(own))?;
     if reply.is_unknown() {
         visit.answered(faults::PORT_MISSING, "PORT", &reply);
-    } else if reply.is_positive() {
+        return Ok(());
+    }
+    let elsewhere = port_command(SocketAddr::from((ELSEWHERE, 4242)));
+    let reply = visit.command(&elsewhere)?;
+    if reply.is_positive() {
         visit.report.add(
             faults::BOUNCE,
             format!("{elsewhere} is accepted, though the client has another address"),

@@ -64,15 +64,22 @@ pub(super) fn lines(visit: &mut Visit<'_, '_>) -> Result<(), Stop> {
         visit.answered(faults::LOWER_CASE, "noop", &reply);
     }
     // IAC NOP, which Telnet lets anywhere.
-    let reply = visit.command(b"\xff\xf1NOOP")?;
+    let reply = match visit.session.command(b"\xff\xf1NOOP") {
+        Err(broken) if broken.is_timeout => {
+            let what = format!("to NOOP after a Telnet code the server {}", broken.why);
+            visit.report.add(faults::TELNET_CODES, what);
+            return Err(Stop::Restart);
+        }
+        reply => reply?,
+    };
     if !reply.is_positive() {
         visit.answered(faults::TELNET_CODES, "NOOP after a Telnet code", &reply);
     }
-    long_line(visit)
+    Ok(())
 }
 
 /// The end of a long line must not become a command: a web page could send it.
-fn long_line(visit: &mut Visit<'_, '_>) -> Result<(), Stop> {
+pub(super) fn long_line(visit: &mut Visit<'_, '_>) -> Result<(), Stop> {
     let line = [b"XPRB ".as_slice(), &[b'x'; LONG]].concat();
     let client = &mut visit.session.client;
     client.send(&[line.as_slice(), b"\r\n"].concat(), "a line of 1000 bytes")?;

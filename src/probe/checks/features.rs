@@ -4,9 +4,8 @@ use super::{Stop, Visit, greeting};
 use crate::probe::faults;
 
 /// Features, a command that shows whether it works, and whether clients miss it. No file has such a name.
-const TRIALS: [(&str, &str, bool); 14] = [
+const TRIALS: [(&str, &str, bool); 12] = [
     ("EPSV", "EPSV", true),
-    ("EPRT", "EPRT", false),
     ("SIZE", "SIZE mioftpd-probe-absent", true),
     ("MDTM", "MDTM mioftpd-probe-absent", true),
     ("MLST", "MLST", true),
@@ -15,7 +14,6 @@ const TRIALS: [(&str, &str, bool); 14] = [
     ("PBSZ", "PBSZ 0", false),
     ("PROT", "PROT", false),
     ("CLNT", "CLNT mioftpd probe", false),
-    ("LANG", "LANG", false),
     ("HASH", "OPTS HASH", false),
     ("AVBL", "AVBL", false),
     ("MODE Z", "MODE Z", false),

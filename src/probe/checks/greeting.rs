@@ -29,7 +29,8 @@ pub(in crate::probe) fn check(greeting: &Reply, waited: Duration, report: &mut R
         let what = format!("the greeting is masked: '{}'", greeting.shown);
         report.add(faults::ALG_MASKED, what);
     }
-    report.fact("greeting", greeting.shown.clone());
+    let first = lossy(&greeting.lines);
+    report.fact("greeting", first.lines().next().unwrap_or_default());
     if waited > PROMPT {
         report.add(
             faults::GREETING_DELAY,
@@ -82,8 +83,7 @@ pub(in crate::probe) fn before_login(
         );
     }
     if target.has_secret() && target.options.url.protection == Protection::Clear {
-        let user = target.options.url.user.as_deref().unwrap_or_default();
-        let reply = client.command([b"USER ", user].concat())?;
+        let reply = client.secret("USER", &target.options.user)?;
         known.has_clear_login = matches!(reply.code, 230 | 331);
     }
     let reply = client.command("QUIT")?;

@@ -31,6 +31,7 @@ pub(super) const EACH: &[Check] = &[
     features::check,
     control::replies,
     control::lines,
+    control::long_line,
     control::pipelining,
     passive::addresses,
     passive::extended,

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use super::{Sample, Stop, Visit, lossy, with_path};
 use crate::probe::client::Reply;
-use crate::probe::data::Body;
+use crate::probe::data::{Body, Transfer};
 use crate::probe::faults;
+use crate::probe::wire::Wire;
 use crate::protocol::date::{parse_time_val, rfc3339};
 
 /// The most that the clocks may differ, in seconds.
@@ -187,9 +188,10 @@ pub(super) fn aborts(visit: &mut Visit<'_, '_>) -> Result<(), Stop> {
     if reply.code >= 200 {
         return Ok(());
     }
-    let aborted = abort(visit);
-    drop(link);
-    let codes = match aborted {
+    let Ok(wire) = visit.session.connected(link, &mut Transfer::default()) else {
+        return Err(Stop::Restart);
+    };
+    let codes = match abort(visit, wire) {
         Ok(codes) => codes,
         Err(Stop::Broken(broken)) => {
             let what = format!("to ABOR in a transfer the server {}", broken.why);
@@ -218,9 +220,11 @@ pub(super) fn aborts(visit: &mut Visit<'_, '_>) -> Result<(), Stop> {
     Err(Stop::Restart)
 }
 
-/// The codes of the one or two replies.
-fn abort(visit: &mut Visit<'_, '_>) -> Result<Vec<u16>, Stop> {
-    let first = visit.command("ABOR")?;
+/// The codes of the one or two replies. The client closes the data connection, too: some servers wait for it.
+fn abort(visit: &mut Visit<'_, '_>, data: Wire) -> Result<Vec<u16>, Stop> {
+    visit.session.client.send(b"ABOR\r\n", "ABOR")?;
+    drop(data);
+    let first = visit.session.client.reply()?;
     let second = visit.session.client.reply_within(PATIENCE)?;
     let replies = [Some(first), second];
     Ok(replies

@@ -204,8 +204,10 @@ pub(super) fn data(visit: &mut Visit<'_, '_>) -> Result<(), Stop> {
     if !is_bound {
         let what = "a data connection without the session of the control connection is accepted";
         visit.report.add(faults::DATA_SESSION, what);
+        return Ok(());
     }
-    Ok(())
+    // Some servers end the session, too.
+    Err(Stop::Restart)
 }
 
 /// PROT C.

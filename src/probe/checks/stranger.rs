@@ -28,6 +28,10 @@ pub(super) fn check(visit: &mut Visit<'_, '_>) -> Result<(), Stop> {
     if !is_loopback || visit.session.protection.is_some() || visit.session.mode == Mode::Active {
         return Ok(());
     }
+    if visit.session.download("LIST")?.is_none() {
+        // That listings fail is another check.
+        return Ok(());
+    }
     let reply = visit.command("PASV")?;
     let Some(told) = address::passive_address(&reply.lines).filter(|_| reply.code == 227) else {
         return Ok(());
@@ -42,19 +46,24 @@ pub(super) fn check(visit: &mut Visit<'_, '_>) -> Result<(), Stop> {
         visit.report.add(faults::DATA_DENIAL, what);
         return Err(Stop::Restart);
     };
-    let transfer = visit
-        .session
-        .transfer_over(Link::Open(own), "LIST", Body::Receive)?;
+    let link = Link::Open(own);
+    let outcome = match visit.session.transfer_over(link, "LIST", Body::Receive) {
+        Ok(transfer) if transfer.is_complete() => None,
+        Ok(transfer) => Some(transfer.outcome()),
+        Err(broken) => Some(format!("the server {}", broken.why)),
+    };
     stranger.allow(GLANCE);
     if matches!(stranger.read(&mut [0; 512]), Ok(1..)) {
         let what = format!("a data connection from {STRANGER} got the listing of the client");
         visit.report.add(faults::DATA_THEFT, what);
-    } else if !transfer.is_complete() && visit.session.download("LIST")?.is_some() {
-        let outcome = transfer.outcome();
+    } else if let Some(outcome) = outcome {
         let what = format!("after a data connection from {STRANGER} the listing failed: {outcome}");
         visit.report.add(faults::DATA_DENIAL, what);
+    } else {
+        return Ok(());
     }
-    Ok(())
+    // A server may say something of the stranger's connection, too.
+    Err(Stop::Restart)
 }
 
 fn connect_as_stranger(port: SocketAddr, timeout: Duration) -> io::Result<TimedSocket> {

@@ -73,7 +73,7 @@ fn faults_of_greeting_and_features_are_found() {
         (Lie::SlowGreeting, &["greeting-delay"], ""),
         (Lie::Reply("FEAT", "502 No."), &["feat-missing"], ""),
         (Lie::UnindentedFeatures, &["feat-syntax"], ""),
-        (Lie::Feature("LANG EN*"), &["feat-untrue"], ""),
+        (Lie::Feature("AVBL"), &["feat-untrue"], ""),
         (Lie::Unclaimed("SIZE"), &["feat-unclaimed"], ""),
         (Lie::Lacks("UTF8", "OPTS UTF8"), &["feat-lacking"], ""),
         (Lie::Reply("PASS", "530 No."), &["login"], ""),

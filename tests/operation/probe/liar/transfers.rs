@@ -111,9 +111,14 @@ impl Session {
         if is_upload {
             return Ok(self.upload(verb, &path, rest, data));
         }
-        data.write_all(&content)
-            .and_then(|()| data.end(fault != Lie::NoCloseNotify))?;
-        Ok("226 Done.".to_owned())
+        let is_notified = fault != Lie::NoCloseNotify;
+        let sent = data
+            .write_all(&content)
+            .and_then(|()| data.end(is_notified));
+        Ok(match sent {
+            Ok(()) => "226 Done.".to_owned(),
+            Err(_) => "426 Cut.".to_owned(),
+        })
     }
 
     /// Waits until the client begins its handshake; whether it says something else first.
