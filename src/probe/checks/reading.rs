@@ -210,6 +210,11 @@ pub(super) fn aborts(visit: &mut Visit<'_, '_>) -> Result<(), Stop> {
     }
     let what = match visit.session.command("NOOP") {
         Ok(reply) if reply.code == 200 => return Ok(()),
+        // The second reply to ABOR was late.
+        Ok(reply) if reply.code / 100 == 2 && codes.len() == 1 => {
+            visit.session.client.reply()?;
+            return Ok(());
+        }
         Ok(_) => "after ABOR and its replies one more came".to_owned(),
         Err(broken) => format!(
             "after ABOR in a transfer and its replies the server {}",

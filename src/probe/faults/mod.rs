@@ -18,6 +18,7 @@ macro_rules! faults {
     ($($name:ident = $severity:ident $id:literal, $why:literal, $change:literal $(, $key:literal)?;)*) => {
         use $crate::probe::finding::Fault;
         $(
+            #[cfg_attr(not(feature = "tls"), allow(dead_code, reason = "of certificates"))]
             pub(in crate::probe) const $name: Fault = Fault::$severity($id, $why, $change)$(.key($key))?;
         )*
         #[cfg(test)]

@@ -5,6 +5,8 @@
 
 mod faults;
 mod liar;
+#[cfg(feature = "tls")]
+mod own;
 
 use std::collections::BTreeSet;
 use std::io::Write as _;
@@ -14,8 +16,7 @@ use std::thread;
 
 use serde_json::Value;
 
-use crate::support::certificates::Authority;
-use crate::support::{DEADLINE, Starter, mioftpd};
+use crate::support::{DEADLINE, mioftpd};
 
 /// Runs the probe on a server, with options that have no blanks.
 fn probe(scheme: &str, address: SocketAddr, options: &str) -> Output {
@@ -36,67 +37,6 @@ fn findings(output: &Output) -> (BTreeSet<(String, String)>, Value) {
         .map(|one| (text(one, "severity"), text(one, "id")))
         .collect();
     (all, json)
-}
-
-fn assert_only_notes(output: &Output) {
-    let (found, json) = findings(output);
-    assert!(
-        found.iter().all(|(severity, _)| severity == "note"),
-        "{json:#}"
-    );
-    assert!(output.status.success(), "{output:?}");
-}
-
-/// This server with a certificate of an authority, and a directory for uploads.
-#[cfg(feature = "tls")]
-#[test]
-fn own_server_has_nothing_worse_than_notes() {
-    let authority = Authority::new();
-    let identity = authority.server("server");
-    let starter = Starter::default()
-        .listen("127.0.0.1:0")
-        .listen_for_tls("127.0.0.1:0");
-    let starter = starter
-        .argument("--tls-cert")
-        .argument(&identity.certificate_file);
-    let starter = starter.argument("--tls-key").argument(&identity.key_file);
-    let starter = starter.argument("--writable").serving(|root| {
-        std::fs::write(root.join("f.txt"), "one\ntwo\n").unwrap();
-        std::fs::create_dir(root.join("up")).unwrap();
-    });
-    let server = starter.start();
-    let ca = format!("--json --timeout 60s --ca {}", authority.file().display());
-    for (scheme, address, options) in [
-        ("ftp", server.address(), ""),
-        ("ftp", server.address(), "--active"),
-        ("ftp", server.address(), "--write up --idle 10ms"),
-        ("ftpes", server.address(), "--write /up"),
-        ("ftps", server.secure_address(), "--write up"),
-    ] {
-        assert_only_notes(&probe(scheme, address, &format!("{ca} {options}")));
-    }
-    assert!(
-        std::fs::read_dir(server.file("up"))
-            .unwrap()
-            .next()
-            .is_none()
-    );
-}
-
-#[cfg(feature = "tls")]
-#[test]
-fn generated_certificate_is_a_note_with_insecure_and_the_keys_are_named() {
-    let starter = Starter::default().argument("--tls-self-signed");
-    let server = starter.serving(|_| ()).start();
-    let output = probe("ftp", server.address(), "--json --timeout 60s --insecure");
-    assert_only_notes(&output);
-    let (_, json) = findings(&output);
-    let all = json["findings"].as_array().unwrap();
-    let trust = all
-        .iter()
-        .find(|one| one["id"] == "certificate-trust")
-        .unwrap();
-    assert_eq!(trust["key"], "tls.certificate");
 }
 
 /// A server that sends these bytes to each connection, and then closes it or keeps it.

@@ -2,6 +2,7 @@
 
 /// What it does wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(not(feature = "tls"), allow(dead_code, reason = "those of TLS"))]
 pub(in crate::probe) enum Lie {
     /// Nothing.
     None,

@@ -12,7 +12,7 @@ mod transfers;
 mod wire;
 
 use std::net::{SocketAddr, TcpListener};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
@@ -35,6 +35,8 @@ struct Shared {
     store: Mutex<Store>,
     tls: Arc<ServerConfig>,
     connections: AtomicUsize,
+    /// EPSV ALL was received: the probe is nearly through.
+    is_last: AtomicBool,
     /// The downloads so far.
     downloads: AtomicUsize,
     /// The passive ports so far, for those that are in order, and the first of them.
@@ -55,6 +57,7 @@ impl Liar {
             store: Mutex::new(Store::new(lie)),
             tls: wire::server_config(lie, identity),
             connections: AtomicUsize::new(0),
+            is_last: AtomicBool::new(false),
             downloads: AtomicUsize::new(0),
             ports: (AtomicUsize::new(0), first),
         });

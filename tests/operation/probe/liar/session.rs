@@ -14,7 +14,7 @@ use super::{Lie, Shared};
 use crate::support::DEADLINE;
 
 /// What a session that is left alone says nothing for, if the server is impatient.
-const MOMENT: Duration = Duration::from_millis(300);
+const MOMENT: Duration = Duration::from_secs(1);
 
 const FEATURES: [&str; 11] = [
     "AUTH TLS",
@@ -48,7 +48,9 @@ impl Session {
     pub(super) fn new(client: TcpStream, shared: Arc<Shared>) -> io::Result<Self> {
         let address = client.peer_addr()?.ip();
         let control = Wire::new(client)?;
-        if matches!(shared.lie, Lie::ImpatientWithIdle | Lie::ForgetsIdle) {
+        let is_impatient = matches!(shared.lie, Lie::ImpatientWithIdle | Lie::ForgetsIdle);
+        // The session that the probe leaves alone is that after EPSV ALL.
+        if is_impatient && shared.is_last.load(Ordering::Relaxed) {
             control.socket().set_read_timeout(Some(MOMENT))?;
         }
         Ok(Self {

@@ -22,6 +22,7 @@ impl Session {
         Ok(match (verb, text.as_str()) {
             ("EPSV", "ALL") => {
                 self.is_extended_only = true;
+                self.shared.is_last.store(true, Ordering::Relaxed);
                 "200 Ok.".to_owned()
             }
             ("EPSV", "" | "1") => {
