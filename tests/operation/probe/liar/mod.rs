@@ -1,8 +1,7 @@
 //! An FTP server that misbehaves in one way: threads, blocking sockets, files in memory.
 //!
 //! Without a lie it is a server in which the probe finds nothing. [`Session`] answers commands; `transfers`
-//! and
-//! `data` have the data connections, `store` the files, `wire` the bytes.
+//! and `data` have the data connections, `store` the files, `wire` the bytes.
 
 mod data;
 mod lie;
