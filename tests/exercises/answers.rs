@@ -51,10 +51,10 @@ fn page_has_the_seed_that_finds_each_fault() {
         let link = root.join(format!("tests/exercises/faults/{number}.patch"));
         let name = std::fs::canonicalize(&link).unwrap();
         let name = name.file_stem().unwrap().to_string_lossy().into_owned();
-        let rows = found
+        let row = found
             .lines()
-            .filter(|line| line.starts_with(&format!("| {name} |")));
-        let row = rows.next().expect("a row of the fault");
+            .find(|line| line.starts_with(&format!("| {name} |")))
+            .expect("a row of the fault");
         // The number of seeds that were tried; the first is 0.
         let seeds: u64 = row.split('|').nth(4).unwrap().trim().parse().unwrap();
         let shown = format!("| {number} | {} |", seeds - 1);
