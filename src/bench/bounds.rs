@@ -66,6 +66,16 @@ impl Bounds {
         }
     }
 
+    /// Whether what moves now is within the measured time.
+    pub(super) fn counts(&self, now: Instant) -> bool {
+        match self {
+            Self::Open { from, length } => {
+                now >= *from && !matches!(length, Length::Until(until) if now >= *until)
+            }
+            Self::Closed | Self::Over { .. } => false,
+        }
+    }
+
     /// Whether no other command will be sent.
     pub(super) fn are_over(&self, now: Instant) -> bool {
         match self {
@@ -111,6 +121,8 @@ mod tests {
         ] {
             assert_eq!(bounds.admits(at(seconds)), is_admitted, "{seconds}");
             assert_eq!(bounds.measures(at(seconds)), is_measured, "{seconds}");
+            let is_within = is_admitted && is_measured;
+            assert_eq!(bounds.counts(at(seconds)), is_within, "{seconds}");
         }
         assert!(!bounds.are_over(at(2)) && bounds.are_over(at(3)));
     }

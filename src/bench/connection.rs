@@ -150,7 +150,7 @@ impl Client {
         };
         self.check_deadline(now)?;
         self.ask(now, shared)?;
-        self.write(shared)
+        self.write(now, shared)
     }
 
     const fn is_beginning(&self) -> bool {
@@ -208,7 +208,7 @@ impl Client {
                     shared.failed(&Trouble::Tls(why.to_owned()));
                 }
                 (Sessions::New | Sessions::Resumed, _) => {
-                    shared.answered(self.tasks.row, now.nanoseconds_since(began));
+                    shared.answered(self.tasks.row, began, now);
                 }
             }
         }
@@ -233,7 +233,7 @@ impl Client {
                 Ok(Some(count)) => {
                     let now = shared.network.now();
                     read_at = Some(now);
-                    shared.received(self.tasks.row, count as u64);
+                    shared.received(self.tasks.row, count as u64, now);
                     self.take(buffer.get(..count).unwrap_or_default(), now, shared)?;
                     // What follows AUTH TLS is for the handshake.
                     if self.is_beginning() {
@@ -290,9 +290,8 @@ impl Client {
     fn enter(&mut self, now: Instant, shared: &mut Shared) {
         self.phase = Phase::Working;
         self.deadline = None;
-        if matches!(self.tasks.work, Work::Login) && shared.bounds.measures(self.began) {
-            let took = now.nanoseconds_since(self.began);
-            shared.answered(self.tasks.row, took);
+        if matches!(self.tasks.work, Work::Login) {
+            shared.answered(self.tasks.row, self.began, now);
         }
         if matches!(self.tasks.work, Work::Login | Work::Handshake(_)) {
             self.leave(now);
@@ -324,14 +323,14 @@ impl Client {
         self.deadline = Some(now + GOODBYE);
     }
 
-    fn write(&mut self, shared: &mut Shared) -> Result<(), End> {
+    fn write(&mut self, now: Instant, shared: &mut Shared) -> Result<(), End> {
         let written = match self.link.flush() {
             Ok(true) if !self.out.is_empty() => self.link.write(&self.out),
             flushed => flushed.map(|_| 0),
         };
         match written {
             Ok(count) => {
-                shared.sent(self.tasks.row, count as u64);
+                shared.sent(self.tasks.row, count as u64, now);
                 if count == self.out.len() {
                     self.out.clear();
                 } else {

@@ -300,17 +300,14 @@ impl Files {
             return Ok(false);
         };
         let moved = transfer.turn(&self.place, shared)?;
-        if let Some(row) = running
-            .row
-            .filter(|_| shared.bounds.measures(running.began))
-        {
-            match transfer.payload() {
-                Payload::Up(..) => shared.sent(row, moved),
-                Payload::Down(..) => shared.received(row, moved),
-            }
-        }
         // The time of the end is that behind the last bytes.
         let now = if moved > 0 { shared.network.now() } else { now };
+        if let Some(row) = running.row {
+            match transfer.payload() {
+                Payload::Up(..) => shared.sent(row, moved, now),
+                Payload::Down(..) => shared.received(row, moved, now),
+            }
+        }
         self.end_if_over(now, shared);
         Ok(moved > 0)
     }
@@ -332,12 +329,8 @@ impl Files {
         if let Some(transfer) = &running.transfer {
             self.mode = transfer.mode();
         }
-        if let Some(row) = running
-            .row
-            .filter(|_| shared.bounds.measures(running.began))
-        {
-            let took = now.nanoseconds_since(running.began);
-            shared.answered(row, took);
+        if let Some(row) = running.row {
+            shared.answered(row, running.began, now);
         }
         if running.job.is_upload() {
             self.remember();

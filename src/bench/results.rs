@@ -128,7 +128,10 @@ impl Run<'_> {
             .iter_mut()
             .for_each(Measure::end_second);
         let Shared {
-            measures, errors, ..
+            measures,
+            errors,
+            last,
+            ..
         } = self.shared;
         if measures.iter().all(|measure| measure.all.is_empty()) {
             let why = errors.first;
@@ -140,7 +143,11 @@ impl Run<'_> {
         let rows = rows.map(|(name, measure)| Row { name, measure });
         let after = self.plan.pid.and_then(|pid| Usage::of(pid).ok());
         let over = self.over.unwrap_or(now);
-        let end = bounds.end().map_or(over, |end| end.min(over));
+        // A number of commands is over when the last of them is done, not when it begins.
+        let end = match bounds.end() {
+            Some(end) => end.min(over),
+            None => last.map_or(over, |last| over.max(last)),
+        };
         Ok(Results {
             address: self.address,
             time: end - self.from,

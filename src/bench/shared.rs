@@ -23,6 +23,8 @@ pub(super) struct Shared {
     /// Rows from here on are of workloads beside the first, whose commands are not counted.
     beside: usize,
     pub(super) errors: Errors,
+    /// When a measured command of the first workload was answered last.
+    pub(super) last: Option<Instant>,
     /// How long a server may take for anything.
     pub(super) time_out: Duration,
     /// Whether one client is left.
@@ -50,6 +52,7 @@ impl Shared {
             measures: measures.collect::<Result<_, _>>()?,
             beside,
             errors: Errors::default(),
+            last: None,
             time_out,
             is_last: false,
             control: vec![0; CONTROL_BYTES],
@@ -67,23 +70,33 @@ impl Shared {
         }
     }
 
-    /// A command of a row was answered so many nanoseconds after it began.
-    pub(super) fn answered(&mut self, row: usize, nanoseconds: u64) {
+    /// A command of a row was answered that began then. It is measured if that was after the warm-up.
+    pub(super) fn answered(&mut self, row: usize, began: Instant, now: Instant) {
+        if !self.bounds.measures(began) {
+            return;
+        }
+        if row < self.beside {
+            self.last = Some(now);
+        }
         if let Some(measure) = self.measures.get_mut(row) {
-            measure.answered(nanoseconds);
+            measure.answered(now.nanoseconds_since(began));
         }
     }
 
-    /// Bytes went to the server.
-    pub(super) fn sent(&mut self, row: usize, bytes: u64) {
-        if let Some(measure) = self.measures.get_mut(row) {
+    /// Bytes went to the server. They count if they did within the measured time.
+    pub(super) fn sent(&mut self, row: usize, bytes: u64, now: Instant) {
+        if self.bounds.counts(now)
+            && let Some(measure) = self.measures.get_mut(row)
+        {
             measure.sent += bytes;
         }
     }
 
-    /// Bytes came from the server.
-    pub(super) fn received(&mut self, row: usize, bytes: u64) {
-        if let Some(measure) = self.measures.get_mut(row) {
+    /// Bytes came from the server. They count if they did within the measured time.
+    pub(super) fn received(&mut self, row: usize, bytes: u64, now: Instant) {
+        if self.bounds.counts(now)
+            && let Some(measure) = self.measures.get_mut(row)
+        {
             measure.received += bytes;
         }
     }

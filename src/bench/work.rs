@@ -119,8 +119,8 @@ impl Tasks {
         };
         if reply.class() != 2 {
             shared.failed(&Trouble::Refused(Refusal::of("NOOP", reply)));
-        } else if shared.bounds.measures(began) {
-            shared.answered(self.row, now.nanoseconds_since(began));
+        } else {
+            shared.answered(self.row, began, now);
         }
         Ok(if self.unanswered.is_empty() {
             Next::Idle
