@@ -31,6 +31,15 @@ pub(super) struct FilePlan {
     pub(super) mode: DataMode,
 }
 
+/// Which client of a run it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Seat {
+    pub(super) lane: usize,
+    pub(super) number: usize,
+    /// Whether it puts the shared file there and deletes it. One does, of all lanes.
+    pub(super) is_keeper: bool,
+}
+
 /// ```text
 ///   Preparing ──the shared file is there──▶ Working ──no more work──▶ Cleaning ──all deleted──▶ Clean
 ///      (the keeper of the shared file only)
@@ -62,7 +71,7 @@ pub(super) struct Files {
     mode: DataMode,
     /// The row of the first job.
     row: usize,
-    number: usize,
+    seat: Seat,
     turn: usize,
     random: Random,
     /// How many files of its own it has deleted: the next has another name.
@@ -76,15 +85,14 @@ impl Files {
         plan: &Arc<FilePlan>,
         script: &Arc<Script>,
         place: Place,
-        number: usize,
+        seat: Seat,
         row: usize,
     ) -> Self {
-        let is_keeper = number == 0 && script.needs_shared();
         Self {
             plan: Arc::clone(plan),
             script: Arc::clone(script),
             place,
-            stage: if is_keeper {
+            stage: if seat.is_keeper {
                 Stage::Preparing
             } else {
                 Stage::Working
@@ -92,9 +100,9 @@ impl Files {
             running: None,
             mode: plan.mode,
             row,
-            number,
+            seat,
             turn: 0,
-            random: Random::new(plan.seed, number),
+            random: Random::new(plan.seed, seat.number),
             deleted: 0,
             has_own: false,
             has_shared: false,
@@ -242,7 +250,8 @@ impl Files {
     }
 
     fn own_path(&self) -> Vec<u8> {
-        let name = format!("{}-{}-{}", self.plan.prefix, self.number, self.deleted);
+        let Seat { lane, number, .. } = self.seat;
+        let name = format!("{}-{lane}-{number}-{}", self.plan.prefix, self.deleted);
         [&self.plan.directory, name.as_bytes()].concat()
     }
 

@@ -128,6 +128,15 @@ impl Plan {
         before.map(|lane| lane.workload.rows().len()).sum()
     }
 
+    /// The lane whose first client puts the shared file there, if any fetches it.
+    pub(super) fn keeper_lane(&self) -> Option<usize> {
+        let mut lanes = self.lanes.iter();
+        lanes.position(|lane| match &lane.workload {
+            Workload::Files(_, script) => script.needs_shared(),
+            _ => false,
+        })
+    }
+
     /// Whether all that is done needs no more connections.
     pub(super) fn reconnects(&self) -> bool {
         self.lanes.iter().any(|lane| lane.workload.reconnects())

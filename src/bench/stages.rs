@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::bounds::{Bounds, Length};
 use super::client::ClientSession;
 use super::connection::{Client, Purpose};
-use super::files::Files;
+use super::files::{Files, Seat};
 use super::link::Link;
 use super::pacing::Schedule;
 use super::plan::{Amount, Workload};
@@ -156,13 +156,12 @@ impl Run<'_> {
                     server: self.address,
                     tls: tls.clone().filter(|_| self.plan.login.protects_data),
                 };
-                Work::Files(Box::new(Files::new(
-                    &self.files,
-                    script,
-                    place,
+                let seat = Seat {
+                    lane,
                     number,
-                    row,
-                )))
+                    is_keeper: number == 0 && self.plan.keeper_lane() == Some(lane),
+                };
+                Work::Files(Box::new(Files::new(&self.files, script, place, seat, row)))
             }
         };
         Purpose {

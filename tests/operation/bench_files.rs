@@ -118,6 +118,41 @@ fn workloads_are_measured_side_by_side() {
     assert!(rows[1].1 > 0, "{rows:?}");
 }
 
+/// Clients of two workloads fetch one shared file, and each has files of its own: none meets another's.
+#[test]
+fn files_of_workloads_side_by_side_are_apart() {
+    let server = writable().serving(fill).start();
+    let url = format!("ftp://ann:secret@{}", server.address());
+    let options = "--workload retr --count 40 --warmup 0s --size 50k --beside mixed --beside stor \
+        --beside small:2 --verify --timeout 60s";
+    let rows = rows(&url, options);
+    assert_eq!(rows[0], ("retr".to_owned(), 40), "{rows:?}");
+    assert_eq!(server.names(), ["there"]);
+}
+
+/// The rate of a number of files is that of their bytes in the time that they took.
+#[test]
+fn time_of_a_number_of_files_ends_with_the_last() {
+    let server = writable().serving(fill).start();
+    let url = format!("ftp://ann:secret@{}", server.address());
+    for (workload, bytes) in [("stor", "bytes_sent"), ("retr", "bytes_received")] {
+        let options = format!("--workload {workload} --count 1 --warmup 0s --size 3M --json");
+        let output = bench(&url, &options);
+        let results: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let row = &results["rows"][0];
+        let took = row["latency_seconds"]["p50"].as_f64().unwrap();
+        // The histogram rounds up, by a thousandth at most.
+        assert!(
+            results["seconds"].as_f64().unwrap() > took * 0.998,
+            "{results}"
+        );
+        assert!(
+            (3 << 20..4 << 20).contains(&row[bytes].as_u64().unwrap()),
+            "{results}"
+        );
+    }
+}
+
 #[cfg(feature = "tls")]
 mod tls {
     use super::*;
