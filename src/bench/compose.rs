@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::client::{DataMode, Login, LoginPlan};
-use super::files::FilePlan;
+use super::file_plan::FilePlan;
 use super::floor;
 use super::jobs::{Job, Script, Source, mix};
 use super::options::Draft;

@@ -360,4 +360,9 @@ impl Client {
     pub(super) fn unanswered(&self, bounds: &Bounds) -> usize {
         self.tasks.unanswered(bounds)
     }
+
+    /// The files that it leaves behind if it is lost now.
+    pub(super) fn leftovers(&self) -> Vec<Vec<u8>> {
+        self.tasks.leftovers()
+    }
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::bounds::Bounds;
 use super::client::{DataMode, Refusal, Request, ServerReply, send};
 use super::content::{Check, Content};
+use super::file_plan::{FilePlan, Seat};
 use super::jobs::{Job, Script, Source};
 use super::random::Random;
 use super::shared::Shared;
@@ -15,30 +16,8 @@ use super::transfer::{Outcome, Payload, Place, Transfer};
 use super::trouble::Trouble;
 use crate::clock::Instant;
 
-/// What all clients of files share.
-#[derive(Clone, Debug)]
-pub(super) struct FilePlan {
-    /// The directory on the server, empty or with a slash at its end.
-    pub(super) directory: Vec<u8>,
-    /// The path of the URL, for files that are given and for lists.
-    pub(super) path: Vec<u8>,
-    /// How the names of its files begin.
-    pub(super) prefix: String,
-    pub(super) size: u64,
-    pub(super) seed: u64,
-    /// Whether files that come back are compared.
-    pub(super) verifies: bool,
-    pub(super) mode: DataMode,
-}
-
-/// Which client of a run it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Seat {
-    pub(super) lane: usize,
-    pub(super) number: usize,
-    /// Whether it puts the shared file there and deletes it. One does, of all lanes.
-    pub(super) is_keeper: bool,
-}
+/// A file of so many appended bytes is deleted: a disk is not endless.
+const APPENDED: u64 = 256 * 1024 * 1024;
 
 /// ```text
 ///   Preparing ──the shared file is there──▶ Working ──no more work──▶ Cleaning ──all deleted──▶ Clean
@@ -76,8 +55,12 @@ pub(super) struct Files {
     random: Random,
     /// How many files of its own it has deleted: the next has another name.
     deleted: usize,
+    /// Bytes that were appended to this one.
+    appended: u64,
     has_own: bool,
     has_shared: bool,
+    /// Files of clients that were lost, to be deleted: some may not be there.
+    lost: Vec<Vec<u8>>,
 }
 
 impl Files {
@@ -104,9 +87,27 @@ impl Files {
             turn: 0,
             random: Random::new(plan.seed, seat.number),
             deleted: 0,
+            appended: 0,
             has_own: false,
             has_shared: false,
+            lost: Vec::new(),
         }
+    }
+
+    /// Has it delete these files of clients that were lost, and nothing else.
+    pub(super) fn sweep(&mut self, lost: Vec<Vec<u8>>) {
+        self.stage = Stage::Cleaning;
+        self.lost = lost;
+    }
+
+    /// The files that it leaves behind if it is lost now.
+    pub(super) fn leftovers(&self) -> Vec<Vec<u8>> {
+        let is_storing = self.running.as_ref().is_some_and(|one| one.job.is_upload());
+        let is_preparing = self.is_preparing();
+        let own = (self.has_own || is_storing && !is_preparing).then(|| self.own_path());
+        let shared =
+            (self.has_shared || is_storing && is_preparing).then(|| self.plan.shared_path());
+        own.into_iter().chain(shared).collect()
     }
 
     pub(super) const fn is_preparing(&self) -> bool {
@@ -168,6 +169,11 @@ impl Files {
         }
         match self.stage {
             Stage::Preparing => self.start(Job::Stor, None, now, shared, out),
+            // Not measured: the next append begins a new file.
+            Stage::Working if self.appended >= APPENDED => {
+                self.appended = 0;
+                self.start(Job::Delete, None, now, shared, out)
+            }
             Stage::Working if shared.admits(now, self.row) => {
                 let random = self.random.next();
                 let index = self.script.pick(self.turn, random);
@@ -178,7 +184,9 @@ impl Files {
                 };
                 self.start(*job, Some(self.row + index), now, shared, out)
             }
-            Stage::Cleaning if self.has_own => self.start(Job::Delete, None, now, shared, out),
+            Stage::Cleaning if self.has_own || !self.lost.is_empty() => {
+                self.start(Job::Delete, None, now, shared, out)
+            }
             // The others may still read it.
             Stage::Cleaning if self.has_shared && !shared.is_last => Ok(()),
             Stage::Cleaning if self.has_shared => self.start(Job::Delete, None, now, shared, out),
@@ -236,23 +244,18 @@ impl Files {
             Job::List | Job::Mlsd => self.plan.path.clone(),
             Job::Retr => match self.script.source {
                 Source::Given => self.plan.path.clone(),
-                Source::Shared => self.shared_path(),
+                Source::Shared => self.plan.shared_path(),
                 Source::Own => self.own_path(),
             },
-            Job::Stor if self.stage == Stage::Preparing => self.shared_path(),
-            Job::Delete if !self.has_own && self.has_shared => self.shared_path(),
+            Job::Stor if self.stage == Stage::Preparing => self.plan.shared_path(),
+            Job::Delete if !self.has_own && self.has_shared => self.plan.shared_path(),
+            Job::Delete if !self.lost.is_empty() => self.lost.last().cloned().unwrap_or_default(),
             Job::Stor | Job::Append | Job::Delete => self.own_path(),
         }
     }
 
-    fn shared_path(&self) -> Vec<u8> {
-        [&self.plan.directory, self.plan.prefix.as_bytes()].concat()
-    }
-
     fn own_path(&self) -> Vec<u8> {
-        let Seat { lane, number, .. } = self.seat;
-        let name = format!("{}-{lane}-{number}-{}", self.plan.prefix, self.deleted);
-        [&self.plan.directory, name.as_bytes()].concat()
+        self.plan.own_path(self.seat, self.deleted)
     }
 
     /// A reply has come.
@@ -281,7 +284,9 @@ impl Files {
         match taken {
             // The next job may be taken.
             Err(trouble @ Trouble::Refused(_)) if !self.is_preparing() => {
-                shared.failed(&trouble);
+                if self.lost.is_empty() {
+                    shared.failed(&trouble);
+                }
                 self.forget(job);
                 self.running = None;
                 Ok(())
@@ -344,6 +349,9 @@ impl Files {
         if running.job.is_upload() {
             self.remember();
         }
+        if running.job == Job::Append {
+            self.appended += self.plan.size;
+        }
         self.forget(running.job);
         if self.is_preparing() {
             self.stage = Stage::Working;
@@ -359,8 +367,8 @@ impl Files {
     }
 
     /// A file was deleted, or cannot be.
-    const fn forget(&mut self, job: Job) {
-        if !matches!(job, Job::Delete) {
+    fn forget(&mut self, job: Job) {
+        if job != Job::Delete || self.lost.pop().is_some() {
             return;
         }
         if self.has_own {

@@ -21,6 +21,7 @@ mod compare;
 mod compose;
 mod connection;
 mod content;
+mod file_plan;
 mod files;
 mod floor;
 mod hdr_log;
@@ -41,6 +42,7 @@ mod rounds;
 mod run;
 mod shared;
 mod stages;
+mod sweep;
 mod target;
 #[cfg_attr(not(feature = "tls"), path = "no_tls.rs")]
 pub(crate) mod tls;

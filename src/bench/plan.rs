@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::client::LoginPlan;
-use super::files::FilePlan;
+use super::file_plan::FilePlan;
 use super::jobs::Script;
 use super::pacing::Arrivals;
 use super::tls::TlsPlan;

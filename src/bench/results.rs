@@ -95,6 +95,7 @@ impl Run<'_> {
                 format!("{done}/s{left}")
             }
             Stage::Ending(_) => "waiting for the last replies".to_owned(),
+            Stage::Sweeping(_) => "deleting files".to_owned(),
         };
         let errors = self.shared.errors.all();
         // Only for those who watch.
@@ -107,14 +108,10 @@ impl Run<'_> {
         }
         let now = self.shared.network.now();
         let bounds = self.shared.bounds;
-        let unanswered = self
-            .clients
-            .iter()
-            .map(|client| client.unanswered(&bounds))
-            .sum::<usize>();
-        for _ in 0..unanswered {
-            self.shared.errors.count("no reply".to_owned(), || {
-                "the server did not answer in time (--timeout)".to_owned()
+        if let Some(path) = self.leftovers.first() {
+            let path = String::from_utf8_lossy(path);
+            self.shared.errors.count("files left".to_owned(), || {
+                format!("{path} may be left on the server")
             });
         }
         let logged = self.log_second(self.tick).and_then(|()| {

@@ -13,7 +13,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use super::bounds::Bounds;
 use super::client::{Login, LoginPlan};
 use super::connection::Client;
-use super::files::FilePlan;
+use super::file_plan::FilePlan;
 use super::hdr_log::HdrLog;
 use super::plan::{Plan, Workload};
 use super::process::Usage;
@@ -31,6 +31,7 @@ pub(super) const SECOND: Duration = Duration::from_secs(1);
 
 /// ```text
 ///   Filling ──all connections are there──▶ Running ──over──▶ Ending ──all are gone, time──▶ done
+///                                                              └─files are left─▶ Sweeping ──▲
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stage {
@@ -38,6 +39,8 @@ pub(super) enum Stage {
     Running,
     /// Until then.
     Ending(Instant),
+    /// One connection deletes what the others have left, until then.
+    Sweeping(Instant),
 }
 
 /// The connections of a lane.
@@ -71,6 +74,8 @@ pub(super) struct Run<'a> {
     pub(super) from: Instant,
     pub(super) over: Option<Instant>,
     pub(super) usage: Option<Usage>,
+    /// Files that lost connections have left on the server.
+    pub(super) leftovers: Vec<Vec<u8>>,
     pub(super) log: Option<HdrLog<io::BufWriter<std::fs::File>>>,
     /// When the second ends that is being counted.
     pub(super) tick: Instant,
@@ -118,6 +123,7 @@ impl<'a> Run<'a> {
             from: now,
             over: None,
             usage: None,
+            leftovers: Vec::new(),
             log: log.transpose()?,
             tick: now + SECOND,
             shows_progress: io::stderr().is_terminal(),
@@ -144,7 +150,8 @@ impl<'a> Run<'a> {
             self.end_second(now)?;
         }
         Ok(match self.stage {
-            Stage::Ending(until) => self.clients.is_empty() || now >= until,
+            Stage::Ending(until) if self.clients.is_empty() || now >= until => !self.sweep(now),
+            Stage::Sweeping(until) => self.clients.is_empty() || now >= until,
             _ => false,
         })
     }
@@ -155,7 +162,7 @@ impl<'a> Run<'a> {
         }
         let until = match self.stage {
             Stage::Filling | Stage::Running => self.shared.bounds.end(),
-            Stage::Ending(until) => Some(until),
+            Stage::Ending(until) | Stage::Sweeping(until) => Some(until),
         };
         let wake = self
             .timers
@@ -192,6 +199,7 @@ impl<'a> Run<'a> {
         self.stage = match self.stage {
             Stage::Filling | Stage::Running => self.ending(now),
             Stage::Ending(_) => Stage::Ending(now),
+            Stage::Sweeping(_) => Stage::Sweeping(now),
         };
     }
 
@@ -270,6 +278,11 @@ impl<'a> Run<'a> {
             lane.live -= 1;
         }
         let lost = client.unanswered(&self.shared.bounds);
+        match &end {
+            End::Failed(_) => self.leftovers.extend(client.leftovers()),
+            End::Finished if matches!(self.stage, Stage::Sweeping(_)) => self.leftovers.clear(),
+            End::Finished => {}
+        }
         drop(client);
         if let End::Failed(trouble) = end {
             self.shared.failed(&trouble);

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use super::bounds::{Bounds, Length};
 use super::client::ClientSession;
 use super::connection::{Client, Purpose};
-use super::files::{Files, Seat};
+use super::file_plan::Seat;
+use super::files::Files;
 use super::link::Link;
 use super::pacing::Schedule;
 use super::plan::{Amount, Workload};
@@ -98,6 +99,16 @@ impl Run<'_> {
     }
 
     fn open(&mut self, lane: usize, now: Instant) {
+        self.open_for(lane, now, |_| ());
+    }
+
+    /// Opens a connection of a lane, with what `change` makes of its purpose.
+    pub(super) fn open_for(
+        &mut self,
+        lane: usize,
+        now: Instant,
+        change: impl FnOnce(&mut Purpose),
+    ) {
         let Some(state) = self.lanes.get_mut(lane) else {
             return;
         };
@@ -115,7 +126,8 @@ impl Run<'_> {
         });
         match connected {
             Ok((stream, from)) => {
-                let purpose = self.purpose(lane, number, key, from);
+                let mut purpose = self.purpose(lane, number, key, from);
+                change(&mut purpose);
                 let session = ClientSession::new(Arc::clone(&login));
                 let link = Link::new(stream);
                 let client = Client::new(link, session, purpose, now, self.plan.time_out);
@@ -193,7 +205,7 @@ impl Run<'_> {
                     }
                 }
             }
-            Stage::Ending(_) => {}
+            Stage::Ending(_) | Stage::Sweeping(_) => {}
         }
     }
 

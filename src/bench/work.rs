@@ -117,10 +117,10 @@ impl Tasks {
         let Some(began) = self.unanswered.pop_front() else {
             return Err(Trouble::Unasked(reply.shown()));
         };
-        if reply.class() != 2 {
-            shared.failed(&Trouble::Refused(Refusal::of("NOOP", reply)));
-        } else {
+        if reply.class() == 2 {
             shared.answered(self.row, began, now);
+        } else {
+            shared.failed(&Trouble::Refused(Refusal::of("NOOP", reply)));
         }
         Ok(if self.unanswered.is_empty() {
             Next::Idle
@@ -172,6 +172,14 @@ impl Tasks {
             _ => false,
         };
         shared.bounds.are_over(now) && !is_late
+    }
+
+    /// The files that it leaves behind if it is lost now.
+    pub(super) fn leftovers(&self) -> Vec<Vec<u8>> {
+        match &self.work {
+            Work::Files(files) => files.leftovers(),
+            _ => Vec::new(),
+        }
     }
 
     /// What the server did not do in time.

@@ -2,7 +2,7 @@
 //!
 //! - `command_line`, `config` and `readme` are about how it is told what to do.
 //! - `logs`, `log_readers`, `records`, `status`, `summary` and `trace` are about what it reports.
-//! - `bench` is about the load generator, `probe` about the examination of a server, and `bench_options`
+//! - `bench`, with its files, lies and rounds, is about the load generator, `probe` about the examination of a server, and `bench_options`
 //!   about the benchmark of the sources.
 //! - `service_manager`, `service_unit`, `background`, `inetd`, `system_limits`, `missing_calls` and
 //!   `embedding` are about what it runs in.
@@ -12,7 +12,13 @@
 mod background;
 #[cfg(feature = "bench")]
 mod bench;
+#[cfg(feature = "bench")]
+mod bench_files;
+#[cfg(feature = "bench")]
+mod bench_lies;
 mod bench_options;
+#[cfg(feature = "bench")]
+mod bench_rounds;
 mod command_line;
 mod config;
 #[cfg(all(feature = "bench", feature = "config"))]
