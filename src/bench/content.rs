@@ -1,23 +1,51 @@
 //! The content of the files that a load generator puts on a server, and the check that they come back whole.
 //!
-//! Each byte follows from the seed, the name of the file and its place, so that nothing is kept: a file in
-//! the place of another differs from its first bytes on. It must not know how files move.
+//! All files are parts of one block that follows from the seed and repeats; where a file begins in it follows
+//! from its name. So nothing is computed while bytes move, and a file in the place of another differs from
+//! its first bytes on. It must not know how files move.
 
 use std::fmt;
 
-use super::random::mixed;
+use super::random::{Random, mixed};
+
+/// After so many bytes a file repeats. A prime: a server that confuses blocks is found out.
+const PERIOD: usize = 1_048_573;
+
+/// What all files consist of.
+pub(super) struct Block(Vec<u8>);
+
+impl Block {
+    pub(super) fn new(seed: u64) -> Self {
+        let mut random = Random::new(seed, 0);
+        let mut bytes = Vec::with_capacity(PERIOD + size_of::<u64>());
+        while bytes.len() < PERIOD {
+            bytes.extend_from_slice(&random.next().to_le_bytes());
+        }
+        bytes.truncate(PERIOD);
+        Self(bytes)
+    }
+}
 
 /// What a file has to contain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Content {
-    key: u64,
+    /// Where it begins in the block.
+    start: u64,
     pub(super) size: u64,
+}
+
+/// How much of a file is compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Depth {
+    Length,
+    Bytes,
 }
 
 /// A file that is compared while it is received.
 #[derive(Debug)]
 pub(super) struct Check {
     content: Content,
+    depth: Depth,
     /// What has been compared.
     offset: u64,
 }
@@ -47,67 +75,54 @@ impl fmt::Display for Difference {
 
 impl Content {
     /// That of the file with this name.
-    pub(super) fn new(seed: u64, name: &[u8], size: u64) -> Self {
+    pub(super) fn new(name: &[u8], size: u64) -> Self {
         let add = |key: u64, byte: &u8| mixed(key ^ u64::from(*byte));
-        Self {
-            key: name.iter().fold(mixed(seed), add),
-            size,
-        }
+        let start = name.iter().fold(0, add) % PERIOD as u64;
+        Self { start, size }
     }
 
-    /// Fills the buffer with the bytes from `offset` on. Returns how many there are.
-    pub(super) fn fill(&self, offset: u64, buffer: &mut [u8]) -> usize {
+    /// The bytes from `offset` on: as many as are together in the block; none behind the end.
+    pub(super) fn part<'a>(&self, offset: u64, block: &'a Block) -> &'a [u8] {
         let left = self.size.saturating_sub(offset);
-        let count = usize::try_from(left)
-            .unwrap_or(usize::MAX)
-            .min(buffer.len());
-        let mut offset = offset;
-        let mut room = buffer.get_mut(..count).unwrap_or_default();
-        while !room.is_empty() {
-            let word = self.word(offset / 8);
-            let skipped = usize::try_from(offset % 8).unwrap_or(0);
-            let bytes = word.get(skipped..).unwrap_or_default();
-            let (part, rest) = room.split_at_mut(bytes.len().min(room.len()));
-            for (byte, value) in part.iter_mut().zip(bytes) {
-                *byte = *value;
-            }
-            offset += part.len() as u64;
-            room = rest;
-        }
-        count
-    }
-
-    fn word(&self, number: u64) -> [u8; 8] {
-        let step = number.wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        mixed(self.key.wrapping_add(step)).to_le_bytes()
+        let place = (self.start + offset % PERIOD as u64) % PERIOD as u64;
+        let place = usize::try_from(place).unwrap_or_default();
+        let bytes = block.0.get(place..).unwrap_or_default();
+        let count = usize::try_from(left).unwrap_or(usize::MAX);
+        bytes.get(..count).unwrap_or(bytes)
     }
 }
 
 impl Check {
-    pub(super) const fn new(content: Content) -> Self {
-        Self { content, offset: 0 }
+    pub(super) const fn new(content: Content, depth: Depth) -> Self {
+        Self {
+            content,
+            depth,
+            offset: 0,
+        }
     }
 
-    /// Compares what comes next; `room` is as long, for what should come.
-    pub(super) fn compare(&mut self, bytes: &[u8], room: &mut [u8]) -> Result<(), Difference> {
-        let count = self.content.fill(self.offset, room);
-        let expected = room.get(..count).unwrap_or_default();
-        let pairs = bytes.iter().zip(expected);
-        for (at, (is, should)) in pairs.enumerate() {
-            if is != should {
-                return Err(Difference::Byte {
-                    offset: self.offset + at as u64,
-                    is: *is,
-                    should: *should,
-                });
+    /// Compares what comes next.
+    pub(super) fn compare(&mut self, mut bytes: &[u8], block: &Block) -> Result<(), Difference> {
+        while !bytes.is_empty() && self.depth == Depth::Bytes {
+            let should = self.content.part(self.offset, block);
+            let count = bytes.len().min(should.len());
+            if count == 0 {
+                break;
             }
+            let (is, rest) = bytes.split_at(count);
+            let should = should.get(..count).unwrap_or_default();
+            if is != should {
+                return first_difference(is, should, self.offset).map_or(Ok(()), Err);
+            }
+            self.offset += count as u64;
+            bytes = rest;
         }
-        if bytes.len() > count {
+        self.offset += bytes.len() as u64;
+        if self.offset > self.content.size {
             return Err(Difference::Long {
                 should: self.content.size,
             });
         }
-        self.offset += bytes.len() as u64;
         Ok(())
     }
 
@@ -123,34 +138,83 @@ impl Check {
     }
 }
 
+fn first_difference(is: &[u8], should: &[u8], offset: u64) -> Option<Difference> {
+    let mut pairs = (offset..).zip(is.iter().zip(should));
+    pairs.find_map(|(offset, (&is, &should))| {
+        (is != should).then_some(Difference::Byte { offset, is, should })
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn whole(content: Content) -> Vec<u8> {
-        let mut bytes = vec![0; usize::try_from(content.size).unwrap()];
-        assert_eq!(content.fill(0, &mut bytes), bytes.len());
+    fn whole(content: Content, block: &Block) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        while (bytes.len() as u64) < content.size {
+            bytes.extend_from_slice(content.part(bytes.len() as u64, block));
+        }
+        assert_eq!(content.part(content.size, block), b"");
         bytes
     }
 
-    fn checked(content: Content, bytes: &[u8], part: usize) -> Result<(), Difference> {
-        let mut check = Check::new(content);
+    fn checked(
+        content: Content,
+        block: &Block,
+        bytes: &[u8],
+        part: usize,
+    ) -> Result<(), Difference> {
+        let mut check = Check::new(content, Depth::Bytes);
         for part in bytes.chunks(part) {
-            check.compare(part, &mut vec![0; part.len()])?;
+            check.compare(part, block)?;
         }
         check.end()
     }
 
     #[test]
     fn another_name_or_seed_is_another_content() {
-        let contents = [(1, "a"), (1, "b"), (2, "a")]
-            .map(|(seed, name)| Content::new(seed, name.as_bytes(), 64));
-        let [a, b, c] = contents.map(whole);
-        assert!(a != b && a != c && b != c);
+        let blocks = [1, 2].map(Block::new);
+        let [a, b] = ["a", "b"].map(|name| Content::new(name.as_bytes(), 64));
+        let bytes = whole(b, &blocks[0]);
+        assert!(whole(a, &blocks[0]) != bytes && bytes != whole(b, &blocks[1]));
+        assert_eq!(bytes, whole(b, &Block::new(1)));
         assert!(
-            matches!(checked(contents[0], &b, 7), Err(Difference::Byte { offset, .. }) if offset < 3)
+            matches!(checked(a, &blocks[0], &bytes, 7), Err(Difference::Byte { offset, .. }) if offset < 3)
         );
+    }
+
+    /// A server may send a block twice, or one in the place of another.
+    #[test]
+    fn long_file_is_right_in_any_pieces_and_nowhere_else() {
+        let block = Block::new(1);
+        let content = Content::new(b"name", 2 * PERIOD as u64 + 17);
+        let bytes = whole(content, &block);
+        for part in [4096, 65_536, PERIOD, PERIOD + 1, usize::MAX] {
+            assert_eq!(checked(content, &block, &bytes, part), Ok(()), "{part}");
+        }
+        for shift in [1, 512, 4096, 65_536, 1 << 20] {
+            let moved = [&bytes[shift..], &bytes[..shift]].concat();
+            let found = checked(content, &block, &moved, 65_536);
+            assert!(
+                matches!(found, Err(Difference::Byte { .. })),
+                "{shift}: {found:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn length_alone_is_compared_of_other_bytes() {
+        let block = Block::new(1);
+        for (length, expected) in [
+            (2, Err(Difference::Short { is: 2, should: 3 })),
+            (3, Ok(())),
+            (4, Err(Difference::Long { should: 3 })),
+        ] {
+            let mut check = Check::new(Content::new(b"name", 3), Depth::Length);
+            let compared = check.compare(&[0; 4][..length], &block);
+            assert_eq!(compared.and_then(|()| check.end()), expected);
+        }
     }
 
     proptest! {
@@ -160,20 +224,21 @@ mod tests {
             part in 1..50_usize,
             at in any::<prop::sample::Index>(),
         ) {
-            let content = Content::new(5, b"name", size);
-            let mut bytes = whole(content);
-            prop_assert_eq!(checked(content, &bytes, part), Ok(()));
+            let (block, content) = (Block::new(5), Content::new(b"name", size));
+            let mut bytes = whole(content, &block);
+            prop_assert_eq!(checked(content, &block, &bytes, part), Ok(()));
             bytes.push(0);
-            prop_assert_eq!(checked(content, &bytes, part), Err(Difference::Long { should: size }));
+            let long = Difference::Long { should: size };
+            prop_assert_eq!(checked(content, &block, &bytes, part), Err(long));
             bytes.pop();
             if size > 0 {
                 let at = at.index(bytes.len());
                 let short = Difference::Short { is: at as u64, should: size };
-                prop_assert_eq!(checked(content, &bytes[..at], part), Err(short));
+                prop_assert_eq!(checked(content, &block, &bytes[..at], part), Err(short));
                 let should = bytes[at];
                 bytes[at] ^= 0x10;
                 let found = Difference::Byte { offset: at as u64, is: bytes[at], should };
-                prop_assert_eq!(checked(content, &bytes, part), Err(found));
+                prop_assert_eq!(checked(content, &block, &bytes, part), Err(found));
             }
         }
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::bounds::Bounds;
 use super::client::{DataMode, Refusal, Request, ServerReply, send};
-use super::content::{Check, Content};
+use super::content::{Check, Content, Depth};
 use super::file_plan::{FilePlan, Seat};
 use super::jobs::{Job, Script, Source};
 use super::random::Random;
@@ -229,11 +229,18 @@ impl Files {
     }
 
     fn payload(&self, job: Job, path: &[u8]) -> Payload {
-        let content = Content::new(self.plan.seed, path, self.plan.size);
+        let content = Content::new(path, self.plan.size);
         let is_known = job == Job::Retr && self.script.source != Source::Given;
         match job {
             _ if job.is_upload() => Payload::Up(content, 0),
-            _ if is_known && self.plan.verifies => Payload::Down(Some(Check::new(content)), 0),
+            _ if is_known => {
+                let depth = if self.plan.verifies {
+                    Depth::Bytes
+                } else {
+                    Depth::Length
+                };
+                Payload::Down(Some(Check::new(content, depth)), 0)
+            }
             _ => Payload::Down(None, 0),
         }
     }

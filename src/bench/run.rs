@@ -110,6 +110,7 @@ impl<'a> Run<'a> {
                 plan.rows().len(),
                 plan.first_row(1),
                 plan.time_out,
+                plan.seed,
             )?,
             clients: Slots::default(),
             queue: RunQueue::default(),

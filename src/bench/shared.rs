@@ -5,12 +5,13 @@
 use std::time::Duration;
 
 use super::bounds::Bounds;
+use super::content::Block;
 use super::measure::{Errors, Measure};
 use super::trouble::Trouble;
 use crate::clock::Instant;
 use crate::net::Network;
 
-/// Bytes of one read of a control connection, and of a read or write of a data connection.
+/// Bytes of one read of a control connection, and of a data connection.
 const CONTROL_BYTES: usize = 64 * 1024;
 const DATA_BYTES: usize = 256 * 1024;
 
@@ -31,9 +32,10 @@ pub(super) struct Shared {
     pub(super) is_last: bool,
     /// What is read of control connections, in every turn anew.
     pub(super) control: Vec<u8>,
-    /// The same for data, and what it should be.
+    /// The same for data.
     pub(super) buffer: Vec<u8>,
-    pub(super) expected: Vec<u8>,
+    /// What files consist of.
+    pub(super) block: Block,
 }
 
 impl Shared {
@@ -44,6 +46,7 @@ impl Shared {
         rows: usize,
         beside: usize,
         time_out: Duration,
+        seed: u64,
     ) -> Result<Self, String> {
         let measures = (0..rows).map(|_| Measure::new());
         Ok(Self {
@@ -57,7 +60,7 @@ impl Shared {
             is_last: false,
             control: vec![0; CONTROL_BYTES],
             buffer: vec![0; DATA_BYTES],
-            expected: vec![0; DATA_BYTES],
+            block: Block::new(seed),
         })
     }
 

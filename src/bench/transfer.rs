@@ -214,6 +214,9 @@ impl Transfer {
                         Data::Connecting(link)
                     }
                 }
+                Data::Securing(link) => {
+                    secured(self.use_link(Data::Securing(link), shared), place)?
+                }
                 data => self.use_link(data, shared),
             };
             if matches!(self.data, Data::Ended) && self.exchange.data_ended() == Demand::Complete {
@@ -251,7 +254,8 @@ impl Transfer {
             Outcome::Open | Outcome::Complete => Outcome::Complete,
             Outcome::Broken | Outcome::Spoiled => Outcome::Spoiled,
             Outcome::Differs(difference) => {
-                shared.failed(&Trouble::Content(difference));
+                let name = String::from_utf8_lossy(self.exchange.path()).into_owned();
+                shared.failed(&Trouble::Content(name, difference));
                 Outcome::Spoiled
             }
         };
@@ -264,13 +268,12 @@ impl Transfer {
         }
     }
 
-    fn send(&mut self, mut link: Link, shared: &mut Shared) -> io::Result<Data> {
+    fn send(&mut self, mut link: Link, shared: &Shared) -> io::Result<Data> {
         let Payload::Up(content, sent) = &mut self.payload else {
             return Ok(Data::Open(link));
         };
-        let count = content.fill(*sent, &mut shared.buffer);
-        let written = link.write(shared.buffer.get(..count).unwrap_or_default())?;
-        *sent += written as u64;
+        let bytes = content.part(*sent, &shared.block);
+        *sent += link.write(bytes)? as u64;
         if *sent < content.size {
             return Ok(Data::Open(link));
         }
@@ -291,7 +294,7 @@ impl Transfer {
             let bytes = shared.buffer.get(..count).unwrap_or_default();
             match count {
                 0 => check.end(),
-                _ => check.compare(bytes, &mut shared.expected),
+                _ => check.compare(bytes, &shared.block),
             }
         });
         if let Err(difference) = compared {
@@ -302,6 +305,15 @@ impl Transfer {
             0 => Data::Ended,
             _ => Data::Open(link),
         })
+    }
+}
+
+/// The certificate of a data connection is verified too, if it has not resumed a session.
+fn secured(data: Data, place: &Place) -> Result<Data, Trouble> {
+    let distrust = place.tls.as_ref().and_then(ClientTls::distrust);
+    match (&data, distrust) {
+        (Data::Open(_), Some(why)) => Err(Trouble::Tls(why)),
+        _ => Ok(data),
     }
 }
 

@@ -30,8 +30,8 @@ pub(super) enum Trouble {
     Tls(String),
     /// Of a data connection.
     Data(io::Error),
-    /// A file came back with another content.
-    Content(Difference),
+    /// The file of this name came back with another content.
+    Content(String, Difference),
 }
 
 impl Trouble {
@@ -47,9 +47,9 @@ impl Trouble {
             Self::TimedOut(what) => format!("time-out: {what}"),
             Self::Tls(_) => "TLS".to_owned(),
             Self::Data(error) => format!("data connection: {}", error.kind()),
-            Self::Content(Difference::Byte { .. }) => "verify: other bytes".to_owned(),
-            Self::Content(Difference::Short { .. }) => "verify: too short".to_owned(),
-            Self::Content(Difference::Long { .. }) => "verify: too long".to_owned(),
+            Self::Content(_, Difference::Byte { .. }) => "verify: other bytes".to_owned(),
+            Self::Content(_, Difference::Short { .. }) => "verify: too short".to_owned(),
+            Self::Content(_, Difference::Long { .. }) => "verify: too long".to_owned(),
         }
     }
 
@@ -65,7 +65,7 @@ impl Trouble {
             Self::TimedOut(what) => format!("the server did not {what} in time (--timeout)"),
             Self::Tls(why) => format!("TLS failed: {why}"),
             Self::Data(error) => format!("a data connection failed: {}", cause(error)),
-            Self::Content(difference) => format!("a file has changed: {difference}"),
+            Self::Content(name, difference) => format!("{name} has changed: {difference}"),
         }
     }
 }

@@ -123,7 +123,12 @@ fn altered(lie: Lie, name: &str, stored: &[(String, Vec<u8>)]) -> Vec<u8> {
 #[test]
 fn lies_about_files_are_found() {
     for (lie, workload, kind, sentence) in [
-        (Lie::Flips, "stor", "verify: other bytes", "byte 12345 is"),
+        (
+            Lie::Flips,
+            "stor",
+            "verify: other bytes",
+            " has changed: byte 12345 is",
+        ),
         (
             Lie::Shortens,
             "stor",
@@ -136,7 +141,12 @@ fn lies_about_files_are_found() {
             "verify: too long",
             "more than its 60000 bytes",
         ),
-        (Lie::Swaps, "small", "verify: other bytes", "byte 0 is"),
+        (
+            Lie::Swaps,
+            "small",
+            "verify: other bytes",
+            " has changed: byte ",
+        ),
         (Lie::BreaksOff, "stor", "426 to RETR", "'426 broken off'"),
         (
             Lie::Leaves,

@@ -2,8 +2,8 @@
 //!
 //! - `command_line`, `config` and `readme` are about how it is told what to do.
 //! - `logs`, `log_readers`, `records`, `status`, `summary` and `trace` are about what it reports.
-//! - `bench`, with its files, lies and rounds, is about the load generator, `probe` about the examination of a server, and `bench_options`
-//!   about the benchmark of the sources.
+//! - `bench`, with its files, lies and rounds, is about the load generator, `probe` about the examination of
+//!   a server, and `bench_options` about the benchmark of the sources.
 //! - `service_manager`, `service_unit`, `background`, `inetd`, `system_limits`, `missing_calls` and
 //!   `embedding` are about what it runs in.
 

@@ -100,6 +100,11 @@ impl Exchange {
         self.mode
     }
 
+    /// What is transferred.
+    pub(in crate::bench) fn path(&self) -> &[u8] {
+        &self.request.path
+    }
+
     /// Whether the server is ready for the bytes.
     pub(in crate::bench) const fn is_moving(&self) -> bool {
         matches!(self.stage, Stage::Moving)
