@@ -51,10 +51,12 @@ type Failure = Box<dyn Error>;
 
 const ROUNDS: usize = 7;
 const NOOPS: usize = 4_000;
-/// Pipelined commands in one write, and the number of writes.
-const PIPELINE: (usize, usize) = (64, 1_000);
+/// Pipelined commands in one write, and how long they are sent: step five answers each by a write of its own, and
+/// Nagle's algorithm then waits for the client's delayed acknowledgment.
+const PIPELINE: usize = 64;
+const PIPELINED_FOR: Duration = Duration::from_millis(200);
 /// The clients of the measurement of memory, and the most that are tried.
-const CLIENTS: (usize, usize) = (500, 4_000);
+const CLIENTS: (usize, usize) = (1_000, 4_000);
 /// From this step on a read is not taken for a line.
 const FIRST_WITH_LINES: usize = 5;
 const IDLE: Duration = Duration::from_secs(300);
@@ -172,19 +174,19 @@ impl Served {
     /// Pipelined NOOPs in a second, in thousands.
     fn pipelined(&self) -> Result<f64, Failure> {
         let mut client = self.client()?;
-        let (depth, writes) = PIPELINE;
-        let batch = b"NOOP\r\n".repeat(depth);
-        let mut replies = vec![0; "200 Command okay.\r\n".len() * depth];
-        let begun = Instant::now();
-        for _ in 0..writes {
+        let batch = b"NOOP\r\n".repeat(PIPELINE);
+        let mut replies = vec![0; "200 Command okay.\r\n".len() * PIPELINE];
+        let (begun, mut batches) = (Instant::now(), 0_u32);
+        while begun.elapsed() < PIPELINED_FOR {
             client.get_mut().write_all(&batch)?;
             client.read_exact(&mut replies)?;
+            batches += 1;
         }
-        let commands = u32::try_from(depth * writes)?;
-        Ok(f64::from(commands) / begun.elapsed().as_secs_f64() / 1e3)
+        let commands = f64::from(batches) * f64::from(u32::try_from(PIPELINE)?);
+        Ok(commands / begun.elapsed().as_secs_f64() / 1e3)
     }
 
-    /// Kibibytes of resident memory for each of many clients, and how many are greeted at once.
+    /// Bytes of resident memory for each of many clients, and how many are greeted at once.
     fn memory(&self) -> Result<(f64, usize), Failure> {
         let (some, most) = CLIENTS;
         let before = self.resident()?;
@@ -194,7 +196,7 @@ impl Served {
             let Ok(client) = self.client() else { break };
             clients.push(client);
             if clients.len() == some {
-                each = (self.resident()? - before) / f64::from(u32::try_from(some)?);
+                each = (self.resident()? - before) * 1024.0 / f64::from(u32::try_from(some)?);
             }
         }
         Ok((each, clients.len()))
@@ -257,7 +259,7 @@ fn measure() -> Result<(), Failure> {
         }
     }
     println!(
-        "| step | lines | of them new | NOOP p50, µs | pipelined, 1000/s | KiB a client | clients at once |"
+        "| step | lines | of them new | NOOP p50, µs | pipelined, 1000/s | bytes a client | clients at once |"
     );
     println!("|---|---|---|---|---|---|---|");
     for (one, (noops, rates)) in served.iter().zip(times) {
@@ -280,7 +282,12 @@ fn measure() -> Result<(), Failure> {
             format!("{:.0}", median(rates))
         };
         let most = if clients == CLIENTS.1 { "≥ " } else { "" };
-        let (lines, noop, each) = (one.lines(), number(median(noops)), number(each));
+        let (lines, noop) = (one.lines(), number(median(noops)));
+        let each = if each.is_nan() {
+            "-".to_owned()
+        } else {
+            format!("{each:.0}")
+        };
         println!(
             "| {} | {lines} | {noop} | {rate} | {each} | {most}{clients} |",
             one.name
