@@ -51,8 +51,8 @@ type Failure = Box<dyn Error>;
 
 const ROUNDS: usize = 7;
 const NOOPS: usize = 4_000;
-/// Pipelined commands in one write, and how long they are sent: step five answers each by a write of its own, and
-/// Nagle's algorithm then waits for the client's delayed acknowledgment.
+/// Pipelined commands in one write, and how long they are sent: step five answers each by a write of its own,
+/// and Nagle's algorithm then waits for the client's delayed acknowledgment.
 const PIPELINE: usize = 64;
 const PIPELINED_FOR: Duration = Duration::from_millis(200);
 /// The clients of the measurement of memory, and the most that are tried.

@@ -36,6 +36,7 @@
 //!
 //! `nc -C 127.0.0.1 2121` is a client, which sends each line when you press Enter; `telnet 127.0.0.1 2121` is
 //! another.
+#![doc = include_str!("figures.md")]
 
 #[doc = include_str!("breaking.md")]
 pub mod breaking {}

@@ -11,7 +11,8 @@ use crate::sources::{Source, assert_none, sources};
 pub(crate) const BELOW: &str = "clock";
 
 /// The modules that a layer may import besides itself and [`BELOW`]. Modules without an entry may import all.
-pub(crate) const LAYERS: [(&str, &[&str]); 16] = [
+pub(crate) const LAYERS: [(&str, &[&str]); 17] = [
+    ("book", &["reactor"]),
     ("bench", &["cause", "event_loop", "net", "protocol"]),
     ("probe", &["bench", "cause", "net", "protocol"]),
     ("event_loop", &[]),

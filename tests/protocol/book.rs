@@ -27,6 +27,7 @@ macro_rules! steps {
             #[path = $path]
             mod $module;
         )*
+        const TEXTS: [&str; 10] = [$(include_str!($path)),*];
     };
 }
 
@@ -349,5 +350,20 @@ fn one_client_cannot_hold_the_others_from_step_seven_on() {
         // Where this test gets no processor, more of them are there when it looks.
         let is_fair = (0..20).any(|_| replies_before_those_of_another(&process) < 500);
         assert!(is_fair, "step {step}");
+    }
+}
+
+#[test]
+fn table_of_the_steps_has_their_lines() {
+    let table = include_str!("../../src/book/figures.md");
+    for (step, text) in (1..).zip(TEXTS) {
+        let before = if step == 1 { "" } else { TEXTS[step - 2] };
+        let is_new = |line: &&str| !before.lines().any(|other| other == *line);
+        let (all, new) = (text.lines().count(), text.lines().filter(is_new).count());
+        let row = format!("| {step} | {all} | {new} |");
+        assert!(
+            table.contains(&row),
+            "{row}: cargo bench --bench book makes the table"
+        );
     }
 }
