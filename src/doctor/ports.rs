@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 
 use super::proc_net::listening;
 use super::report::{Level, Report};
-use super::server::greeting;
+use super::server::{greeting, probed};
 use crate::config::{Config, StatusAddress, overlap};
 use crate::server::in_use;
 
@@ -27,14 +27,27 @@ pub(super) fn examine(report: &mut Report, config: &Config) {
     }
     for (address, note) in used {
         match address {
-            StatusAddress::Tcp(address) => examine_one(report, config, address),
+            StatusAddress::Tcp(address) => {
+                if examine_one(report, config, address) == Holder::ThisServer {
+                    probed(report, address);
+                }
+            }
             StatusAddress::Unix(_) => report.add(Level::Note, TOPIC, note, ""),
         }
     }
 }
 
-fn examine_one(report: &mut Report, config: &Config, address: SocketAddr) {
-    let answer = if config.plain_listen().contains(&address) {
+/// Who has a port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Holder {
+    /// A server of this kind, at a port for FTP.
+    ThisServer,
+    Other,
+}
+
+fn examine_one(report: &mut Report, config: &Config, address: SocketAddr) -> Holder {
+    let is_plain = config.plain_listen().contains(&address);
+    let answer = if is_plain {
         greeting(address)
     } else {
         String::new()
@@ -53,17 +66,21 @@ fn examine_one(report: &mut Report, config: &Config, address: SocketAddr) {
                 address.port()
             ),
         );
-        return;
+        return Holder::Other;
     };
     let Process { id, name } = process;
     let text = format!("{address} is in use by {name} (pid {id}){answer}");
     if name == "mioftpd" {
         let text = format!("{text}: this server runs already");
         report.add(Level::Note, TOPIC, text, "");
+        if is_plain {
+            return Holder::ThisServer;
+        }
     } else {
         let remedy = format!("stop {name}, or change listen (--listen) to another port");
         report.add(Level::Error, TOPIC, text, remedy);
     }
+    Holder::Other
 }
 
 /// The inode of the socket that keeps others from listening at this address.
@@ -73,8 +90,9 @@ fn inode_at(address: SocketAddr) -> Option<u64> {
     texts
         .flat_map(|text| listening(&text).collect::<Vec<_>>())
         .find(|one| {
-            // A socket of IPv6 at all addresses may be one of IPv4 too.
-            let dual = one.address.ip().is_unspecified() && one.address.port() == address.port();
+            // A socket of IPv6 at all addresses may be one of IPv4 too; the other way round it is not.
+            let ip = one.address.ip();
+            let dual = ip.is_ipv6() && ip.is_unspecified() && one.address.port() == address.port();
             dual || overlap(one.address, address)
         })
         .map(|one| one.inode)

@@ -1,16 +1,49 @@
 //! What answers at an address of the configuration: the greeting, if it is an FTP server.
 //!
-//! It reads no further than that. A full examination of the protocol would begin here.
+//! Then the server is probed from inside, as `mioftpd probe` does from anywhere.
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::time::Duration;
+
+use super::report::{Level, Report};
+use crate::probe::{Insight, Severity, look_at};
+
+const TOPIC: &str = "probe";
 
 /// How long to wait for the connection, and for the greeting.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The most that is read of a greeting.
 const GREETING_BYTES: u64 = 512;
+
+/// What a probe finds on the server at this address.
+pub(super) fn probed(report: &mut Report, address: SocketAddr) {
+    match look_at(reachable(address)) {
+        Err(why) => report.add(Level::Warning, TOPIC, format!("{address}: {why}"), ""),
+        Ok(insights) if insights.is_empty() => {
+            report.ok(
+                TOPIC,
+                format!("{address}: clients meet nothing that is wrong"),
+            );
+        }
+        Ok(insights) => {
+            for Insight {
+                severity,
+                text,
+                remedy,
+            } in insights
+            {
+                let level = match severity {
+                    Severity::Note => Level::Note,
+                    Severity::Warning => Level::Warning,
+                    Severity::Error => Level::Error,
+                };
+                report.add(level, TOPIC, format!("{address}: {text}"), remedy);
+            }
+        }
+    }
+}
 
 /// A clause with the first line of the greeting, or with its lack.
 pub(super) fn greeting(address: SocketAddr) -> String {

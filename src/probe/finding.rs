@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 /// How bad a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Severity {
+pub(crate) enum Severity {
     /// Good to know.
     Note,
     /// Some clients fail, or the operator takes a risk.

@@ -19,6 +19,7 @@ mod data;
 mod faults;
 mod finding;
 mod hello;
+mod insight;
 mod options;
 mod output;
 mod session_checks;
@@ -33,7 +34,9 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use checks::{Known, Stop};
-use finding::{Report, Severity};
+use finding::Report;
+pub(crate) use finding::Severity;
+pub(crate) use insight::{Insight, look_at};
 use options::Options;
 use target::Target;
 

@@ -90,6 +90,11 @@ fn running_server_is_recognized_by_its_greeting() {
     assert!(page.contains(&format!("{address} is in use")), "{page}");
     assert!(page.contains("it answers \"220"), "{page}");
     assert!(page.contains("errors: 0"), "{page}");
+    // And it is probed from inside.
+    if page.contains("runs already") {
+        let probed = |line: &str| line.contains(" probe ") && line.contains(&address);
+        assert!(page.lines().any(probed), "{page}");
+    }
 }
 
 #[test]
