@@ -51,7 +51,7 @@ macro_rules! family {
 
 family! {
     access: "The login: RFC 959 §4.1.1. How a password is verified is on a
-        [page](crate::book::server::password).
+        [page](crate::book::server).
 "
     "USER, PASS" "user_pass"
     "USER again" "user_again"
@@ -74,8 +74,8 @@ family! {
 }
 
 family! {
-    transfers: "Files: RFC 959 §4.1.3, RFC 3659 §5. See the walks of [RETR](crate::book::server::retr) and
-[STOR](crate::book::server::stor).
+    transfers: "Files: RFC 959 §4.1.3, RFC 3659 §5. See the walks of [RETR](crate::book::server) and
+[STOR](crate::book::server).
 "
     "RETR" "retr"
     "STOR" "stor"
@@ -136,7 +136,7 @@ family! {
 }
 
 family! {
-    security: "TLS: RFC 4217, RFC 2228. See the [walk](crate::book::server::auth_tls).
+    security: "TLS: RFC 4217, RFC 2228. See the [walk](crate::book::server).
 "
     "AUTH" "auth"
     "PBSZ" "pbsz"

@@ -1,8 +1,8 @@
 //! Part two of the book: this server.
 //!
 //! Part one has built a loop; here is what the real one does, one walk a page. A walk names the very items,
-//! in the order in which they act. Their links need the private items:
-//! `cargo doc --document-private-items --open`.
+//! in the order in which they act, and so the pages are documented with the private items:
+//! `cargo doc --document-private-items --open`. Without a browser: `src/book/server`.
 //!
 //! 1. [`noop`]: the shortest way through the loop.
 //! 2. [`retr`]: a download, small and large.
@@ -19,7 +19,9 @@
 //! `futex`, which wake a thread, are left out: whether one is needed depends on what the other thread does.
 //! For how to read a recording of the loop at work, see the [guide](crate::guide::trace).
 
+// Links to private items are dead where those are not documented, and so the pages are documented with them.
 #[doc(inline)]
-pub use crate::reactor::walks::{
+#[allow(unused_imports)]
+pub(crate) use crate::reactor::walks::{
     auth_tls, noop, password, reasons, retr, shutdown, slow_disk, stor, timeout,
 };
