@@ -83,7 +83,8 @@
 //!
 //! ```text
 //!   server      the reactor with the operating system behind it: start, reload, systemd
-//!                 ─▶ reactor workers session observe net auth storage metrics privsep sandbox protocol
+//!                 ─▶ reactor workers session observe net auth storage metrics privsep sandbox
+//!                    protocol
 //!   reactor     the server on the event loop: admission, turns, data channels, drain
 //!                 ─▶ workers session status observe file_task transfer net auth storage metrics
 //!                    event_loop protocol

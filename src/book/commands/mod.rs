@@ -26,12 +26,14 @@
 //! ! mode: writable        how the server is started; `! login`: the login is left out
 //! ! file NAME CONTENT     what is in the directory; `! dir NAME`
 //! C: RETR x               the client sends a line;   R: bytes as they are
-//! S: 250 *                the server's reply; * is any text;   S: ...  some lines;   S: <closed>  the end
+//! S: 250 *                the server's reply; * is any text
+//! S: ...   S: <closed>    some lines; the end of the connection
 //! T: <tls>                a TLS handshake;   T: <alert>  its failure
 //! D: EPSV                 a data connection is set up
 //! D> hello\r\n            it has these bytes, and its end;   D~ lines, in any order
 //! D< hello                the client sends these bytes over it, and closes
-//! F: NAME CONTENT         what is on the disk then;   F- NAME  no such file;   F/ NAME  a directory
+//! F: NAME CONTENT         what is on the disk then: a file
+//! F- NAME   F/ NAME       no such file; a directory
 //! ```
 #![doc = include_str!("differences.md")]
 
