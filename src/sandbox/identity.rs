@@ -8,7 +8,7 @@
 use std::fmt;
 use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use super::{Error, Reason};
@@ -73,6 +73,20 @@ impl RunAs {
     /// up. Access control lists (acl(5)) are not considered.
     pub fn may_reach(&self, directory: &Path, to_write: bool) -> Option<bool> {
         self.may(directory, READ | EXECUTE | if to_write { WRITE } else { 0 })
+    }
+
+    /// The highest directory above this one that this user may not pass through; `None` if there is none, or
+    /// it cannot be looked up.
+    pub fn stopped_at(&self, directory: &Path) -> Option<PathBuf> {
+        let identity = self.resolve().ok()?;
+        let directory = fs::canonicalize(directory).ok()?;
+        let may_pass = |above: &Path| {
+            let found = fs::metadata(above);
+            found.map_or(true, |found| identity.may(&found, EXECUTE))
+        };
+        let above: Vec<_> = directory.ancestors().skip(1).collect();
+        let stopped = above.into_iter().rev().find(|above| !may_pass(above));
+        stopped.map(Path::to_owned)
     }
 
     /// As [`may_reach`](Self::may_reach), for creating files in a directory.

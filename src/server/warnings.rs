@@ -131,10 +131,13 @@ fn inaccessible_root(root: &Path, may_write: bool, run_as: Option<&RunAs>) -> Op
     } else {
         return None;
     };
-    let (user, root) = (shown_user(run_as), root.display());
-    Some(format!(
-        "{user} cannot {action} {root}: its permissions do not allow it; chown or chmod it"
-    ))
+    let (user, shown) = (shown_user(run_as), root.display());
+    let stopped = run_as.and_then(|user| user.stopped_at(root));
+    let why = match stopped.as_deref().map(Path::display) {
+        Some(above) => format!("it may not pass through {above}; chmod a+x {above}"),
+        None => "its permissions do not allow it; chown or chmod it".to_owned(),
+    };
+    Some(format!("{user} cannot {action} {shown}: {why}"))
 }
 
 fn shown_user(run_as: Option<&RunAs>) -> String {

@@ -328,6 +328,18 @@ fn unwritable_upload_directory_is_warned_of() {
     fs::create_dir(world.path("root/incoming")).unwrap();
     allow(&world, "root/incoming", 0o777);
     assert!(!notes_of(&world, text).contains(message));
+    // The directory above that is in the way is named.
+    allow(&world, "", 0o700);
+    let notes = notes_of(&world, text);
+    let above = format!(
+        "it may not pass through {}; chmod a+x",
+        canonical(&world).display()
+    );
+    assert!(notes.contains(&above), "{notes}");
+}
+
+fn canonical(world: &World) -> std::path::PathBuf {
+    fs::canonicalize(world.path("")).unwrap()
 }
 
 #[test]
