@@ -91,6 +91,10 @@ pub(super) fn within(takes: &str, range: &RangeInclusive<u64>) -> String {
     if takes.starts_with("a time") {
         let shown = |milliseconds| show_duration(Duration::from_millis(milliseconds));
         let (least, most) = (shown(*range.start()), shown(*range.end()));
+        // Shorter than the unit of a range, and not zero.
+        if *range.start() == 1 {
+            return format!("a time above 0s, up to {most}");
+        }
         return format!("a time from {least} to {most}");
     }
     format!("{takes} from {} to {}", range.start(), range.end())

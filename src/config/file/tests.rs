@@ -219,7 +219,7 @@ fn invalid_value_has_position_and_remedy() {
             "f:2:8" "host bits are set after the prefix; write 10.0.0.0/8";
         "[timings]\nidle = \"x\"":
             "f:2:8" "timings.idle: invalid value \"x\"; write a time such as";
-        "[timings]\nidle = 0": "f:2:8" "invalid value 0; write a time from 1ms to 3650d";
+        "[timings]\nidle = 0": "f:2:8" "invalid value 0; write a time above 0s, up to 3650d";
         "[timings]\nidle = \"4000d\"": "f:2:8" "3650d";
         "[storage]\ndurability = true": "f:2:14" "\"rename\"";
     }
