@@ -275,7 +275,10 @@ impl Client {
             self.await_next(next.map_err(End::Failed)?, now, shared);
             return Ok(());
         }
-        self.deadline = Some(now + shared.time_out);
+        // An announcement is nothing done.
+        if reply.class() != 1 {
+            self.deadline = Some(now + shared.time_out);
+        }
         let step = self.session.reply(reply, &mut self.out);
         match step.map_err(|refusal| End::Failed(Trouble::Refused(refusal)))? {
             Step::Ready => self.enter(now, shared),

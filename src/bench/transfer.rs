@@ -281,7 +281,7 @@ impl Transfer {
         Ok(Data::Flushing(link))
     }
 
-    /// Of a file that differs the rest is only received.
+    /// Of a file with other bytes the rest is only received.
     fn receive(&mut self, mut link: Link, shared: &mut Shared) -> io::Result<Data> {
         let Payload::Down(check, received) = &mut self.payload else {
             return Ok(Data::Open(link));
@@ -301,9 +301,12 @@ impl Transfer {
             *check = None;
             self.outcome = Outcome::Differs(difference);
         }
-        Ok(match count {
-            0 => Data::Ended,
-            _ => Data::Open(link),
+        // What goes on behind its end may have none.
+        let is_endless = matches!(self.outcome, Outcome::Differs(Difference::Long { .. }));
+        Ok(if count == 0 || is_endless {
+            Data::Ended
+        } else {
+            Data::Open(link)
         })
     }
 }

@@ -112,7 +112,13 @@ impl Tasks {
         out: &mut Vec<u8>,
     ) -> Result<Next, Trouble> {
         if let Work::Files(files) = &mut self.work {
-            return files.reply(reply, now, shared, out).map(|()| Next::More);
+            files.reply(reply, now, shared, out)?;
+            // An announcement is nothing done: a server that repeats it would never be late.
+            return Ok(if reply.class() == 1 {
+                Next::Same
+            } else {
+                Next::More
+            });
         }
         let Some(began) = self.unanswered.pop_front() else {
             return Err(Trouble::Unasked(reply.shown()));

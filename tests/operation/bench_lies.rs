@@ -25,6 +25,10 @@ enum Lie {
     RefusesData,
     /// Closes the control connection in the middle.
     Leaves,
+    /// Announces a file again and again.
+    Repeats,
+    /// Sends a file that does not end.
+    NeverEnds,
 }
 
 type Stored = Arc<Mutex<Vec<(String, Vec<u8>)>>>;
@@ -78,8 +82,15 @@ fn lie_to(client: &TcpStream, lie: Lie, stored: &Stored) -> std::io::Result<()> 
             "RETR" => {
                 let bytes = altered(lie, name, &stored.lock().unwrap());
                 output.write_all(b"150 here\r\n")?;
+                while lie == Lie::Repeats {
+                    output.write_all(b"150 still here\r\n")?;
+                }
                 if let Some(listener) = passive.take() {
-                    listener.accept()?.0.write_all(&bytes)?;
+                    let mut data = listener.accept()?.0;
+                    data.write_all(&bytes)?;
+                    while lie == Lie::NeverEnds {
+                        data.write_all(&bytes)?;
+                    }
                 }
                 match lie {
                     Lie::Leaves => return Ok(()),
@@ -115,7 +126,7 @@ fn altered(lie: Lie, name: &str, stored: &[(String, Vec<u8>)]) -> Vec<u8> {
                 bytes.clone_from(other);
             }
         }
-        Lie::RefusesData | Lie::Leaves => {}
+        Lie::RefusesData | Lie::Leaves | Lie::Repeats | Lie::NeverEnds => {}
     }
     bytes
 }
@@ -174,6 +185,21 @@ fn lies_about_files_are_found() {
             page.contains(kind) && page.contains(sentence),
             "{lie:?}: {page}"
         );
+    }
+}
+
+#[test]
+fn servers_that_never_come_to_an_end_are_left() {
+    for (lie, sentence) in [
+        (Lie::Repeats, "did not go on with a transfer in time"),
+        // It closes when its data connection is closed.
+        (Lie::NeverEnds, "the server closed the connection"),
+    ] {
+        let url = format!("ftp://ann:secret@{}", lying(lie));
+        let output = bench(&url, "--workload retr --count 2 --warmup 0s --timeout 1s");
+        assert_eq!(output.status.code(), Some(1), "{lie:?}: {output:?}");
+        let page = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        assert!(page.contains(sentence), "{lie:?}: {page}");
     }
 }
 
