@@ -82,14 +82,18 @@ fn lie_to(client: &TcpStream, lie: Lie, stored: &Stored) -> std::io::Result<()> 
             "RETR" => {
                 let bytes = altered(lie, name, &stored.lock().unwrap());
                 output.write_all(b"150 here\r\n")?;
-                while lie == Lie::Repeats {
-                    output.write_all(b"150 still here\r\n")?;
+                if lie == Lie::Repeats {
+                    loop {
+                        output.write_all(b"150 still here\r\n")?;
+                    }
                 }
                 if let Some(listener) = passive.take() {
                     let mut data = listener.accept()?.0;
                     data.write_all(&bytes)?;
-                    while lie == Lie::NeverEnds {
-                        data.write_all(&bytes)?;
+                    if lie == Lie::NeverEnds {
+                        loop {
+                            data.write_all(&bytes)?;
+                        }
                     }
                 }
                 match lie {
