@@ -56,6 +56,28 @@ pub fn uninterrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T
     }
 }
 
+/// Files that this process and its servers make from now on can be read by other users, whatever umask the
+/// tests were started with. It holds for the process, and all callers want the same.
+pub fn use_common_umask() {
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
+}
+
+/// Whether strace can trace here; its absence is an error where clients are required.
+pub fn can_trace() -> bool {
+    let required = std::env::var("MIOFTPD_REQUIRE_CLIENTS").is_ok_and(|value| value == "1");
+    let mut probe = std::process::Command::new("strace");
+    let probe = probe
+        .arg("true")
+        .stderr(std::process::Stdio::null())
+        .status();
+    let found = probe.is_ok_and(|status| status.success());
+    assert!(found || !required, "strace is missing or not permitted");
+    if !found {
+        eprintln!("skipped: strace is missing or not permitted");
+    }
+    found
+}
+
 /// The program, if it is installed.
 pub fn installed(program: &str) -> Option<std::process::Command> {
     let path = std::env::var_os("PATH").unwrap_or_default();

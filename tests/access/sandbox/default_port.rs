@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::PermissionsExt as _;
 
 use crate::sandbox::{OTHER_USER, is_root, status};
-use crate::support::{Control, Server, Starter, binary, host_port, read_all};
+use crate::support::{Control, Server, Starter, binary, host_port, read_all, use_common_umask};
 
 /// `CAP_NET_BIND_SERVICE` alone (capabilities(7)).
 const PORTS: &str = "0000000000000400";
@@ -13,6 +13,7 @@ const NOTHING: &str = "0000000000000000";
 
 /// A server at this port that runs as `OTHER_USER`, and the directory with its files.
 fn start(address: Ipv4Addr, port: u16, from_default_port: bool) -> (Server, tempfile::TempDir) {
+    use_common_umask();
     let directory = tempfile::tempdir().unwrap();
     let open = fs::Permissions::from_mode(0o755);
     fs::set_permissions(directory.path(), open).unwrap();

@@ -13,7 +13,7 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 
-use crate::support::{Server, Starter};
+use crate::support::{Server, Starter, use_common_umask};
 use mioftpd::sandbox::{self, SandboxPlan};
 use mioftpd::{Account, Permissions, Secret};
 
@@ -102,6 +102,7 @@ fn no_sandbox_option_disables_all_measures() {
 const OTHER_USER: &str = "54321:54322";
 
 fn as_other_user(starter: Starter) -> Server {
+    use_common_umask();
     let starter = starter.argument("--run-as").argument(OTHER_USER);
     let starter = starter.argument("--writable").serving(|root| {
         fs::write(root.join("f"), "content").unwrap();

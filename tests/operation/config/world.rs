@@ -6,7 +6,7 @@ use std::process::Output;
 
 use tempfile::TempDir;
 
-use crate::support::{Server, Starter, binary, mioftpd};
+use crate::support::{Server, Starter, binary, mioftpd, use_common_umask};
 
 /// A directory with `config.toml`, and the served directory `root`.
 pub(crate) struct World {
@@ -16,6 +16,7 @@ pub(crate) struct World {
 impl World {
     /// A root with the file `f`, and no configuration yet.
     pub(crate) fn new() -> Self {
+        use_common_umask();
         let directory = tempfile::tempdir().unwrap();
         fs::create_dir(directory.path().join("root")).unwrap();
         fs::write(directory.path().join("root/f"), "content").unwrap();
