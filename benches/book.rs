@@ -20,32 +20,10 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// The steps are programs: what their `main` would call is public and owns its arguments.
-macro_rules! steps {
-    ($($module:ident: $path:literal;)*) => {
-        $(
-            #[allow(unreachable_pub, dead_code, missing_docs)]
-            #[allow(clippy::needless_pass_by_value, clippy::struct_excessive_bools)]
-            #[path = $path]
-            mod $module;
-        )*
-        /// The source text of each step.
-        const TEXTS: [&str; 10] = [$(include_str!($path)),*];
-    };
-}
+#[path = "../tests/protocol/book_steps.rs"]
+mod book_steps;
 
-steps! {
-    step_01: "../src/book/step_01_blocking/program.rs";
-    step_02: "../src/book/step_02_threads/program.rs";
-    step_03: "../src/book/step_03_readiness/program.rs";
-    step_04: "../src/book/step_04_slab/program.rs";
-    step_05: "../src/book/step_05_lines/program.rs";
-    step_06: "../src/book/step_06_replies/program.rs";
-    step_07: "../src/book/step_07_fairness/program.rs";
-    step_08: "../src/book/step_08_time/program.rs";
-    step_09: "../src/book/step_09_generations/program.rs";
-    step_10: "../src/book/step_10_stopping/program.rs";
-}
+use book_steps::{STEPS, TEXTS};
 
 type Failure = Box<dyn Error>;
 
@@ -59,7 +37,6 @@ const PIPELINED_FOR: Duration = Duration::from_millis(200);
 const CLIENTS: (usize, usize) = (1_000, 4_000);
 /// From this step on a read is not taken for a line.
 const FIRST_WITH_LINES: usize = 5;
-const IDLE: Duration = Duration::from_secs(300);
 
 fn main() -> Result<(), Failure> {
     let mut arguments = std::env::args().skip(1);
@@ -73,19 +50,7 @@ fn main() -> Result<(), Failure> {
 fn serve(step: usize) -> Result<(), Failure> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     println!("Start serving at {}", listener.local_addr()?);
-    let serves: [fn(TcpListener) -> std::io::Result<()>; 10] = [
-        step_01::serve,
-        step_02::serve,
-        step_03::serve,
-        step_04::serve,
-        step_05::serve,
-        step_06::serve,
-        step_07::serve,
-        |listener| step_08::serve(listener, IDLE),
-        |listener| step_09::serve(listener, IDLE),
-        |listener| step_10::Server::new(listener)?.0.run(),
-    ];
-    let serve = serves.get(step.wrapping_sub(1)).ok_or("no such step")?;
+    let serve = STEPS.get(step.wrapping_sub(1)).ok_or("no such step")?;
     Ok(serve(listener)?)
 }
 

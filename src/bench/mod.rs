@@ -49,6 +49,7 @@ pub(crate) mod tls;
 mod transfer;
 mod trouble;
 pub(crate) mod url;
+pub(crate) mod values;
 mod work;
 
 use std::ffi::OsString;

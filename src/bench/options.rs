@@ -3,7 +3,6 @@
 //! An error names the option, the value and what it takes. Nothing is looked up or connected here.
 
 use std::ffi::{OsStr, OsString};
-use std::os::unix::ffi::OsStringExt as _;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -13,6 +12,7 @@ use lexopt::prelude::*;
 use super::pacing::Arrivals;
 use super::plan::{Amount, Format};
 use super::url::ServerUrl;
+use super::values::{line, time, url};
 use super::{Bench, Measurement};
 
 /// The most connections.
@@ -79,12 +79,12 @@ pub(super) fn parse(arguments: &[OsString]) -> Result<Option<Bench>, String> {
                 continue;
             }
             Value(text) if draft.url.is_none() => {
-                draft.url = Some(url(&text)?);
+                draft.url = Some(url(&text, "bench")?);
                 continue;
             }
             // More of them may follow the first.
             Value(text) if !draft.against.is_empty() => {
-                draft.against.push(url(&text)?);
+                draft.against.push(url(&text, "bench")?);
                 continue;
             }
             other => return Err(other.unexpected().to_string()),
@@ -179,10 +179,13 @@ impl Draft {
             let count = number::<usize>(&value).filter(|count| (1..=most).contains(count));
             count.ok_or_else(|| wrong(&format!("a number from 1 to {most}")))
         };
-        let duration = || time(&value).ok_or_else(|| wrong("a time such as 500ms, 10s or 2m"));
+        let duration = || {
+            let time = time(&value).filter(|time| *time <= LONGEST);
+            time.ok_or_else(|| wrong("a time such as 500ms, 10s or 2m"))
+        };
         match name {
             "workload" => self.workload = Some(value.to_string_lossy().into_owned()),
-            "against" => self.against.push(url(&value)?),
+            "against" => self.against.push(url(&value, "bench")?),
             "rounds" => self.rounds = Some(up_to(ROUNDS)?),
             "plot" => self.plot = Some(picture(value)?),
             "compare" => self.compare.push(value.into()),
@@ -215,30 +218,8 @@ impl Draft {
     }
 }
 
-fn url(text: &OsStr) -> Result<ServerUrl, String> {
-    // It may have a password in it, so it is not repeated.
-    let wrong = |error| format!("bench: the URL is wrong: {error}");
-    ServerUrl::parse(&text.to_string_lossy()).map_err(wrong)
-}
-
 fn number<T: FromStr>(value: &OsStr) -> Option<T> {
     value.to_str()?.parse().ok()
-}
-
-/// A number with its unit.
-fn time(value: &OsStr) -> Option<Duration> {
-    let text = value.to_str()?;
-    let units = [
-        ("us", 1),
-        ("ms", 1000),
-        ("s", 1_000_000),
-        ("m", 60_000_000),
-        ("h", 3_600_000_000),
-    ];
-    let mut units = units.iter();
-    let (number, unit) = units.find_map(|(name, unit)| Some((text.strip_suffix(name)?, *unit)))?;
-    let micros = number.parse::<u64>().ok()?.checked_mul(unit)?;
-    Some(Duration::from_micros(micros)).filter(|time| *time <= LONGEST)
 }
 
 /// A number, with a unit of 1024 bytes or its powers.
@@ -270,17 +251,6 @@ fn picture(file: OsString) -> Result<PathBuf, String> {
 fn files(files: Vec<PathBuf>) -> Result<[PathBuf; 2], String> {
     let files = <[PathBuf; 2]>::try_from(files);
     files.map_err(|_| "--compare needs two files of bench --json: --compare A B".to_owned())
-}
-
-/// What becomes the argument of a command must not end it.
-fn line(value: OsString, name: &str) -> Result<Vec<u8>, String> {
-    let bytes = value.into_vec();
-    if bytes.iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
-        return Err(format!(
-            "--{name}: it has a CR, LF or NUL, which would end a command"
-        ));
-    }
-    Ok(bytes)
 }
 
 #[cfg(test)]

@@ -4,16 +4,16 @@
 //! the control connection is an error. It must not know what is checked.
 
 use std::io::{self, Read as _, Write as _};
-use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
 use rustix::net::sockopt::{Timeout, set_socket_linger, set_socket_timeout};
 
-use super::address::{extended_port, passive_address};
 use super::client::{Broken, Client, Reply};
 use super::timed_socket::TimedSocket;
 use super::tls::{Handshake, Tls};
 use super::wire::Wire;
+use crate::bench::client::{extended_port, passive_address, port_command};
 use crate::cause::cause;
 
 /// The most that is read from a data connection.
@@ -269,16 +269,4 @@ impl Session<'_> {
 /// Makes the close of a socket a reset.
 pub(super) fn cut(socket: &TcpStream) -> io::Result<()> {
     Ok(set_socket_linger(socket, Some(Duration::ZERO))?)
-}
-
-/// PORT or EPRT.
-pub(super) fn port_command(address: SocketAddr) -> String {
-    let [high, low] = address.port().to_be_bytes();
-    match address.ip().to_canonical() {
-        IpAddr::V4(ip) => {
-            let [a, b, c, d] = ip.octets();
-            format!("PORT {a},{b},{c},{d},{high},{low}")
-        }
-        IpAddr::V6(ip) => format!("EPRT |2|{ip}|{}|", address.port()),
-    }
 }

@@ -12,7 +12,6 @@
 //! is known so far, and adds findings. It must not know anything of this server but the keys of its
 //! configuration.
 
-mod address;
 mod checks;
 mod client;
 mod data;

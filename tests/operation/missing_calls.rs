@@ -9,9 +9,9 @@ use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, symlink};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use crate::support::{Control, Server, Starter, binary, until};
+use crate::support::{Control, Server, Starter, binary, can_trace, until};
 use tempfile::TempDir;
 
 /// More than one slice of a transfer.
@@ -19,18 +19,6 @@ const BIG: usize = 3_000_000;
 
 /// The end of a call that strace has made fail.
 const INJECTED: &str = "(INJECTED)";
-
-fn can_trace() -> bool {
-    let required = std::env::var("MIOFTPD_REQUIRE_CLIENTS").is_ok_and(|value| value == "1");
-    let mut probe = Command::new("strace");
-    let probe = probe.arg("true").stderr(Stdio::null()).status();
-    let found = probe.is_ok_and(|status| status.success());
-    assert!(found || !required, "strace is missing or not permitted");
-    if !found {
-        eprintln!("skipped: strace is missing or not permitted");
-    }
-    found
-}
 
 /// A directory to serve, and the record of the calls.
 struct World {

@@ -14,56 +14,15 @@ use proptest::test_runner::{Config, TestRunner};
 use rustix::io::ioctl_fionread;
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::book_steps::{STEPS, Serve, TEXTS, step_08, step_09, step_10};
 use crate::support::transcript::Transcript;
 use crate::support::{Control, until};
-
-/// The steps are programs: what their `main` would call is public and owns its arguments. Connections have
-/// flags until the tenth step has phases.
-macro_rules! steps {
-    ($($module:ident: $path:literal;)*) => {
-        $(
-            #[allow(unreachable_pub)]
-            #[allow(clippy::needless_pass_by_value, clippy::struct_excessive_bools)]
-            #[path = $path]
-            mod $module;
-        )*
-        const TEXTS: [&str; 10] = [$(include_str!($path)),*];
-    };
-}
-
-steps! {
-    step_01: "../../src/book/step_01_blocking/program.rs";
-    step_02: "../../src/book/step_02_threads/program.rs";
-    step_03: "../../src/book/step_03_readiness/program.rs";
-    step_04: "../../src/book/step_04_slab/program.rs";
-    step_05: "../../src/book/step_05_lines/program.rs";
-    step_06: "../../src/book/step_06_replies/program.rs";
-    step_07: "../../src/book/step_07_fairness/program.rs";
-    step_08: "../../src/book/step_08_time/program.rs";
-    step_09: "../../src/book/step_09_generations/program.rs";
-    step_10: "../../src/book/step_10_stopping/program.rs";
-}
 
 const GREETING: &str = "220 Service ready for new user.";
 const OK: &str = "200 Command okay.";
 const SYNTAX_ERROR: &str = "500 Syntax error, command unrecognized.";
 const GOODBYE: &str = "221 Service closing control connection.";
 const STOPPED: &str = "421 Service not available, closing control connection.";
-
-type Serve = fn(TcpListener) -> io::Result<()>;
-
-const STEPS: [Serve; 10] = [
-    step_01::serve,
-    step_02::serve,
-    step_03::serve,
-    step_04::serve,
-    step_05::serve,
-    step_06::serve,
-    step_07::serve,
-    |listener| step_08::serve(listener, Duration::from_secs(300)),
-    |listener| step_09::serve(listener, Duration::from_secs(300)),
-    |listener| step_10::Server::new(listener)?.0.run(),
-];
 
 /// Starts a step (from 1) in a thread.
 fn start(step: usize) -> SocketAddr {

@@ -9,12 +9,11 @@ use std::fs;
 use std::io::Write as _;
 use std::net::Shutdown;
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 use rustix::net::{SendFlags, send};
 use tempfile::TempDir;
 
-use crate::support::{Control, Server, Starter, binary, until};
+use crate::support::{Control, Server, Starter, binary, can_trace, until};
 
 const BEGIN: &str = "BEGIN";
 const END: &str = "END";
@@ -42,20 +41,12 @@ struct Call {
 }
 
 /// Whether the calls can be seen, and are those of the architecture of the pages.
-fn can_trace() -> bool {
-    let required = std::env::var("MIOFTPD_REQUIRE_CLIENTS").is_ok_and(|value| value == "1");
+fn can_compare() -> bool {
     if !cfg!(target_arch = "x86_64") || std::env::var_os("MIOFTPD_TEST_SERVER").is_some() {
         eprintln!("skipped: the book has the calls of x86_64");
         return false;
     }
-    let mut probe = Command::new("strace");
-    let probe = probe.arg("true").stderr(Stdio::null()).status();
-    let found = probe.is_ok_and(|status| status.success());
-    assert!(found || !required, "strace is missing or not permitted");
-    if !found {
-        eprintln!("skipped: strace is missing or not permitted");
-    }
-    found
+    can_trace()
 }
 
 /// The calls in the first code block behind a heading.
@@ -236,7 +227,7 @@ impl Traced {
 
 /// Repeats a walk until it is as the page has it.
 fn assert_page(page: &str, heading: &str, walk: fn(&mut Traced)) {
-    if !can_trace() {
+    if !can_compare() {
         return;
     }
     let page = calls_of_page(page, heading);

@@ -11,6 +11,7 @@
 
 mod book;
 mod book_calls;
+mod book_steps;
 mod control_only;
 mod coverage;
 mod options;

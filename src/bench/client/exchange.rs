@@ -7,8 +7,8 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use super::address::{extended_port, passive_address, port_command};
 use super::{Refusal, ServerReply, send};
-use crate::protocol::host_port::parse_port;
 
 /// How data connections are made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,16 +73,7 @@ impl Exchange {
         out: &mut Vec<u8>,
     ) -> Self {
         match (mode, listening) {
-            (DataMode::Active, Some(SocketAddr::V4(address))) => {
-                let [a, b, c, d] = address.ip().octets();
-                let [high, low] = address.port().to_be_bytes();
-                let argument = format!("{a},{b},{c},{d},{high},{low}");
-                send(out, "PORT", argument.as_bytes());
-            }
-            (DataMode::Active, Some(SocketAddr::V6(address))) => {
-                let argument = format!("|2|{}|{}|", address.ip(), address.port());
-                send(out, "EPRT", argument.as_bytes());
-            }
+            (DataMode::Active, Some(address)) => send(out, &port_command(address), b""),
             (DataMode::Passive, _) => send(out, "PASV", b""),
             (DataMode::ExtendedPassive | DataMode::Active, _) => send(out, "EPSV", b""),
         }
@@ -168,7 +159,11 @@ impl Exchange {
         let demand = match self.mode {
             DataMode::Active => Some(Demand::Wait),
             DataMode::ExtendedPassive => extended_port(reply.lines).map(Demand::Connect),
-            DataMode::Passive => passive_port(reply.lines).map(Demand::Connect),
+            // The address is not used: the host of the control connection is reachable, and the other may be
+            // behind a NAT.
+            DataMode::Passive => {
+                passive_address(reply.lines).map(|address| Demand::Connect(address.port()))
+            }
         };
         let demand = demand.ok_or_else(|| Refusal::of(self.asking(), reply))?;
         self.stage = Stage::Command;
@@ -183,30 +178,4 @@ impl Exchange {
             DataMode::Active => "PORT",
         }
     }
-}
-
-/// The port in `229 Text (|||port|)`, with any delimiter (RFC 2428 §3).
-fn extended_port(reply: &[u8]) -> Option<u16> {
-    let at = reply.iter().position(|&byte| byte == b'(')?;
-    let [delimiter, second, third, rest @ ..] = reply.get(at + 1..)? else {
-        return None;
-    };
-    if second != delimiter || third != delimiter {
-        return None;
-    }
-    let mut parts = rest.split(|byte| byte == delimiter);
-    let digits = std::str::from_utf8(parts.next()?).ok()?;
-    digits.parse().ok().filter(|port| *port > 0)
-}
-
-/// The port in `227 Text (h1,h2,h3,h4,p1,p2)`, whose parentheses some servers leave out. The address is not
-/// used: the host of the control connection is reachable, and the other may be behind a NAT.
-fn passive_port(reply: &[u8]) -> Option<u16> {
-    let text = reply.get(3..)?;
-    let from = text.iter().position(u8::is_ascii_digit)?;
-    let numbers = text.get(from..)?;
-    let is_part = |byte: &u8| byte.is_ascii_digit() || *byte == b',';
-    let end = numbers.iter().position(|byte| !is_part(byte));
-    let numbers = numbers.get(..end.unwrap_or(numbers.len()))?;
-    parse_port(numbers).ok().map(|address| address.port())
 }

@@ -6,6 +6,7 @@
 //!
 //! No socket, no clock and no measurement is known here, so that all of it is tested as text.
 
+mod address;
 mod exchange;
 mod reply;
 mod session;
@@ -14,6 +15,7 @@ mod tests;
 
 use std::fmt;
 
+pub(crate) use address::{extended_port, passive_address, port_command};
 pub(super) use exchange::{DataMode, Demand, Exchange, Request};
 pub(crate) use reply::{BadReply, ReplyReader, ServerReply};
 pub(super) use session::{ClientSession, Login, LoginPlan, Step};

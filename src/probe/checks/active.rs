@@ -3,7 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 
 use super::{Stop, Visit};
-use crate::probe::data::{Body, Mode, port_command};
+use crate::bench::client::port_command;
+use crate::probe::data::{Body, Mode};
 use crate::probe::faults;
 
 /// An address for documentation, at which there is no host (RFC 5737).

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use super::{Stop, Visit};
-use crate::probe::address::{extended_port, passive_address};
+use crate::bench::client::{extended_port, passive_address};
 use crate::probe::faults;
 use crate::probe::timed_socket::TimedSocket;
 

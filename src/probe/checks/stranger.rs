@@ -10,7 +10,7 @@ use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{AddressFamily, SocketType, bind, connect, socket};
 
 use super::{Stop, Visit};
-use crate::probe::address;
+use crate::bench::client::passive_address;
 use crate::probe::data::{Body, Link, Mode};
 use crate::probe::faults;
 use crate::probe::timed_socket::TimedSocket;
@@ -33,7 +33,7 @@ pub(super) fn check(visit: &mut Visit<'_, '_>) -> Result<(), Stop> {
         return Ok(());
     }
     let reply = visit.command("PASV")?;
-    let Some(told) = address::passive_address(&reply.lines).filter(|_| reply.code == 227) else {
+    let Some(told) = passive_address(&reply.lines).filter(|_| reply.code == 227) else {
         return Ok(());
     };
     let port = SocketAddr::new(peer.ip(), told.port());

@@ -1,13 +1,13 @@
-//! The addresses in the replies 227 and 229 (RFC 959 §4.1.2, RFC 2428 §3).
+//! The addresses of data connections in commands and replies (RFC 959 §4.1.2, RFC 2428 §2 and §3).
 //!
-//! Text only: whether an address is of use is decided elsewhere.
+//! Text only: whether an address is of use is decided by the caller.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use crate::protocol::host_port::parse_port;
 
 /// The address in `227 Text (h1,h2,h3,h4,p1,p2)`, whose parentheses some servers leave out.
-pub(super) fn passive_address(reply: &[u8]) -> Option<SocketAddr> {
+pub(crate) fn passive_address(reply: &[u8]) -> Option<SocketAddr> {
     let text = reply.get(3..)?;
     let from = text.iter().position(u8::is_ascii_digit)?;
     let numbers = text.get(from..)?;
@@ -17,7 +17,7 @@ pub(super) fn passive_address(reply: &[u8]) -> Option<SocketAddr> {
 }
 
 /// The port in `229 Text (|||port|)`, with any delimiter.
-pub(super) fn extended_port(reply: &[u8]) -> Option<u16> {
+pub(crate) fn extended_port(reply: &[u8]) -> Option<u16> {
     let at = reply.iter().position(|&byte| byte == b'(')?;
     let [delimiter, second, third, rest @ ..] = reply.get(at + 1..)? else {
         return None;
@@ -28,6 +28,18 @@ pub(super) fn extended_port(reply: &[u8]) -> Option<u16> {
     let digits = rest.split(|byte| byte == delimiter).next()?;
     let port = std::str::from_utf8(digits).ok()?.parse().ok();
     port.filter(|port| *port > 0)
+}
+
+/// PORT, or EPRT for IPv6.
+pub(crate) fn port_command(address: SocketAddr) -> String {
+    let [high, low] = address.port().to_be_bytes();
+    match address.ip().to_canonical() {
+        IpAddr::V4(ip) => {
+            let [a, b, c, d] = ip.octets();
+            format!("PORT {a},{b},{c},{d},{high},{low}")
+        }
+        IpAddr::V6(ip) => format!("EPRT |2|{ip}|{}|", address.port()),
+    }
 }
 
 #[cfg(test)]
