@@ -134,7 +134,8 @@ fn params(common_name: &str) -> CertificateParams {
 }
 
 fn server_params() -> CertificateParams {
-    let mut params = CertificateParams::new(["localhost".into(), "127.0.0.1".into()]).unwrap();
+    let mut params =
+        CertificateParams::new(["localhost".into(), "127.0.0.1".into(), "::1".into()]).unwrap();
     params.distinguished_name = self::params("localhost").distinguished_name;
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     params

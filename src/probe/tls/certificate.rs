@@ -86,3 +86,36 @@ fn key(own: &[u8], report: &mut Report) {
         );
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustls::pki_types::{CertificateDer, pem::PemObject as _};
+
+    /// `openssl req -x509 -newkey rsa:1024 -nodes -subj /CN=h -days 36500`: no TLS server of the tests can
+    /// use such a key.
+    const SMALL_KEY: &[u8] = b"-----BEGIN CERTIFICATE-----
+MIIB9jCCAV+gAwIBAgIUUBBeRFgUZ5WXtvWzf35jDq/jZ0gwDQYJKoZIhvcNAQELBQAwDDEKMAgGA1UEAwwBaDAgFw0yNjEyMDEx
+MTQxNTFaGA8yMTI2MTEwNzExNDE1MVowDDEKMAgGA1UEAwwBaDCBnzANBgkqhkiG9w0BAQEFAAOBjQAwgYkCgYEAkoYnjnJLHIaE
+4RKSys2BD/uxt8cWBmy2oPy169eZSNICA5ky10whuYmfnF3BWbfx/KGceQNm4zWGEasjKij3Tun+d9HWWA6dTN1WM/gyE1iIZ8Xa
+FaQ3LDscOjkA+fmeeoLyt0Qi4iZHtwFFgPeI29VpFzaPlCOZmgEHnGP4RfMCAwEAAaNTMFEwHQYDVR0OBBYEFGnnvDeA1nU8aGUT
+FmH2SFE2BrQoMB8GA1UdIwQYMBaAFGnnvDeA1nU8aGUTFmH2SFE2BrQoMA8GA1UdEwEB/wQFMAMBAf8wDQYJKoZIhvcNAQELBQAD
+gYEAhXxXW62r3rvieGE5uvNOU3MZr9a/DLsy2Stk085nKXuCynDufc4fuU9tFGFDshAzfkNN6SSD+t5K1QHHyBeY1mzi3XmUtJnY
+AGIB5ftj+M7ZB2Od21HnYvUuPMFsEaCPQE9UiGRZT8d5oqDxujPji0yCeSY5Z0ijvlJrwC5yU00=
+-----END CERTIFICATE-----
+";
+
+    fn found(certificate: Vec<u8>) -> Vec<&'static str> {
+        let mut report = Report::default();
+        key(&certificate, &mut report);
+        report.sorted().iter().map(|one| one.id).collect()
+    }
+
+    #[test]
+    fn small_rsa_key_is_found() {
+        let small = CertificateDer::from_pem_slice(SMALL_KEY).unwrap().to_vec();
+        assert_eq!(found(small), ["certificate-key"]);
+        let own = rcgen::generate_simple_self_signed(["h".to_owned()]).unwrap();
+        assert_eq!(found(own.cert.der().to_vec()), [""; 0]);
+    }
+}

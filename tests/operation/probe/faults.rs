@@ -2,6 +2,7 @@
 //!
 //! A test runs its rows at the same time, since a probe mostly waits.
 
+use std::net::TcpListener;
 use std::thread;
 
 use super::liar::{Liar, Lie};
@@ -117,6 +118,17 @@ fn faults_of_replies_and_lines_are_found() {
         ),
         (Lie::ForgetsIdle, &["idle-lost"], "--timeout 3s --idle 3s"),
         (Lie::Reply("NOOP", ""), &["no-answer"], SHORT),
+    ]);
+}
+
+#[test]
+fn pasv_over_ipv6_is_found() {
+    if TcpListener::bind("[::1]:0").is_err() {
+        return eprintln!("skipped: this host has no IPv6");
+    }
+    check(&[
+        (Lie::OverIpv6, &[], ""),
+        (Lie::PasvOverIpv6, &["pasv-ipv6"], ""),
     ]);
 }
 

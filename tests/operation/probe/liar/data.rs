@@ -29,12 +29,12 @@ impl Way {
         } else {
             0
         };
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
+        let listener = TcpListener::bind((shared.lie.local(), port))?;
         set_socket_timeout(&listener, Timeout::Recv, Some(DEADLINE))?;
         let port = listener.local_addr()?.port();
         if shared.lie == Lie::DeadPorts {
             // One that was free a moment ago, and to which no socket listens.
-            let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+            let free = TcpListener::bind((shared.lie.local(), 0))?;
             return Ok((Self::Passive(listener), free.local_addr()?.port()));
         }
         Ok((Self::Passive(listener), port))

@@ -1,5 +1,7 @@
 //! The ways in which the server of these tests misbehaves, one at a time.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
 /// What it does wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(not(feature = "tls"), allow(dead_code, reason = "those of TLS"))]
@@ -34,6 +36,10 @@ pub(in crate::probe) enum Lie {
     ForgetsIdle,
     /// PASV tells this address.
     PasvAddress([u8; 4]),
+    /// It listens on IPv6.
+    OverIpv6,
+    /// It listens on IPv6, and answers PASV there.
+    PasvOverIpv6,
     /// PASV and EPSV tell a port at which nothing listens.
     DeadPorts,
     /// PASV has no parentheses.
@@ -118,4 +124,14 @@ pub(in crate::probe) enum Lie {
     ClearWithProtP,
     /// PROT C is accepted.
     AllowsProtC,
+}
+
+impl Lie {
+    /// The address that the server listens on.
+    pub(super) const fn local(self) -> IpAddr {
+        match self {
+            Self::OverIpv6 | Self::PasvOverIpv6 => IpAddr::V6(Ipv6Addr::LOCALHOST),
+            _ => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        }
+    }
 }

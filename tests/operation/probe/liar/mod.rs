@@ -45,7 +45,7 @@ struct Shared {
 impl Liar {
     /// Starts it, with this certificate.
     pub(super) fn start(lie: Lie, identity: &Identity) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let listener = TcpListener::bind((lie.local(), 0)).unwrap();
         let address = listener.local_addr().unwrap();
         let first = match lie {
             Lie::PortsInOrder => crate::support::free_ports(),

@@ -30,6 +30,7 @@ impl Session {
                 self.way = Some(way);
                 format!("229 Extended (|||{port}|)")
             }
+            ("PASV", _) if fault == Lie::OverIpv6 => "522 Use EPSV.".to_owned(),
             ("PASV", _) => {
                 let (way, port) = Way::listen(&self.shared)?;
                 self.way = Some(way);
