@@ -76,17 +76,34 @@ pub(super) fn examine(report: &mut Report, config: &Config) {
     }
 }
 
-/// The least memory limit of the control groups of version 2 above and at that of the process.
+/// The least memory limit of the control groups above and at that of the process, of either version.
 /// `groups` is the text of `/proc/self/cgroup`.
 fn group_limit(groups: &str, read: impl Fn(&str) -> Option<u64>) -> Option<u64> {
-    let path = groups.lines().find_map(|line| line.strip_prefix("0::/"))?;
-    let ends = path
-        .match_indices('/')
-        .map(|(at, _)| at)
-        .chain([path.len()]);
-    let above = ends.filter_map(|end| path.get(..end));
-    let files = above.map(|group| format!("/sys/fs/cgroup/{group}/memory.max"));
+    let files = groups.lines().flat_map(limit_files);
     files.filter_map(|file| read(&file)).min()
+}
+
+/// The files with the limits of a line `number:controllers:/group`; version 2 has the number 0 and no
+/// controllers (cgroups(7)).
+fn limit_files(line: &str) -> Vec<String> {
+    let mut parts = line.splitn(3, ':');
+    let (Some(number), Some(controllers), Some(group)) = (parts.next(), parts.next(), parts.next())
+    else {
+        return Vec::new();
+    };
+    let (root, file) = match (number, controllers) {
+        ("0", "") => ("", "memory.max"),
+        _ if controllers.split(',').any(|one| one == "memory") => {
+            ("/memory", "memory.limit_in_bytes")
+        }
+        _ => return Vec::new(),
+    };
+    let group = group.trim_end_matches('/');
+    let ends = group.match_indices('/').map(|(at, _)| at);
+    let above = ends.chain([group.len()]).filter_map(|end| group.get(..end));
+    above
+        .map(|group| format!("/sys/fs/cgroup{root}{group}/{file}"))
+        .collect()
 }
 
 #[cfg(test)]
@@ -105,6 +122,20 @@ mod tests {
         assert_eq!(group_limit("1:cpu:/x\n0::/a/b\n", read), Some(5));
         assert_eq!(group_limit("0::/b\n", read), None);
         assert_eq!(group_limit("1:memory:/a\n", read), None);
+    }
+
+    #[test]
+    fn limits_of_both_versions_are_read() {
+        let read = |path: &str| match path {
+            "/sys/fs/cgroup/memory.max" => Some(9),
+            "/sys/fs/cgroup/memory/memory.limit_in_bytes" => Some(8),
+            "/sys/fs/cgroup/memory/a/memory.limit_in_bytes" => Some(3),
+            _ => None,
+        };
+        assert_eq!(group_limit("0::/\n", read), Some(9));
+        assert_eq!(group_limit("4:cpu,memory:/\n", read), Some(8));
+        assert_eq!(group_limit("4:memory:/a/b\n0::/\n", read), Some(3));
+        assert_eq!(group_limit("4:cpu:/a\nmemory:/a\n", read), None);
     }
 
     proptest! {
