@@ -15,6 +15,9 @@ use crate::bench::url::ServerUrl;
 /// What this server may take for each call.
 const TIME_OUT: Duration = Duration::from_secs(3);
 
+/// What all checks may take, but for the last of them.
+const MAX_TIME: Duration = Duration::from_secs(60);
+
 /// Without anonymous logins the checks behind a login are not made, which is no fault.
 const OF_LOGIN: &str = "login";
 
@@ -44,6 +47,7 @@ pub(crate) fn look_at(address: SocketAddr) -> Result<Vec<Insight>, String> {
         is_active: false,
         idle: None,
         timeout: TIME_OUT,
+        max_time: MAX_TIME,
         is_json: false,
     };
     let report = probe(&Target::new(&options)?)?;

@@ -15,6 +15,11 @@ use crate::bench::values::{line, time, url};
 /// The longest time of any option.
 const LONGEST: Duration = Duration::from_secs(2 * 60 * 60);
 
+/// The options that have a value.
+const VALUED: &[&str] = &[
+    "write", "idle", "timeout", "max-time", "user", "password", "ca",
+];
+
 /// What `mioftpd probe --help` prints.
 pub(super) const HELP: &str = "\
 Say what is wrong with an FTP server, as its clients see it: any server.
@@ -29,6 +34,7 @@ Usage: mioftpd probe URL [OPTIONS]
       --active             Use active data connections (PORT, EPRT)
       --idle TIME          At the end stay silent for this long, such as 5m, and see what happens
       --timeout TIME       What the server may take for a reply [default: 10s]
+      --max-time TIME      Begin no further check after this time [default: 5m]
       --user NAME, --password PASSWORD  Instead of those in the URL
       --ca FILE            Trust the authorities in FILE (PEM) instead of those of this host
       --insecure           Send the password even if the certificate is not trusted
@@ -60,6 +66,8 @@ pub(super) struct Options {
     pub(super) idle: Option<Duration>,
     /// The time-out of each call.
     pub(super) timeout: Duration,
+    /// After this time no further check begins.
+    pub(super) max_time: Duration,
     /// Print JSON.
     pub(super) is_json: bool,
 }
@@ -101,6 +109,7 @@ struct Draft {
     write: Option<Vec<u8>>,
     idle: Option<Duration>,
     timeout: Option<Duration>,
+    max_time: Option<Duration>,
     switches: Vec<String>,
 }
 
@@ -110,7 +119,7 @@ impl Draft {
             self.switches.push(name.to_owned());
             return Ok(());
         }
-        if !["write", "idle", "timeout", "user", "password", "ca"].contains(&name) {
+        if !VALUED.contains(&name) {
             let remedy = "probe --help lists the options";
             return Err(format!("probe: unknown option --{name}; {remedy}"));
         }
@@ -121,6 +130,7 @@ impl Draft {
             "password" => self.password = Some(line(value, name)?),
             "idle" => self.idle = Some(time_out(&value, name)?),
             "timeout" => self.timeout = Some(time_out(&value, name)?),
+            "max-time" => self.max_time = Some(time_out(&value, name)?),
             _ => self.ca = Some(value.into()),
         }
         Ok(())
@@ -144,6 +154,7 @@ impl Draft {
             is_active: has("active"),
             idle: self.idle,
             timeout: self.timeout.unwrap_or(Duration::from_secs(10)),
+            max_time: self.max_time.unwrap_or(Duration::from_secs(300)),
             is_json: has("json"),
             url,
         })
@@ -180,8 +191,8 @@ mod tests {
         assert_eq!(options.timeout, Duration::from_secs(10));
         assert!(!options.is_insecure && !options.is_active && !options.is_json);
         let options = parsed(
-            "ftp://ann:x@h --tls --write /up --active --idle 5m --timeout 500ms --user bob --insecure \
-             --ca f.pem --json",
+            "ftp://ann:x@h --tls --write /up --active --idle 5m --timeout 500ms --max-time 1m --user bob \
+             --insecure --ca f.pem --json",
         )
         .unwrap();
         assert_eq!(options.url.protection, Protection::Explicit);
@@ -192,6 +203,7 @@ mod tests {
         assert_eq!(options.write.as_deref(), Some(&b"/up"[..]));
         assert_eq!(options.idle, Some(Duration::from_secs(300)));
         assert_eq!(options.timeout, Duration::from_millis(500));
+        assert_eq!(options.max_time, Duration::from_secs(60));
         assert!(options.is_insecure && options.is_active && options.is_json);
         assert!(parse(&["./probe".into()]).unwrap().is_none());
         assert!(parse(&[]).unwrap().is_none());

@@ -8,6 +8,7 @@ use super::finding::Report;
 use super::target::{Denied, Target};
 use super::{faults, note_end};
 use crate::bench::url::Protection;
+use crate::clock::Instant;
 
 /// All checks. With a password the login is by TLS, if the server has it.
 pub(super) fn run(target: &Target<'_>, known: &mut Known, report: &mut Report) {
@@ -16,6 +17,7 @@ pub(super) fn run(target: &Target<'_>, known: &mut Known, report: &mut Report) {
     let mut sessions = Sessions {
         target,
         current: None,
+        until: Instant::now() + target.options.max_time,
     };
     if protection == Protection::Clear && can_secure {
         let is_refused = || matches!(target.log_in(protection), Err(Denied::Refused(..)));
@@ -24,6 +26,10 @@ pub(super) fn run(target: &Target<'_>, known: &mut Known, report: &mut Report) {
         }
     }
     let is_in = sessions.run(protection, checks::EACH, known, report);
+    if known.scratch.is_some() {
+        sessions.until = Instant::now() + target.options.max_time;
+        sessions.run(protection, checks::LAST, known, report);
+    }
     if protection == Protection::Clear && can_secure {
         sessions.current = None;
         protection = Protection::Explicit;
@@ -36,10 +42,12 @@ pub(super) fn run(target: &Target<'_>, known: &mut Known, report: &mut Report) {
 struct Sessions<'a> {
     target: &'a Target<'a>,
     current: Option<Session<'a>>,
+    /// No check begins later.
+    until: Instant,
 }
 
 impl Sessions<'_> {
-    /// Whether each check had a session.
+    /// Whether each check had a session, and time.
     fn run(
         &mut self,
         protection: Protection,
@@ -47,7 +55,13 @@ impl Sessions<'_> {
         known: &mut Known,
         report: &mut Report,
     ) -> bool {
-        for check in all {
+        for (done, check) in all.iter().enumerate() {
+            if Instant::now() >= self.until {
+                let left = all.len() - done;
+                let what = format!("{left} of {} checks were left out", all.len());
+                report.add(faults::OUT_OF_TIME, what);
+                return false;
+            }
             let session = match self.current.take() {
                 Some(session) => session,
                 None => match self.target.log_in(protection) {

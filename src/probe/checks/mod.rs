@@ -54,6 +54,9 @@ pub(super) const EACH: &[Check] = &[
     idle::check,
 ];
 
+/// What must be done even if there is no time for the other checks.
+pub(super) const LAST: &[Check] = &[writing::clean];
+
 /// The checks of a session with TLS.
 pub(super) const SECURED: &[Check] = &[security::data, security::clear_data];
 

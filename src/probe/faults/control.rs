@@ -13,6 +13,9 @@ faults! {
     LOGIN = error "login",
         "The checks of files, listings and data connections need a login, and were not made.",
         "Check the name and the password, and whether the account may log in this way.";
+    OUT_OF_TIME = warning "out-of-time",
+        "What was not checked can be wrong. Clients find the server as slow as the probe does.",
+        "Look for what delays replies or data connections, or give the probe more time: --max-time.";
     GREETING_CODE = error "greeting-code",
         "Clients expect 220, and some close the connection.",
         "Greet with 220.";

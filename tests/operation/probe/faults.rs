@@ -118,6 +118,8 @@ fn faults_of_replies_and_lines_are_found() {
         ),
         (Lie::ForgetsIdle, &["idle-lost"], "--timeout 3s --idle 3s"),
         (Lie::Reply("NOOP", ""), &["no-answer"], SHORT),
+        (Lie::Slow, &["out-of-time"], "--max-time 300ms"),
+        (Lie::Slow, &["out-of-time"], "--max-time 300ms --write up"),
     ]);
 }
 

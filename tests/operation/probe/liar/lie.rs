@@ -22,6 +22,8 @@ pub(in crate::probe) enum Lie {
     UnindentedFeatures,
     /// The first connection gets its greeting late.
     SlowGreeting,
+    /// Each reply takes a while.
+    Slow,
     /// Commands in small letters are unknown.
     CaseSensitive,
     /// Telnet codes are part of a command.

@@ -88,6 +88,9 @@ impl Session {
                 }
                 line => line?,
             };
+            if self.shared.lie == Lie::Slow {
+                thread::sleep(Duration::from_millis(20));
+            }
             let reply = self.answer(&line)?;
             if !reply.is_empty() {
                 self.send(&format!("{reply}\r\n"))?;
