@@ -45,7 +45,7 @@ pub(super) fn text(report: &Report, server: &str) -> String {
             .count()
     };
     let counts = format_args!(
-        "{} errors, {} warnings, {} notes\n",
+        "errors: {}, warnings: {}, notes: {}\n",
         count(Severity::Error),
         count(Severity::Warning),
         count(Severity::Note)
