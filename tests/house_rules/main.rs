@@ -29,6 +29,7 @@ const CLOCKS: [&str; 11] = [
     "src/net/system.rs",
     "src/net/tls/time.rs",
     "src/probe/mod.rs",
+    "src/probe/session_checks.rs",
     "src/probe/timed_socket.rs",
     "src/server/service_manager.rs",
     "src/workers/pool.rs",
