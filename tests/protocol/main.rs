@@ -12,6 +12,7 @@
 mod book;
 mod book_calls;
 mod book_steps;
+mod book_walks;
 mod control_only;
 mod coverage;
 mod options;

@@ -15,7 +15,7 @@
 //! 9. [`reasons`]: why it is built as it is, and what other designs would change.
 //!
 //! The system calls on these pages are compared by a test with those that strace(1) sees
-//! (`tests/protocol/book_calls.rs`). In them `control`, `data` and `poll` stand for descriptors, and calls of
+//! (`tests/protocol/book_walks.rs`). In them `control`, `data` and `poll` stand for descriptors, and calls of
 //! `futex`, which wake a thread, are left out: whether one is needed depends on what the other thread does.
 //! So are those of the allocator.
 //! For how to read a recording of the loop at work, see the [guide](crate::guide::trace).
