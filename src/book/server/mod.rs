@@ -17,7 +17,7 @@
 //! The system calls on these pages are compared by a test with those that strace(1) sees
 //! (`tests/protocol/book_walks.rs`). In them `control`, `data` and `poll` stand for descriptors, and calls of
 //! `futex`, which wake a thread, are left out: whether one is needed depends on what the other thread does.
-//! So are those of the allocator.
+//! So are those of the allocator, and `getrandom` of the TLS library.
 //! For how to read a recording of the loop at work, see the [guide](crate::guide::trace).
 
 // Links to private items are dead where those are not documented, and so the pages are documented with them.

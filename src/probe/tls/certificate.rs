@@ -105,17 +105,17 @@ AGIB5ftj+M7ZB2Od21HnYvUuPMFsEaCPQE9UiGRZT8d5oqDxujPji0yCeSY5Z0ijvlJrwC5yU00=
 -----END CERTIFICATE-----
 ";
 
-    fn found(certificate: Vec<u8>) -> Vec<&'static str> {
+    fn found(certificate: &[u8]) -> Vec<&'static str> {
         let mut report = Report::default();
-        key(&certificate, &mut report);
+        key(certificate, &mut report);
         report.sorted().iter().map(|one| one.id).collect()
     }
 
     #[test]
     fn small_rsa_key_is_found() {
         let small = CertificateDer::from_pem_slice(SMALL_KEY).unwrap().to_vec();
-        assert_eq!(found(small), ["certificate-key"]);
+        assert_eq!(found(&small), ["certificate-key"]);
         let own = rcgen::generate_simple_self_signed(["h".to_owned()]).unwrap();
-        assert_eq!(found(own.cert.der().to_vec()), [""; 0]);
+        assert_eq!(found(own.cert.der()), [""; 0]);
     }
 }
