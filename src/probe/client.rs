@@ -154,8 +154,9 @@ impl Client {
 
     /// Reads a reply that is not preliminary.
     pub(super) fn final_reply(&mut self) -> Result<Reply, Broken> {
+        self.wire.allow(self.timeout);
         for _ in 0..PRELIMINARIES {
-            let reply = self.reply()?;
+            let reply = self.next_reply()?;
             if reply.code >= 200 {
                 return Ok(reply);
             }
@@ -165,7 +166,7 @@ impl Client {
 
     /// Reads a reply that need not come: waits for at most `patience`.
     pub(super) fn reply_within(&mut self, patience: Duration) -> Result<Option<Reply>, Broken> {
-        self.wire.allow(patience);
+        self.wire.allow_silence(patience);
         match self.next_reply() {
             Err(broken) if broken.is_timeout => Ok(None),
             reply => reply.map(Some),

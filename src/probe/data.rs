@@ -17,7 +17,7 @@ use crate::bench::client::{extended_port, passive_address, port_command};
 use crate::cause::cause;
 
 /// The most that is read from a data connection.
-const DOWNLOAD_BYTES: u64 = 16 * 1024 * 1024;
+pub(super) const DOWNLOAD_BYTES: u64 = 16 * 1024 * 1024;
 
 /// What a data connection may take, in time-outs.
 const TRANSFER_TIMEOUTS: u32 = 6;
@@ -59,6 +59,8 @@ pub(super) struct Transfer {
     pub(super) trouble: Option<String>,
     /// Where the server connected from, in active mode.
     pub(super) from: Option<SocketAddr>,
+    /// There was more than is read of any server, and the connection was closed before its end.
+    pub(super) is_long: bool,
     /// The TLS connection ended without `close_notify`.
     pub(super) is_truncated: bool,
 }
@@ -66,7 +68,14 @@ pub(super) struct Transfer {
 impl Transfer {
     /// Whether all went well.
     pub(super) fn is_complete(&self) -> bool {
-        self.trouble.is_none() && self.last.as_ref().is_some_and(Reply::is_positive)
+        !self.is_long
+            && self.trouble.is_none()
+            && self.last.as_ref().is_some_and(Reply::is_positive)
+    }
+
+    /// Whether all went well, or the data was too long to be read to its end.
+    pub(super) fn has_data(&self) -> bool {
+        self.is_long || self.is_complete()
     }
 
     /// Whether the command was refused before there was any data.
@@ -239,7 +248,7 @@ impl Session<'_> {
         let mut wire = self.connected(link, transfer)?;
         match body {
             Body::Receive => {
-                let mut limited = (&mut wire).take(DOWNLOAD_BYTES);
+                let mut limited = (&mut wire).take(DOWNLOAD_BYTES + 1);
                 let read = limited.read_to_end(&mut transfer.bytes).map(|_| ());
                 let is_cut = |error: &io::Error| error.kind() == io::ErrorKind::UnexpectedEof;
                 transfer.is_truncated =
@@ -247,6 +256,7 @@ impl Session<'_> {
                 if !transfer.is_truncated {
                     read?;
                 }
+                transfer.is_long = transfer.bytes.len() as u64 > DOWNLOAD_BYTES;
                 wire.end();
             }
             Body::Send(bytes) => {

@@ -9,6 +9,7 @@ use super::target::{Denied, Target};
 use super::{faults, note_end};
 use crate::bench::url::Protection;
 use crate::clock::Instant;
+use crate::protocol::visible::Quoted;
 
 /// All checks. With a password the login is by TLS, if the server has it.
 pub(super) fn run(target: &Target<'_>, known: &mut Known, report: &mut Report) {
@@ -29,6 +30,10 @@ pub(super) fn run(target: &Target<'_>, known: &mut Known, report: &mut Report) {
     if known.scratch.is_some() {
         sessions.until = Instant::now() + target.options.max_time;
         sessions.run(protection, checks::LAST, known, report);
+    }
+    if let Some(directory) = &known.scratch {
+        let what = format!("{} is left on the server", Quoted(directory));
+        report.add(faults::CLEAN_UP, what);
     }
     if protection == Protection::Clear && can_secure {
         sessions.current = None;

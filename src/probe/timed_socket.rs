@@ -1,7 +1,8 @@
 //! A blocking socket whose calls end in time.
 //!
 //! Each call waits for at most the time-out, and all calls together end at a deadline, so that a peer that
-//! sends a byte now and then cannot hold the probe. It must not know what the bytes are.
+//! sends a byte now and then cannot hold the probe. A wait for silence has no other limit than its own. It
+//! must not know what the bytes are.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -13,6 +14,8 @@ use crate::clock::Instant;
 #[derive(Debug)]
 pub(super) struct TimedSocket {
     socket: TcpStream,
+    timeout: Duration,
+    /// What one call may take.
     each: Duration,
     deadline: Instant,
 }
@@ -28,6 +31,7 @@ impl TimedSocket {
         socket.set_nodelay(true)?;
         Ok(Self {
             socket,
+            timeout,
             each: timeout,
             deadline: Instant::now() + timeout,
         })
@@ -36,6 +40,13 @@ impl TimedSocket {
     /// From now on, all calls together may take this time.
     pub(super) fn allow(&mut self, time: Duration) {
         self.deadline = Instant::now() + time;
+        self.each = self.timeout;
+    }
+
+    /// The next call may take this time, which may be longer than the time-out.
+    pub(super) fn allow_silence(&mut self, time: Duration) {
+        self.deadline = Instant::now() + time;
+        self.each = time;
     }
 
     pub(super) const fn socket(&self) -> &TcpStream {

@@ -35,6 +35,14 @@ impl Wire {
         }
     }
 
+    /// The next call may take this time, which may be longer than the time-out.
+    pub(super) fn allow_silence(&mut self, time: Duration) {
+        match self {
+            Self::Clear(timed) => timed.allow_silence(time),
+            Self::Secure(secured) => secured.timed_mut().allow_silence(time),
+        }
+    }
+
     /// The socket below, for a TLS handshake.
     pub(super) fn into_clear(self) -> io::Result<TimedSocket> {
         match self {

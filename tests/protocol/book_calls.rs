@@ -19,8 +19,8 @@ const END: &str = "END";
 /// Attempts of a walk: a client that loses its processor between two calls changes what the server sees.
 const ATTEMPTS: usize = 20;
 
-/// Calls that depend on what other threads do, on whether a thread has to be started, on the allocator, and on
-/// how the TLS library fetches random numbers.
+/// Calls that depend on what other threads do, on whether a thread has to be started, on the allocator, and
+/// on how the TLS library fetches random numbers.
 const LEFT_OUT: [&str; 18] = [
     "brk",
     "clone",
@@ -121,14 +121,15 @@ fn joined(recording: &str) -> Vec<Call> {
     calls
 }
 
-/// Waking a thread depends on what it does; a debug build asks whether a descriptor that it closes is open; the
-/// kernel chooses the thread of a signal handler.
+/// Waking a thread depends on what it does; a debug build asks whether a descriptor that it closes is open;
+/// the kernel chooses the thread of a signal handler.
 fn is_compared(call: &Call) -> bool {
     let line = &call.line;
+    let is_of_handler = call.name == "sendto" && line.contains("\"X\", 1");
     !LEFT_OUT.contains(&call.name.as_str())
         && !line.contains("F_GETFD")
         && !line.starts_with("write(2,")
-        && !(call.name == "sendto" && line.contains("\"X\", 1"))
+        && !is_of_handler
 }
 
 /// The calls of one thread. Several `epoll_wait` in a row are one, as a timer may fire for nothing, and so
@@ -152,8 +153,8 @@ fn missing_words<'a>(page: &'a Call, seen: &Call) -> Option<&'a str> {
     capitals.find(|word| !word.bytes().all(|b| b.is_ascii_digit()) && !seen.line.contains(*word))
 }
 
-/// A page without sleeps is compared without them, and without reads that find nothing: whether the loop waits
-/// depends on the client's speed.
+/// A page without sleeps is compared without them, and without reads that find nothing: whether the loop
+/// waits depends on the client's speed.
 fn compare(page: &[Call], seen: &[Call]) -> Result<(), String> {
     let sleeps = page.iter().any(|call| call.name == "epoll_wait");
     let is_waiting = |call: &Call| call.name == "epoll_wait" || call.line.contains("EAGAIN");

@@ -76,7 +76,8 @@ fn timeout_makes_the_calls_of_its_page() {
 fn password_makes_the_calls_of_its_page() {
     let page = include_str!("../../src/book/server/password.md");
     let accounts = "[[account]]\nname = \"anonymous\"\npermissions = \"all\"\n\
-        [[account]]\nname = \"ann\"\npassword = \"$2b$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW\"\n";
+        [[account]]\nname = \"ann\"\n\
+        password = \"$2b$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW\"\n";
     assert_page_with(accounts, page, "The system calls", |traced| {
         // The thread for hashes begins.
         traced.control.log_in("ann", "secret");

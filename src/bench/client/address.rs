@@ -6,14 +6,12 @@ use std::net::{IpAddr, SocketAddr};
 
 use crate::protocol::host_port::parse_port;
 
-/// The address in `227 Text (h1,h2,h3,h4,p1,p2)`, whose parentheses some servers leave out.
+/// The address in `227 Text (h1,h2,h3,h4,p1,p2)`, whose parentheses some servers leave out: the first six
+/// numbers with commas between them, as RFC 1123 §4.1.2.6 has clients search for them.
 pub(crate) fn passive_address(reply: &[u8]) -> Option<SocketAddr> {
-    let text = reply.get(3..)?;
-    let from = text.iter().position(u8::is_ascii_digit)?;
-    let numbers = text.get(from..)?;
     let is_part = |byte: &u8| byte.is_ascii_digit() || *byte == b',';
-    let end = numbers.iter().position(|byte| !is_part(byte));
-    parse_port(numbers.get(..end.unwrap_or(numbers.len()))?).ok()
+    let mut parts = reply.get(3..)?.split(|byte| !is_part(byte));
+    parts.find_map(|numbers| parse_port(numbers).ok())
 }
 
 /// The port in `229 Text (|||port|)`, with any delimiter.
@@ -55,6 +53,8 @@ mod tests {
             ),
             ("227 =10,0,0,1,4,1\r\n", Some("10.0.0.1:1025")),
             ("227 ok\r\n", None),
+            ("227 user2: (10,0,0,1,4,1)\r\n", Some("10.0.0.1:1025")),
+            ("227-Hi\r\n227 (10,0,0,1,4,1)\r\n", Some("10.0.0.1:1025")),
             ("227 (10,0,0,1,4)\r\n", None),
             ("2", None),
         ] {

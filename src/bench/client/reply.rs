@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use crate::protocol::visible::is_printable;
+
 /// The longest reply that is kept, with all of its lines.
 const REPLY_BYTES: usize = 64 * 1024;
 
@@ -34,12 +36,12 @@ impl ServerReply<'_> {
     }
 }
 
-/// The beginning of a line, without control characters.
+/// The beginning of a line, without what a terminal would act upon.
 fn visible(line: &[u8]) -> String {
     let text = String::from_utf8_lossy(line.trim_ascii_end());
     let shown = text.chars().take(120);
     shown
-        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .map(|c| if is_printable(c) { c } else { '\u{fffd}' })
         .collect()
 }
 

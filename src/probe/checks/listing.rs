@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use super::{Sample, Stop, Visit, joined, lossy, with_path};
 use crate::probe::client::Reply;
-use crate::probe::data::Body;
+use crate::probe::data::{Body, DOWNLOAD_BYTES};
 use crate::probe::faults;
 use crate::protocol::date::parse_time_val;
-use crate::protocol::visible::Quoted;
+use crate::protocol::visible::QuotedName;
 
 /// Lines of a listing that are looked at.
 const LINES: usize = 1000;
@@ -53,7 +53,10 @@ fn list(visit: &mut Visit<'_, '_>, verb: &'static str) -> Result<Option<Vec<u8>>
     if transfer.is_complete() {
         return Ok(Some(transfer.bytes));
     }
-    if !transfer.last.as_ref().is_some_and(Reply::is_unknown) {
+    if transfer.is_long {
+        let what = format!("longer than {DOWNLOAD_BYTES} bytes, and not examined");
+        visit.report.fact(verb, what);
+    } else if !transfer.last.as_ref().is_some_and(Reply::is_unknown) {
         visit.report.add(
             faults::LIST_FAILS,
             format!("{verb} failed: {}", transfer.outcome()),
@@ -87,11 +90,11 @@ pub(super) fn facts(visit: &mut Visit<'_, '_>) -> Result<(), Stop> {
             "a line of MLSD does not end with CR LF",
         );
     }
-    let wrong = lines(&text).find(|line| !are_facts(line)).map(lossy);
+    let wrong = lines(&text).find(|line| !are_facts(line));
     if let Some(line) = wrong {
         visit.report.add(
             faults::MLSD_FACTS,
-            format!("MLSD has the line {}", Quoted(line.as_bytes())),
+            format!("MLSD has the line {}", QuotedName(line)),
         );
     }
     names_in_utf8(&text, visit);
@@ -159,10 +162,10 @@ pub(super) fn unix(visit: &mut Visit<'_, '_>) -> Result<(), Stop> {
         );
     }
     let rows = || lines(&text).filter(|line| !line.starts_with(b"total "));
-    if let Some(line) = rows().find(|line| listed_by_ls(line).is_none()).map(lossy) {
+    if let Some(line) = rows().find(|line| listed_by_ls(line).is_none()) {
         visit.report.add(
             faults::LIST_FORMAT,
-            format!("LIST has the line {}", Quoted(line.as_bytes())),
+            format!("LIST has the line {}", QuotedName(line)),
         );
     }
     names_in_utf8(&text, visit);
@@ -235,7 +238,7 @@ fn names_in_utf8(text: &[u8], visit: &mut Visit<'_, '_>) {
     if let Some(line) = wrong {
         visit.report.add(
             faults::UTF8_NAMES,
-            format!("a name is not UTF-8: {}", Quoted(line)),
+            format!("a name is not UTF-8: {}", QuotedName(line)),
         );
     }
 }
@@ -280,7 +283,7 @@ fn compare(found: &[Listed<'_>], visit: &mut Visit<'_, '_>) {
     let rows = usual_names(names);
     if let Some(name) = facts.symmetric_difference(&rows).next() {
         let only = if facts.contains(name) { "MLSD" } else { "LIST" };
-        let what = format!("{} is in {only} only", Quoted(name));
+        let what = format!("{} is in {only} only", QuotedName(name));
         visit.report.add(faults::LIST_DIFFERS, what);
     }
 }

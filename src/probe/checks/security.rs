@@ -180,7 +180,7 @@ pub(super) fn data(visit: &mut Visit<'_, '_>) -> Result<(), Stop> {
         // What is wrong with listings is another check.
         return Err(Stop::Restart);
     }
-    if !transfer.is_complete() {
+    if !transfer.has_data() {
         let what = format!("a listing with PROT P failed: {}", transfer.outcome());
         visit.report.add(faults::TLS_DATA, what);
         return Err(Stop::Restart);
@@ -196,7 +196,7 @@ pub(super) fn data(visit: &mut Visit<'_, '_>) -> Result<(), Stop> {
     visit.session.protection = Some((tls, Handshake::Unrelated));
     let transfer = visit.session.transfer("LIST", Body::Receive)?;
     visit.session.protection = Some((tls, Handshake::Shared));
-    let is_bound = !transfer.is_complete();
+    let is_bound = !transfer.has_data();
     visit.report.fact(
         "session of data connections",
         if is_bound { "required" } else { "not required" },
@@ -216,7 +216,7 @@ pub(super) fn clear_data(visit: &mut Visit<'_, '_>) -> Result<(), Stop> {
         let protection = visit.session.protection.take();
         let transfer = visit.session.transfer("LIST", Body::Receive)?;
         visit.session.protection = protection;
-        if transfer.is_complete() {
+        if transfer.has_data() {
             let what = "after PROT C a listing came in the clear";
             visit.report.add(faults::CLEAR_DATA, what);
         }

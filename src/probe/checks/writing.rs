@@ -58,15 +58,17 @@ pub(super) fn store(visit: &mut Visit<'_, '_>, path: &[u8], bytes: &[u8]) -> Res
 
 /// Removes the files and the directory.
 pub(super) fn clean(visit: &mut Visit<'_, '_>) -> Result<(), Stop> {
-    let Some(directory) = visit.known.scratch.take() else {
+    let Some(directory) = visit.known.scratch.clone() else {
         return Ok(());
     };
     visit.known.sample = None;
-    for path in std::mem::take(&mut visit.known.made) {
+    while let Some(path) = visit.known.made.last() {
         // Some were renamed or never stored: whether any is left is seen by RMD.
-        visit.command(with_path("DELE", &path))?;
+        visit.command(with_path("DELE", &path.clone()))?;
+        visit.known.made.pop();
     }
     let reply = visit.command(with_path("RMD", &directory))?;
+    visit.known.scratch = None;
     if !reply.is_positive() {
         let what = format!("RMD {} was answered '{}'", Quoted(&directory), reply.shown);
         visit.report.add(faults::CLEAN_UP, what);

@@ -114,11 +114,16 @@ fn faults_of_replies_and_lines_are_found() {
         (
             Lie::ImpatientWithIdle,
             &["idle-time"],
-            "--timeout 3s --idle 3s",
+            "--timeout 3s --idle 6s",
         ),
-        (Lie::ForgetsIdle, &["idle-lost"], "--timeout 3s --idle 3s"),
+        (Lie::ForgetsIdle, &["idle-lost"], "--timeout 3s --idle 6s"),
         (Lie::Reply("NOOP", ""), &["no-answer"], SHORT),
         (Lie::Slow, &["out-of-time"], "--max-time 300ms"),
+        (
+            Lie::LocksOut,
+            &["no-answer", "login", "clean-up"],
+            "--write up",
+        ),
         (Lie::Slow, &["out-of-time"], "--max-time 300ms --write up"),
     ]);
 }
@@ -187,6 +192,7 @@ fn faults_of_listings_and_downloads_are_found() {
             &["mlsd-facts"],
             "",
         ),
+        (Lie::LongList, &[], ""),
         (Lie::HidesFiles, &["list-differs"], ""),
         (Lie::Latin1Name, &["utf8-names"], ""),
         (Lie::Reply("RETR", "550 No."), &["no-file"], ""),

@@ -68,6 +68,10 @@ pub(in crate::probe) enum Lie {
     ListLine(&'static str),
     /// MLSD has this line too.
     FactsLine(&'static str),
+    /// LIST is longer than anyone reads.
+    LongList,
+    /// The first SIZE ends the session, and no other login is accepted.
+    LocksOut,
     /// LIST lacks the files.
     HidesFiles,
     /// A file has this name, which is not UTF-8.

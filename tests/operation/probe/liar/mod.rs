@@ -36,6 +36,8 @@ struct Shared {
     connections: AtomicUsize,
     /// EPSV ALL was received: the probe is nearly through.
     is_last: AtomicBool,
+    /// No login is accepted any more.
+    is_locked: AtomicBool,
     /// The downloads so far.
     downloads: AtomicUsize,
     /// The passive ports so far, for those that are in order, and the first of them.
@@ -57,6 +59,7 @@ impl Liar {
             tls: wire::server_config(lie, identity),
             connections: AtomicUsize::new(0),
             is_last: AtomicBool::new(false),
+            is_locked: AtomicBool::new(false),
             downloads: AtomicUsize::new(0),
             ports: (AtomicUsize::new(0), first),
         });

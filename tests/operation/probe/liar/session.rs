@@ -13,8 +13,9 @@ use super::wire::{Wire, old_hello};
 use super::{Lie, Shared};
 use crate::support::DEADLINE;
 
-/// What a session that is left alone says nothing for, if the server is impatient.
-const MOMENT: Duration = Duration::from_secs(1);
+/// What a session that is left alone says nothing for, if the server is impatient: longer than the time-out of
+/// a reply.
+const MOMENT: Duration = Duration::from_secs(4);
 
 const FEATURES: [&str; 11] = [
     "AUTH TLS",
@@ -88,6 +89,10 @@ impl Session {
                 }
                 line => line?,
             };
+            if self.shared.lie == Lie::LocksOut && line.starts_with(b"SIZE") {
+                self.shared.is_locked.store(true, Ordering::Relaxed);
+                return Ok(());
+            }
             if self.shared.lie == Lie::Slow {
                 thread::sleep(Duration::from_millis(20));
             }
@@ -216,6 +221,7 @@ impl Session {
     fn simple(&mut self, verb: &str, argument: &[u8]) -> Option<String> {
         Some(match (verb, argument) {
             ("USER", _) => "331 Password?".to_owned(),
+            ("PASS", _) if self.shared.is_locked.load(Ordering::Relaxed) => "530 No.".to_owned(),
             ("PASS", _) => {
                 self.is_logged_in = true;
                 "230 Welcome.".to_owned()

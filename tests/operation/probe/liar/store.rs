@@ -9,6 +9,9 @@ use mioftpd::internals::protocol::date::{Precision, write_time_val};
 
 use super::Lie;
 
+/// More bytes than the probe reads of a listing.
+const MANY: usize = 20 * 1024 * 1024;
+
 /// 2020-01-01.
 const LONG_AGO: i64 = 1_577_836_800;
 
@@ -134,10 +137,14 @@ impl Store {
             }
             _ => {}
         }
-        lines
+        let text: Vec<u8> = lines
             .iter()
             .flat_map(|line| [line.as_slice(), end].concat())
-            .collect()
+            .collect();
+        match (self.lie, verb) {
+            (Lie::LongList, "LIST") => text.repeat(MANY / text.len().max(1)),
+            _ => text,
+        }
     }
 }
 
