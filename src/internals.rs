@@ -67,6 +67,9 @@ pub mod status {
 pub mod storage {
     pub use crate::storage::*;
 }
+pub mod timed_read {
+    pub use crate::timed_read::*;
+}
 pub mod transfer {
     pub use crate::transfer::*;
 }

@@ -243,6 +243,7 @@ mod session;
 #[cfg_attr(not(feature = "status"), path = "no_status.rs")]
 mod status;
 mod storage;
+mod timed_read;
 mod transfer;
 mod workers;
 

@@ -5,7 +5,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::OpenOptions;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -14,6 +14,8 @@ use std::time::Duration;
 use lexopt::prelude::*;
 use mioftpd::internals::cause::cause;
 use mioftpd::internals::limits::status::{TRACE_SECONDS, TRACE_TIME};
+use mioftpd::internals::protocol::visible::Visible;
+use mioftpd::internals::timed_read::read_within;
 
 use super::Failure;
 use super::layers::read;
@@ -25,7 +27,7 @@ const SOCKET: &str = "/run/mioftpd/status.sock";
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The longest answer that is read: a trace has at most 65,536 records, which take less than 1 KiB each.
-const ANSWER_BYTES: u64 = 64 * 1024 * 1024;
+const ANSWER_BYTES: usize = 64 * 1024 * 1024;
 
 /// A command for a running server.
 pub(crate) struct Operation {
@@ -118,8 +120,8 @@ impl Operation {
         }
         let code = head.split(' ').nth(1).unwrap_or_default();
         if !code.starts_with('2') {
-            let body = String::from_utf8_lossy(body);
-            return Err(format!("{socket}: {}", body.trim_end()));
+            let body = Visible(body.trim_ascii_end());
+            return Err(format!("{socket}: {body}"));
         }
         match &self.output {
             None => print(body).map_err(|error| cause(&error).to_string()),
@@ -132,15 +134,18 @@ impl Operation {
 
     fn exchange(&self, request: &str) -> io::Result<Vec<u8>> {
         let mut stream = UnixStream::connect(&self.socket)?;
-        stream.set_read_timeout(Some(self.time + PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
         let sent = stream.write_all(request.as_bytes());
-        let mut answer = Vec::new();
-        let received = stream.take(ANSWER_BYTES).read_to_end(&mut answer);
+        let time = self.time + PATIENCE;
+        let received = read_within(&mut stream, time, ANSWER_BYTES, |_| false);
+        let answer = received.map_err(|error| match error.kind() {
+            io::ErrorKind::TimedOut => io::Error::other(format!("no answer within {time:?}")),
+            _ => error,
+        })?;
         // A server without room refuses and closes before it has read the request.
         let is_refused = !answer.is_empty() && !answer.starts_with(b"HTTP/1.1 2");
         if !is_refused {
-            sent.and(received)?;
+            sent?;
         }
         Ok(answer)
     }
@@ -155,11 +160,12 @@ fn parts(answer: &[u8]) -> (String, &[u8]) {
     (String::from_utf8_lossy(head).into_owned(), body)
 }
 
+/// Prints lines, without what a terminal would act upon: another program may listen at the socket.
 fn print(body: &[u8]) -> io::Result<()> {
     let mut output = io::stdout().lock();
-    output.write_all(body)?;
-    if !body.ends_with(b"\n") {
-        output.write_all(b"\n")?;
+    let body = body.strip_suffix(b"\n").unwrap_or(body);
+    for line in body.split(|&byte| byte == b'\n') {
+        writeln!(output, "{}", Visible(line))?;
     }
     output.flush()
 }

@@ -2,12 +2,12 @@
 //!
 //! Then the server is probed from inside, as `mioftpd probe` does from anywhere.
 
-use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
 use super::report::{Level, Report};
 use crate::probe::{Insight, Severity, look_at};
+use crate::timed_read::read_within;
 
 const TOPIC: &str = "probe";
 
@@ -15,7 +15,7 @@ const TOPIC: &str = "probe";
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The most that is read of a greeting.
-const GREETING_BYTES: u64 = 512;
+const GREETING_BYTES: usize = 512;
 
 /// What a probe finds on the server at this address.
 pub(super) fn probed(report: &mut Report, address: SocketAddr) {
@@ -64,12 +64,14 @@ fn reachable(address: SocketAddr) -> SocketAddr {
 }
 
 fn first_line(address: SocketAddr) -> Option<String> {
-    let stream = TcpStream::connect_timeout(&address, PATIENCE).ok()?;
-    stream.set_read_timeout(Some(PATIENCE)).ok()?;
-    let mut bytes = Vec::new();
-    let mut reader = BufReader::new(stream).take(GREETING_BYTES);
-    reader.read_until(b'\n', &mut bytes).ok()?;
-    let line = String::from_utf8_lossy(&bytes).into_owned();
+    let mut stream = TcpStream::connect_timeout(&address, PATIENCE).ok()?;
+    let is_line = |bytes: &[u8]| bytes.contains(&b'\n');
+    let bytes = read_within(&mut stream, PATIENCE, GREETING_BYTES, is_line).ok()?;
+    let line = bytes
+        .split(|&byte| byte == b'\n')
+        .next()
+        .unwrap_or_default();
+    let line = String::from_utf8_lossy(line).into_owned();
     line.starts_with(|first: char| first.is_ascii_digit())
         .then_some(line)
 }

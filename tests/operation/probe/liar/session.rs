@@ -13,8 +13,8 @@ use super::wire::{Wire, old_hello};
 use super::{Lie, Shared};
 use crate::support::DEADLINE;
 
-/// What a session that is left alone says nothing for, if the server is impatient: longer than the time-out of
-/// a reply.
+/// What a session that is left alone says nothing for, if the server is impatient: longer than the time-out
+/// of a reply.
 const MOMENT: Duration = Duration::from_secs(4);
 
 const FEATURES: [&str; 11] = [
