@@ -4,7 +4,6 @@
 //! It knows the JSON of [`report`](super::report). It must not know how runs are made.
 
 use std::fmt::Write as _;
-use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
@@ -14,6 +13,7 @@ use super::measure::percentile;
 use super::ratio::{Ratio, median};
 use super::report::shown;
 use super::results::Results;
+use super::values::read_bounded;
 
 /// What is compared, and whether more of it is better.
 const NUMBERS: [&str; 3] = ["p50", "p99", "rate"];
@@ -81,7 +81,7 @@ pub(super) fn files(first: &Path, second: &Path) -> Result<String, String> {
 /// The first server in a file.
 fn read(path: &Path) -> Result<Series, String> {
     let shown = path.display();
-    let text = fs::read(path).map_err(|error| format!("--compare {shown}: {error}"))?;
+    let text = read_bounded(path).map_err(|error| format!("--compare {shown}: {error}"))?;
     let parsed = serde_json::from_slice(&text).ok();
     let series = parsed.as_ref().and_then(series_of);
     series.ok_or_else(|| {
@@ -203,6 +203,8 @@ fn note(base: &Series) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn file(rounds: &[f64]) -> String {

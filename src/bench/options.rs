@@ -183,6 +183,11 @@ impl Draft {
             let time = time(&value).filter(|time| *time <= LONGEST);
             time.ok_or_else(|| wrong("a time such as 500ms, 10s or 2m"))
         };
+        let some_time = || {
+            let time = duration()?;
+            let wrong = wrong("a time above zero, such as 500ms, 10s or 2m");
+            Some(time).filter(|time| !time.is_zero()).ok_or(wrong)
+        };
         match name {
             "workload" => self.workload = Some(value.to_string_lossy().into_owned()),
             "against" => self.against.push(url(&value, "bench")?),
@@ -206,10 +211,10 @@ impl Draft {
             "connections" => self.connections = Some(up_to(CONNECTIONS)?),
             "depth" => self.depth = Some(up_to(DEPTH)?),
             "count" => self.amount = Some(Amount::Commands(up_to(usize::MAX)? as u64)),
-            "duration" => self.amount = Some(Amount::Time(duration()?)),
+            "duration" => self.amount = Some(Amount::Time(some_time()?)),
             "warmup" => self.warm_up = Some(duration()?),
             "ramp" => self.ramp = Some(duration()?),
-            "timeout" => self.time_out = Some(duration()?),
+            "timeout" => self.time_out = Some(some_time()?),
             "seed" => self.seed = Some(number(&value).ok_or_else(|| wrong("a number"))?),
             "hdr" => self.hdr = Some(value.into()),
             _ => self.pid = Some(number(&value).ok_or_else(|| wrong("the number of a process"))?),

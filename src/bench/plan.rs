@@ -13,6 +13,9 @@ use super::pacing::Arrivals;
 use super::tls::TlsPlan;
 use super::url::ServerUrl;
 
+/// Longer than any run.
+const FOREVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
 /// What is done.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Workload {
@@ -111,6 +114,15 @@ pub(super) struct Plan {
 }
 
 impl Plan {
+    /// How long what has begun in time may go on: a number of transfers until all are done, those of a run of
+    /// some time as long again. A connection on which nothing moves ends by its own time-out.
+    pub(super) fn patience(&self) -> Duration {
+        match self.amount {
+            Amount::Time(time) => time.max(self.time_out),
+            Amount::Commands(_) => FOREVER,
+        }
+    }
+
     /// All connections together.
     pub(super) fn connections(&self) -> usize {
         self.lanes.iter().map(|lane| lane.connections).sum()

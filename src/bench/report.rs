@@ -71,6 +71,8 @@ fn table(plan: &Plan, results: &Results) -> String {
     }
     if let Some(usage) = results.usage {
         out.push_str(&used(plan, usage, count(results)));
+    } else if let Some(pid) = plan.pid {
+        let _ = writeln!(out, "\nprocess {pid}: it has ended, and was not measured");
     }
     out
 }
@@ -206,6 +208,8 @@ fn json(plan: &Plan, results: &Results) -> String {
             usage.switches[1],
             usage.descriptors,
         );
+    } else if plan.pid.is_some() {
+        out.push_str(",\"process\":null");
     }
     out.push_str("}\n");
     out

@@ -2,7 +2,8 @@
 //!
 //! It owns the line of progress, which only a terminal gets, and the log of times.
 
-use std::io::{self, Write as _};
+use std::fs::File;
+use std::io::{self, BufWriter, Write as _};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -25,6 +26,8 @@ pub(super) struct Results {
     pub(super) errors: Errors,
     /// Whether a signal ended it before its time.
     pub(super) is_stopped: bool,
+    /// Why there is no log of times, or only a part.
+    pub(super) log_error: Option<io::Error>,
     /// How often times of the first row have occurred in each second, if that is drawn.
     pub(super) seconds: Vec<Vec<(u32, u64)>>,
 }
@@ -36,24 +39,30 @@ pub(super) struct Row {
 }
 
 impl Run<'_> {
-    pub(super) fn end_second(&mut self, now: Instant) -> io::Result<()> {
+    pub(super) fn end_second(&mut self, now: Instant) {
         if self.shows_progress {
             self.show_progress(now);
         }
-        self.log_second(self.tick)?;
+        self.log_second(self.tick);
         self.keep_second();
         self.shared
             .measures
             .iter_mut()
             .for_each(Measure::end_second);
         self.tick += SECOND;
-        Ok(())
     }
 
-    fn log_second(&mut self, until: Instant) -> io::Result<()> {
-        let Some(log) = &mut self.log else {
-            return Ok(());
-        };
+    /// A log that cannot be written is given up; the results are still there.
+    fn log_second(&mut self, until: Instant) {
+        if let Some(mut log) = self.log.take() {
+            match self.add_second(&mut log, until) {
+                Ok(()) => self.log = Some(log),
+                Err(error) => self.log_error = Some(error),
+            }
+        }
+    }
+
+    fn add_second(&self, log: &mut HdrLog<BufWriter<File>>, until: Instant) -> io::Result<()> {
         let begin = (until - self.from).saturating_sub(SECOND);
         let names = self.plan.rows();
         let is_alone = names.len() == 1;
@@ -114,12 +123,11 @@ impl Run<'_> {
                 format!("{path} may be left on the server")
             });
         }
-        let logged = self.log_second(self.tick).and_then(|()| {
-            let log = self.log.take();
-            log.map_or(Ok(()), HdrLog::end)
-        });
+        self.log_second(self.tick);
+        if let Some(log) = self.log.take() {
+            self.log_error = log.end().err();
+        }
         self.keep_second();
-        logged.map_err(|error| format!("--hdr: {error}"))?;
         self.shared
             .measures
             .iter_mut()
@@ -132,8 +140,11 @@ impl Run<'_> {
         } = self.shared;
         if measures.iter().all(|measure| measure.all.is_empty()) {
             let why = errors.first;
-            let why =
-                why.unwrap_or_else(|| "it was stopped before the end of the warm-up".to_owned());
+            let why = why.unwrap_or_else(|| {
+                let nothing = "no command was due and answered within the time";
+                let stopped = "it was stopped before the end of the warm-up";
+                if self.is_stopped { stopped } else { nothing }.to_owned()
+            });
             return Err(format!("nothing was measured at {}: {why}", self.address));
         }
         let rows = self.plan.rows().into_iter().zip(measures);
@@ -154,6 +165,7 @@ impl Run<'_> {
             opened: self.opened,
             errors,
             is_stopped: self.is_stopped,
+            log_error: self.log_error,
             seconds: self.seconds,
             rows: rows.collect(),
         })

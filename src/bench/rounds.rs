@@ -13,6 +13,7 @@ use super::plan::{Format, Plan};
 use super::results::Results;
 use super::run::Run;
 use super::{floor, plot, print, report, target};
+use crate::cause::cause;
 use crate::protocol::json_text::JsonText;
 
 /// What is measured, and what is made of it.
@@ -31,6 +32,8 @@ struct Server {
     plan: Plan,
     address: SocketAddr,
     results: Vec<Results>,
+    /// Why the last round has no results, if it has none.
+    failure: Option<String>,
 }
 
 impl Measured {
@@ -49,11 +52,17 @@ impl Measured {
                 let Some(server) = servers.get_mut(index) else {
                     continue;
                 };
-                let results = measure(&server.plan, server.address)?;
-                let is_stopped = results.is_stopped;
-                server.results.push(results);
-                if is_stopped {
-                    break 'rounds;
+                match measure(&server.plan, server.address) {
+                    Ok(results) => {
+                        let is_stopped = results.is_stopped;
+                        server.results.push(results);
+                        if is_stopped {
+                            break 'rounds;
+                        }
+                    }
+                    // A server that is gone takes nothing from the others.
+                    Err(why) if round > 0 => server.failure = Some(why),
+                    Err(why) => return Err(why),
                 }
             }
         }
@@ -67,9 +76,13 @@ impl Measured {
                 .map(|server| (server.name.as_str(), server.results.as_slice()));
             plot::draw(file, &lines.collect::<Vec<_>>())?;
         }
-        let all = servers.iter().flat_map(|server| &server.results);
-        let has_errors = all.into_iter().any(|results| results.errors.all() > 0);
-        Ok(if has_errors {
+        let all = || servers.iter().flat_map(|server| &server.results);
+        if let Some(error) = all().find_map(|results| results.log_error.as_ref()) {
+            return Err(format!("--hdr: {}", cause(error)));
+        }
+        let has_errors = all().any(|results| results.errors.all() > 0);
+        let has_failed = servers.iter().any(|server| server.failure.is_some());
+        Ok(if has_errors || has_failed {
             ExitCode::FAILURE
         } else {
             ExitCode::SUCCESS
@@ -86,6 +99,7 @@ impl Measured {
                 plan: plan.clone(),
                 address: floor::start()?,
                 results: Vec::new(),
+                failure: None,
             });
         }
         for plan in &self.plans {
@@ -95,6 +109,7 @@ impl Measured {
                 plan: plan.clone(),
                 address,
                 results: Vec::new(),
+                failure: None,
             });
         }
         Ok(servers)
@@ -143,6 +158,9 @@ impl Measured {
             if let Some(first) = errors.next() {
                 // Writing to memory does not fail.
                 let _ = writeln!(out, "{}: the first error: {first}", server.name);
+            }
+            if let Some(failure) = &server.failure {
+                let _ = writeln!(out, "{}: rounds are missing: {failure}", server.name);
             }
         }
         out

@@ -77,6 +77,7 @@ pub(super) struct Run<'a> {
     /// Files that lost connections have left on the server.
     pub(super) leftovers: Vec<Vec<u8>>,
     pub(super) log: Option<HdrLog<io::BufWriter<std::fs::File>>>,
+    pub(super) log_error: Option<io::Error>,
     /// When the second ends that is being counted.
     pub(super) tick: Instant,
     pub(super) shows_progress: bool,
@@ -126,6 +127,7 @@ impl<'a> Run<'a> {
             usage: None,
             leftovers: Vec::new(),
             log: log.transpose()?,
+            log_error: None,
             tick: now + SECOND,
             shows_progress: io::stderr().is_terminal(),
             is_stopped: false,
@@ -148,7 +150,7 @@ impl<'a> Run<'a> {
         self.open_some(now);
         self.advance(now);
         if now >= self.tick {
-            self.end_second(now)?;
+            self.end_second(now);
         }
         Ok(match self.stage {
             Stage::Ending(until) if self.clients.is_empty() || now >= until => !self.sweep(now),

@@ -198,7 +198,7 @@ impl Run<'_> {
                 }
                 let is_alone = self.clients.is_empty() && !self.plan.reconnects();
                 if is_alone || self.shared.bounds.are_over(now) {
-                    self.stage = Stage::Ending(now + self.plan.time_out);
+                    self.stage = Stage::Ending(now + self.plan.patience());
                     self.over = Some(now);
                     for key in self.clients.keys() {
                         self.wake(key);

@@ -14,10 +14,13 @@ impl Run<'_> {
         for key in self.clients.keys() {
             if let Some(client) = self.clients.remove(key) {
                 self.leftovers.extend(client.leftovers());
-                for _ in 0..client.unanswered(&self.shared.bounds) {
-                    self.shared.errors.count("no reply".to_owned(), || {
-                        "the server did not answer in time (--timeout)".to_owned()
-                    });
+                let unanswered = client.unanswered(&self.shared.bounds);
+                // What a signal has ended is no fault of the server.
+                for _ in (0..unanswered).filter(|_| !self.is_stopped) {
+                    let sentence =
+                        "what began before the end of the run went on too long behind it";
+                    let sentence = || sentence.to_owned();
+                    self.shared.errors.count("unfinished".to_owned(), sentence);
                 }
             }
         }

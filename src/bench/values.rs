@@ -1,13 +1,19 @@
 //! The values of command-line options that `mioftpd bench` and `mioftpd probe` share: times, command
-//! arguments and the URL.
+//! arguments, the URL, and files.
 //!
-//! Text only. What becomes the argument of a command must not end it; no error repeats a password.
+//! What becomes the argument of a command must not end it; no error repeats a password.
 
 use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::os::unix::ffi::OsStringExt as _;
+use std::path::Path;
 use std::time::Duration;
 
 use super::url::ServerUrl;
+
+/// The largest file that is read whole.
+const MOST_BYTES: u64 = 64 * 1024 * 1024;
 
 /// A number with its unit, from `us` to `h`; `None` if it is not one.
 pub(crate) fn time(value: &OsStr) -> Option<Duration> {
@@ -47,6 +53,21 @@ pub(crate) fn url(text: &OsStr, program: &str) -> Result<ServerUrl, String> {
     ServerUrl::parse(&text.to_string_lossy()).map_err(wrong)
 }
 
+/// A file that the operator has named, such as a list of certificates or earlier results.
+///
+/// # Errors
+/// It cannot be read, or has more than [`MOST_BYTES`].
+pub(crate) fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?
+        .take(MOST_BYTES + 1)
+        .read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MOST_BYTES {
+        return Err(io::Error::other("it has more than 64 MiB"));
+    }
+    Ok(bytes)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -69,6 +90,12 @@ mod tests {
             let expected = micros.map(Duration::from_micros);
             assert_eq!(time(OsStr::new(text)), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn endless_file_is_refused() {
+        let error = read_bounded(Path::new("/dev/zero")).unwrap_err();
+        assert_eq!(error.to_string(), "it has more than 64 MiB");
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
+use std::time::Duration;
 
 use super::bench_files::bench;
 use crate::support::DEADLINE;
@@ -29,6 +30,8 @@ enum Lie {
     Repeats,
     /// Sends a file that does not end.
     NeverEnds,
+    /// Sends the file in pieces, which together take longer than the time-out, and each does not.
+    Trickles,
 }
 
 type Stored = Arc<Mutex<Vec<(String, Vec<u8>)>>>;
@@ -89,7 +92,13 @@ fn lie_to(client: &TcpStream, lie: Lie, stored: &Stored) -> std::io::Result<()> 
                 }
                 if let Some(listener) = passive.take() {
                     let mut data = listener.accept()?.0;
-                    data.write_all(&bytes)?;
+                    let pieces = if lie == Lie::Trickles { 32 } else { 1 };
+                    for piece in bytes.chunks(bytes.len().div_ceil(pieces).max(1)) {
+                        data.write_all(piece)?;
+                        if lie == Lie::Trickles {
+                            thread::sleep(Duration::from_millis(100));
+                        }
+                    }
                     if lie == Lie::NeverEnds {
                         loop {
                             data.write_all(&bytes)?;
@@ -130,7 +139,7 @@ fn altered(lie: Lie, name: &str, stored: &[(String, Vec<u8>)]) -> Vec<u8> {
                 bytes.clone_from(other);
             }
         }
-        Lie::RefusesData | Lie::Leaves | Lie::Repeats | Lie::NeverEnds => {}
+        Lie::RefusesData | Lie::Leaves | Lie::Repeats | Lie::NeverEnds | Lie::Trickles => {}
     }
     bytes
 }
@@ -228,4 +237,15 @@ fn files_of_lost_clients_are_deleted() {
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     let [stored, swept] = [(); 2].map(|()| deleted.recv_timeout(DEADLINE).unwrap());
     assert_eq!(swept, format!("-{stored}"));
+}
+
+/// The last transfers of a run are waited for as long as bytes move.
+#[test]
+fn slow_transfer_at_the_end_is_no_error() {
+    let address = lying(Lie::Trickles);
+    let options = "--workload retr --verify --size 4k --count 1 --warmup 0s --timeout 2s";
+    let output = bench(&format!("ftp://{address}"), options);
+    let page = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{page}");
+    assert!(page.contains("done                 1 "), "{page}");
 }

@@ -5,7 +5,7 @@
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
-use std::process::Output;
+use std::process::{Command, Output};
 use std::thread;
 use std::time::Duration;
 
@@ -210,5 +210,62 @@ fn pictures_are_drawn() {
     assert!(
         error.contains("--plot ") && error.contains("No such file"),
         "{error}"
+    );
+}
+
+/// A server that serves one connection, and is gone.
+fn leaving() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        let client = listener.accept().unwrap().0;
+        drop(listener);
+        answer(&client, Duration::ZERO)
+    });
+    address
+}
+
+#[test]
+fn server_that_leaves_takes_nothing_from_the_others() {
+    let (stays, leaves) = (slow(Duration::ZERO), leaving());
+    let output = bench(&format!(
+        "ftp://{stays} --against ftp://{leaves} --rounds 3 --count 20 --warmup 0s"
+    ));
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let page = String::from_utf8(output.stdout).unwrap();
+    let missing = format!("{leaves}: rounds are missing: nothing was measured");
+    assert!(page.contains(&missing), "{page}");
+    assert!(page.contains(&stays.to_string()), "{page}");
+}
+
+#[test]
+fn results_are_printed_if_their_log_cannot_be_written() {
+    let server = Server::control_only();
+    let output = bench(&format!(
+        "ftp://{} --count 20 --warmup 0s --hdr /dev/full",
+        server.address()
+    ));
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stdout).contains("done                20"));
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(error.contains("--hdr: No space left on device"), "{error}");
+}
+
+#[test]
+fn process_that_ends_is_said_to_be_gone() {
+    let server = Server::control_only();
+    let mut other = Command::new("sleep").arg("0.2").spawn().unwrap();
+    let options = format!(
+        "ftp://{} --duration 2s --warmup 0s --pid {}",
+        server.address(),
+        other.id()
+    );
+    // A process that nobody waits for is not gone.
+    let waiting = thread::spawn(move || other.wait());
+    let page = text(&bench(&options));
+    waiting.join().unwrap().unwrap();
+    assert!(
+        page.contains("it has ended, and was not measured"),
+        "{page}"
     );
 }

@@ -89,6 +89,11 @@ const WRONG: &[(&str, &str)] = &[
     ),
     ("ftps://h --tls", "--tls is for ftp://"),
     ("ftp://h --plot f.png", "--plot: invalid value 'f.png'; use"),
+    (
+        "ftp://h --duration 0s",
+        "--duration: invalid value '0s'; use a time above zero",
+    ),
+    ("ftp://h --timeout 0s", "--timeout: invalid value '0s'"),
     ("ftp://h --rounds 0", "--rounds: invalid value '0'"),
     (
         "ftp://h --rounds 2 --pid 3",

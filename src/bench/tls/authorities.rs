@@ -3,7 +3,6 @@
 //! The verifier accepts every certificate and keeps why a client should not: the caller decides. The
 //! signatures of a handshake are verified.
 
-use std::fs;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -15,6 +14,7 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 
+use crate::bench::values::read_bounded;
 use crate::cause::cause;
 
 /// Where distributions keep the authorities, in one file.
@@ -64,7 +64,7 @@ impl Authorities {
 
 fn add(roots: &mut RootCertStore, file: &Path) -> Result<(), String> {
     let shown = file.display();
-    let text = fs::read(file).map_err(|error| format!("{shown}: {}", cause(&error)))?;
+    let text = read_bounded(file).map_err(|error| format!("{shown}: {}", cause(&error)))?;
     let certificates = CertificateDer::pem_slice_iter(&text).filter_map(Result::ok);
     match roots.add_parsable_certificates(certificates).0 {
         0 => Err(format!(
