@@ -91,19 +91,7 @@ fn lie_to(client: &TcpStream, lie: Lie, stored: &Stored) -> std::io::Result<()> 
                     }
                 }
                 if let Some(listener) = passive.take() {
-                    let mut data = listener.accept()?.0;
-                    let pieces = if lie == Lie::Trickles { 32 } else { 1 };
-                    for piece in bytes.chunks(bytes.len().div_ceil(pieces).max(1)) {
-                        data.write_all(piece)?;
-                        if lie == Lie::Trickles {
-                            thread::sleep(Duration::from_millis(100));
-                        }
-                    }
-                    if lie == Lie::NeverEnds {
-                        loop {
-                            data.write_all(&bytes)?;
-                        }
-                    }
+                    send_to(listener.accept()?.0, lie, &bytes)?;
                 }
                 match lie {
                     Lie::Leaves => return Ok(()),
@@ -123,6 +111,20 @@ fn lie_to(client: &TcpStream, lie: Lie, stored: &Stored) -> std::io::Result<()> 
                 write!(output, "{reply}\r\n")?;
             }
         }
+    }
+    Ok(())
+}
+
+fn send_to(mut data: TcpStream, lie: Lie, bytes: &[u8]) -> std::io::Result<()> {
+    let pieces = if lie == Lie::Trickles { 32 } else { 1 };
+    for piece in bytes.chunks(bytes.len().div_ceil(pieces).max(1)) {
+        data.write_all(piece)?;
+        if lie == Lie::Trickles {
+            thread::sleep(Duration::from_millis(100));
+        }
+    }
+    while lie == Lie::NeverEnds {
+        data.write_all(bytes)?;
     }
     Ok(())
 }
