@@ -123,8 +123,10 @@ fn send_to(mut data: TcpStream, lie: Lie, bytes: &[u8]) -> std::io::Result<()> {
             thread::sleep(Duration::from_millis(100));
         }
     }
-    while lie == Lie::NeverEnds {
-        data.write_all(bytes)?;
+    if lie == Lie::NeverEnds {
+        loop {
+            data.write_all(bytes)?;
+        }
     }
     Ok(())
 }
