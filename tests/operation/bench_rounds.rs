@@ -248,7 +248,10 @@ fn results_are_printed_if_their_log_cannot_be_written() {
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     assert!(String::from_utf8_lossy(&output.stdout).contains("done                20"));
     let error = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(error.contains("--hdr: No space left on device"), "{error}");
+    assert!(
+        error.contains("--hdr /dev/full: No space left on device"),
+        "{error}"
+    );
 }
 
 #[test]
