@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::compare::{Series, table};
@@ -79,7 +79,7 @@ impl Measured {
         let all = || servers.iter().flat_map(|server| &server.results);
         if let Some(error) = all().find_map(|results| results.log_error.as_ref()) {
             let file = self.plans.first().and_then(|plan| plan.hdr.as_deref());
-            let file = file.unwrap_or(Path::new("")).display();
+            let file = file.map_or_else(String::new, |file| file.display().to_string());
             return Err(format!("--hdr {file}: {}", cause(error)));
         }
         let has_errors = all().any(|results| results.errors.all() > 0);

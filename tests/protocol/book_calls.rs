@@ -6,7 +6,6 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::net::Shutdown;
 use std::path::Path;
 
 use tempfile::TempDir;
@@ -259,10 +258,14 @@ impl Traced {
     }
 
     /// Ends a walk in which the connection ends.
+    #[cfg(feature = "config")]
     pub(crate) fn reconnect(&mut self) {
         let closed = |text: &str| text.matches("close(").count();
         let before = closed(&Self::recording(self.directory.path()));
-        self.control.socket().shutdown(Shutdown::Both).unwrap();
+        self.control
+            .socket()
+            .shutdown(std::net::Shutdown::Both)
+            .unwrap();
         until("the connection to be closed", || {
             (closed(&Self::recording(self.directory.path())) > before).then_some(())
         });

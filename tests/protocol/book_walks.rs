@@ -5,9 +5,7 @@ use std::net::Shutdown;
 
 use rustix::net::{SendFlags, send};
 
-use crate::book_calls::{Traced, assert_page, assert_page_with};
-use crate::support::Control;
-use crate::support::tls::{TlsClient, Version};
+use crate::book_calls::{Traced, assert_page};
 
 fn fetch(traced: &mut Traced, name: &str) {
     let data = traced.passive();
@@ -56,58 +54,6 @@ fn stor_makes_the_calls_of_its_page() {
     });
 }
 
-#[cfg(feature = "config")]
-#[test]
-fn timeout_makes_the_calls_of_its_page() {
-    let page = include_str!("../../src/book/server/timeout.md");
-    let idle =
-        "[timings]\nidle = \"2s\"\n[[account]]\nname = \"anonymous\"\npermissions = \"all\"\n";
-    assert_page_with(idle, page, "The system calls", |traced| {
-        traced.begin();
-        traced.control.command("NOOP", 200);
-        traced.control.expect(421);
-        traced.control.expect_end();
-        traced.reconnect();
-    });
-}
-
-#[cfg(all(feature = "config", feature = "hashed-passwords"))]
-#[test]
-fn password_makes_the_calls_of_its_page() {
-    let page = include_str!("../../src/book/server/password.md");
-    let accounts = "[[account]]\nname = \"anonymous\"\npermissions = \"all\"\n\
-        [[account]]\nname = \"ann\"\n\
-        password = \"$2b$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW\"\n";
-    assert_page_with(accounts, page, "The system calls", |traced| {
-        // The thread for hashes begins.
-        traced.control.log_in("ann", "secret");
-        traced.begin();
-        traced.control.log_in("ann", "secret");
-    });
-}
-
-#[cfg(all(feature = "config", feature = "tls"))]
-#[test]
-fn auth_tls_makes_the_calls_of_its_page() {
-    let page = include_str!("../../src/book/server/auth_tls.md");
-    let tls =
-        "[tls]\nself-signed = true\n[[account]]\nname = \"anonymous\"\npermissions = \"all\"\n";
-    assert_page_with(tls, page, "The system calls", |traced| {
-        let client = TlsClient::of(Version::V13);
-        // The thread for handshakes begins.
-        let mut other = Control::secured(traced.server.address(), &client);
-        other.command("NOOP", 200);
-        traced.begin();
-        traced.control.command("AUTH TLS", 234);
-        traced.control.secure(&client);
-        // The session tickets: before them a command would come with the last record of the handshake.
-        traced.control.socket().peek(&mut [0]).unwrap();
-        traced.control.command("NOOP", 200);
-        // The mark would not be seen within TLS.
-        traced.control = traced.server.connect();
-    });
-}
-
 #[test]
 fn shutdown_makes_the_calls_of_its_page() {
     let page = include_str!("../../src/book/server/shutdown.md");
@@ -115,4 +61,65 @@ fn shutdown_makes_the_calls_of_its_page() {
         traced.begin();
         traced.stop();
     });
+}
+
+/// Walks of a server with a configuration file.
+#[cfg(feature = "config")]
+mod configured {
+    use crate::book_calls::assert_page_with;
+    #[cfg(feature = "tls")]
+    use crate::support::Control;
+    #[cfg(feature = "tls")]
+    use crate::support::tls::{TlsClient, Version};
+
+    #[test]
+    fn timeout_makes_the_calls_of_its_page() {
+        let page = include_str!("../../src/book/server/timeout.md");
+        let idle =
+            "[timings]\nidle = \"2s\"\n[[account]]\nname = \"anonymous\"\npermissions = \"all\"\n";
+        assert_page_with(idle, page, "The system calls", |traced| {
+            traced.begin();
+            traced.control.command("NOOP", 200);
+            traced.control.expect(421);
+            traced.control.expect_end();
+            traced.reconnect();
+        });
+    }
+
+    #[cfg(feature = "hashed-passwords")]
+    #[test]
+    fn password_makes_the_calls_of_its_page() {
+        let page = include_str!("../../src/book/server/password.md");
+        let accounts = "[[account]]\nname = \"anonymous\"\npermissions = \"all\"\n\
+            [[account]]\nname = \"ann\"\n\
+            password = \"$2b$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW\"\n";
+        assert_page_with(accounts, page, "The system calls", |traced| {
+            // The thread for hashes begins.
+            traced.control.log_in("ann", "secret");
+            traced.begin();
+            traced.control.log_in("ann", "secret");
+        });
+    }
+
+    #[cfg(feature = "tls")]
+    #[test]
+    fn auth_tls_makes_the_calls_of_its_page() {
+        let page = include_str!("../../src/book/server/auth_tls.md");
+        let tls =
+            "[tls]\nself-signed = true\n[[account]]\nname = \"anonymous\"\npermissions = \"all\"\n";
+        assert_page_with(tls, page, "The system calls", |traced| {
+            let client = TlsClient::of(Version::V13);
+            // The thread for handshakes begins.
+            let mut other = Control::secured(traced.server.address(), &client);
+            other.command("NOOP", 200);
+            traced.begin();
+            traced.control.command("AUTH TLS", 234);
+            traced.control.secure(&client);
+            // The session tickets: before them a command would come with the last record of the handshake.
+            traced.control.socket().peek(&mut [0]).unwrap();
+            traced.control.command("NOOP", 200);
+            // The mark would not be seen within TLS.
+            traced.control = traced.server.connect();
+        });
+    }
 }
