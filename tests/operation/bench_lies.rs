@@ -120,7 +120,7 @@ fn send_to(mut data: TcpStream, lie: Lie, bytes: &[u8]) -> std::io::Result<()> {
     for piece in bytes.chunks(bytes.len().div_ceil(pieces).max(1)) {
         data.write_all(piece)?;
         if lie == Lie::Trickles {
-            thread::sleep(Duration::from_millis(100));
+            thread::sleep(Duration::from_millis(200));
         }
     }
     if lie == Lie::NeverEnds {
@@ -247,7 +247,7 @@ fn files_of_lost_clients_are_deleted() {
 #[test]
 fn slow_transfer_at_the_end_is_no_error() {
     let address = lying(Lie::Trickles);
-    let options = "--workload retr --verify --size 4k --count 1 --warmup 0s --timeout 2s";
+    let options = "--workload retr --verify --size 4k --count 1 --warmup 0s --timeout 5s";
     let output = bench(&format!("ftp://{address}"), options);
     let page = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{page}");

@@ -257,16 +257,20 @@ fn results_are_printed_if_their_log_cannot_be_written() {
 #[test]
 fn process_that_ends_is_said_to_be_gone() {
     let server = Server::control_only();
-    let mut other = Command::new("sleep").arg("0.2").spawn().unwrap();
+    let mut other = Command::new("sleep").arg("60").spawn().unwrap();
     let options = format!(
         "ftp://{} --duration 2s --warmup 0s --pid {}",
         server.address(),
         other.id()
     );
-    // A process that nobody waits for is not gone.
-    let waiting = thread::spawn(move || other.wait());
-    let page = text(&bench(&options));
-    waiting.join().unwrap().unwrap();
+    let page = thread::scope(|scope| {
+        let bench = scope.spawn(|| text(&bench(&options)));
+        server.wait_for_log("Accepted new connection");
+        other.kill().unwrap();
+        // A process that nobody waits for is not gone.
+        other.wait().unwrap();
+        bench.join().unwrap()
+    });
     assert!(
         page.contains("it has ended, and was not measured"),
         "{page}"

@@ -76,7 +76,7 @@ mod configured {
     fn timeout_makes_the_calls_of_its_page() {
         let page = include_str!("../../src/book/server/timeout.md");
         let idle =
-            "[timings]\nidle = \"2s\"\n[[account]]\nname = \"anonymous\"\npermissions = \"all\"\n";
+            "[timings]\nidle = \"8s\"\n[[account]]\nname = \"anonymous\"\npermissions = \"all\"\n";
         assert_page_with(idle, page, "The system calls", |traced| {
             traced.begin();
             traced.control.command("NOOP", 200);
